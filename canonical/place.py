@@ -1,0 +1,75 @@
+"""Where something is: the coordinate as given, with its CRS, and what the hub made of it.
+
+Raw and converted values are both kept, and how the one became the other. Nothing is ever detected silently: a missing
+or suspicious CRS is a flag on the place. Field facts: EPSG v11, axis order never assumed from the code.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from canonical.value import Value
+
+AreaCode = Annotated[str, Field(pattern=r"^\d{4}$|^\d{6}$|^\d{9}$|^\d{12}$")]
+"""City (4), county (6, GB/T 2260), street (9) or community (12 digits)."""
+
+UnitGridCode = Annotated[str, Field(pattern=r"^\d{15}$")]
+"""单元网格: 6 county + 3 street + 3 community + 3 sequence; the first 12 digits are the community's code."""
+
+
+class Coordinate(Value):
+    """A position exactly as the source wrote it."""
+
+    x: float
+    """Longitude in degrees, or easting in metres. Never latitude, whatever the CRS's axis order."""
+    y: float
+    """Latitude in degrees, or northing in metres."""
+    crs: str
+    """`EPSG:4490`, `EPSG:4548`, `GCJ-02`, `BD-09`, as declared for the source. GCJ-02 and BD-09 have no EPSG code."""
+
+
+class PlaceMethod(StrEnum):
+    """How the hub found the place, best first."""
+
+    COORDINATE = "coordinate"
+    """Converted from the source's coordinate and found in a unit grid."""
+    GRID_CODE = "grid_code"
+    """The source gave a unit grid of ours."""
+    AREA_CODE = "area_code"
+    """The source gave a division code: known to that level only."""
+    NAME = "name"
+    """A division's name stands in the address."""
+    CENTRE = "centre"
+    """A person in the centre said so."""
+    UNKNOWN = "unknown"
+
+
+class Place(Value):
+    """Where a case is. `lon`/`lat` are CGCS2000 degrees (EPSG:4490, taken as equal to WGS 84 at this accuracy)."""
+
+    address: str = ""
+    raw: Coordinate | None = None
+    lon: float | None = Field(default=None, ge=-180, le=180)
+    lat: float | None = Field(default=None, ge=-90, le=90)
+    conversion: str = ""
+    """How raw became lon/lat, such as `EPSG:4548 -> EPSG:4490` or `GCJ-02 inverse`."""
+    area: AreaCode | None = None
+    """The finest division known: county, street or community."""
+    grid: UnitGridCode | None = None
+    method: PlaceMethod = PlaceMethod.UNKNOWN
+    given_area: str = ""
+    """Division or grid code as the source gave it, of whatever length."""
+    flags: tuple[str, ...] = ()
+    """Data quality remarks: `outside_city`, `zero_coordinate`, `area_disagrees`, ..."""
+
+    @property
+    def usable(self) -> bool:
+        """True when the case can be filed and given to someone: at least the county is known."""
+        return self.grid is not None or (self.area is not None and len(self.area) >= len("340202"))
+
+    @property
+    def county(self) -> str | None:
+        """The 6-digit county, when known."""
+        code = self.grid or self.area
+        return code[:6] if code and len(code) >= len("340202") else None

@@ -1,0 +1,96 @@
+"""What an adapter read in a message: whom it speaks of, a report, an action, or both."""
+
+from dataclasses import dataclass, field
+
+from canonical.case import Action, Binding, Case
+from canonical.errors import Why
+from canonical.lifecycle import ActionKind, Party
+from canonical.message import Verdict
+from canonical.report import Attachment, Report
+from canonical.time import Instant, Limit
+from canonical.value import Value
+
+
+class StatedAction(Value):
+    """An action as the other side states it. Which action a status means depends on what that system is to the case."""
+
+    kinds: dict[Party, ActionKind]
+    """By the system's party in the case; a party that is not here has nothing to say with this status."""
+    given: str = ""
+    """The status as the source wrote it."""
+    stated_at: Instant | None = None
+    reason: str = ""
+    result: str = ""
+    actor_name: str = ""
+    limit: Limit | None = None
+    attachments: tuple[Attachment, ...] = ()
+
+
+class Reading(Value):
+    """One thing read. With a report and an action both: a known case takes the action, an unknown one is opened."""
+
+    system: str
+    kind: str
+    """Name of the declared message."""
+    edition: str
+    """Version of the declaration that read it."""
+    external_id: str
+    """The system's own id: the key of repeats and the address of callbacks."""
+    case_key: str = ""
+    """The source's id of its whole case, when one case has several tasks; another task joins the case."""
+    visible_no: str = ""
+    reference: str = ""
+    """Our own number, when the message carries it back."""
+    fingerprint: str = ""
+    """Digest of fields we once sent, for systems that carry no number back."""
+    report: Report | None = None
+    action: StatedAction | None = None
+
+
+class SystemRole(Value):
+    """What a declared system is to the hub, and which of its messages tells it what."""
+
+    id: str
+    title: str
+    edition: str
+    source: bool
+    owner: bool
+    tells: dict[str, dict[ActionKind, str]]
+    """`source`, `owner` or `both` (the system reported the case and does the work) to action to outbound message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """What an adapter needs to write one outbound message: canonical values only."""
+
+    message: str
+    """Name of the declared outbound message."""
+    case: Case
+    action: Action
+    binding: Binding | None
+    """The binding addressed: the source's task, or the owner's id when it told us one."""
+    source_binding: Binding | None = None
+    """The binding under which this same system reported the case, when it did."""
+    unit_name: str = ""
+    area_names: dict[str, str] = field(default_factory=dict)
+    """Division names by `county`, `street`, `community`, for systems that want them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How the other side's answer to an outbound message reads, when it took it."""
+
+    external_id: str = ""
+    """Its own id of what we sent, when the answer tells one."""
+    visible_no: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one inbound message; the source's reply is made from it."""
+
+    verdict: Verdict
+    case_no: str = ""
+    why: Why | None = None
+    text: str = ""
+    """What the source is told; no personal data."""

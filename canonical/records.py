@@ -1,0 +1,109 @@
+"""What one transaction reads and writes: journal entries, cases with their events, bindings, deliveries.
+
+Decisions are pure: they get `Known`, and give `Changes`. The storage room does the rest.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from canonical.case import Action, Binding, Case, Event
+from canonical.errors import Unacceptable, Why
+from canonical.message import Direction, Message, Verdict
+from canonical.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """交换记录: a message as bytes, and what became of it."""
+
+    message: Message
+    direction: Direction
+    verdict: Verdict
+    why: Why | None = None
+    text: str = ""
+    """The reason in words, without personal data."""
+    kind: str = ""
+    """What it was read as: the declared message's name; empty when it could not be read."""
+    is_report: bool = True
+    """False for what is known to be an action or a page: the books count reports."""
+    external_id: str = ""
+    case_id: UUID | None = None
+    edition: str = ""
+
+
+class DeliveryState(StrEnum):
+    """One message's way to one system."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    """Claimed by a worker until its lease ends."""
+    ACKNOWLEDGED = "acknowledged"
+    PARKED = "parked"
+    """Waits for a person: refused, impossible to write, or in doubt with no safe way to ask again."""
+    WITHDRAWN = "withdrawn"
+    """A person decided that it shall not be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An outbox row: tell `system` about event `event_seq` of a case. The bytes are written when it is sent."""
+
+    id: UUID
+    case_id: UUID
+    system: str
+    seq: int
+    """Order within the lane (case, system)."""
+    event_seq: int
+    message: str
+    """Name of the declared outbound message."""
+    address: str
+    """External id of the binding addressed; empty for an owner that does not know the case yet."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """An action a person of the centre orders for one case."""
+
+    case_no: str
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One inbound message and what was read in it."""
+
+    message: Message
+    content: Reading | Command | Unacceptable
+
+
+@dataclass(slots=True)
+class Known:
+    """What the hub already knows about the matters a batch speaks of. Cases in it are locked until the commit."""
+
+    cases: dict[UUID, Case] = field(default_factory=dict)
+    by_no: dict[str, UUID] = field(default_factory=dict)
+    bindings: dict[tuple[str, str], Binding] = field(default_factory=dict)
+    """By (system, external id)."""
+    by_case_key: dict[tuple[str, str], UUID] = field(default_factory=dict)
+    by_fingerprint: dict[tuple[str, str], UUID] = field(default_factory=dict)
+    of_case: dict[UUID, list[Binding]] = field(default_factory=dict)
+    """All bindings of the cases above."""
+    on_their_way: frozenset[str] = frozenset()
+    """Systems to which something is being sent right now, so that an id unknown here may be one of ours."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one transaction writes, all or nothing."""
+
+    journal: list[JournalEntry] = field(default_factory=list)
+    new_cases: dict[UUID, Case] = field(default_factory=dict)
+    changed_cases: dict[UUID, Case] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    bindings: list[Binding] = field(default_factory=list)
+    rebound: list[Binding] = field(default_factory=list)
+    """Bindings that were there already and now mean another case."""
+    deliveries: list[Delivery] = field(default_factory=list)

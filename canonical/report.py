@@ -1,0 +1,72 @@
+"""A report 上报: what a source says happened, read into the hub's words but not yet judged."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from canonical.codes import ClassCode
+from canonical.place import Coordinate
+from canonical.time import Instant, Limit
+from canonical.value import Value
+
+
+class Urgency(StrEnum):
+    """As the source says; the hub does not guess it."""
+
+    NORMAL = "normal"
+    URGENT = "urgent"
+
+
+class Reporter(Value):
+    """Who reported. Personal data: masked by default wherever it is shown, never logged."""
+
+    name: str = Field(default="", repr=False)
+    phone: str = Field(default="", repr=False)
+    """The number to call back, as given (it may come masked by the source)."""
+    withheld: bool = False
+    """The reporter asked for secrecy: empty here means withheld, not unknown."""
+
+
+class Attachment(Value):
+    """A file the source points to. Fetched, if ever, as a step of its own; never decides whether a case is accepted."""
+
+    url: str
+    name: str = ""
+    id: str = ""
+
+
+class SourceDeadline(Value):
+    """The source's own deadline, kept beside ours: an instant, or a budget that the hub's calendar turns into one."""
+
+    at: Instant | None = None
+    limit: Limit | None = None
+    since: Instant | None = None
+    """When `limit` started to run by the source's word."""
+
+
+class Report(Value):
+    """What a source says happened. What it does not have stays empty; raw values are kept beside mapped ones."""
+
+    title: str = ""
+    description: str = ""
+    class_code: ClassCode | None = None
+    given_class: str = ""
+    """Code and name as the source wrote them."""
+    address: str = ""
+    given_area: str = ""
+    """Division or grid code as the source wrote it (any length, any edition)."""
+    coordinate: Coordinate | None = None
+    reported_at: Instant | None = None
+    reporter: Reporter = Reporter()
+    urgency: Urgency = Urgency.NORMAL
+    attachments: tuple[Attachment, ...] = ()
+    deadline: SourceDeadline | None = None
+    sign_deadline: SourceDeadline | None = None
+    channel: str = ""
+    """How it reached the source, in the source's words (电话, 网站, 采集员上报, ...)."""
+    share: str = ""
+    """`lead` 主办 or `joint` 协办 when the source hands out shares of its own case."""
+    opinion: str = ""
+    """What the source's officer asks us to do."""
+    extra: dict[str, str] = {}
+    """Source facts a reply will need again, by the source's own names."""

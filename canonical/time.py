@@ -1,0 +1,57 @@
+"""Instants and limits. Aware datetimes only; Asia/Shanghai at the edges.
+
+Units of a limit follow the trade (GB/T 30428.8-2020 as adopted by cities): an urgent hour runs by the wall clock, a
+working hour and a working day run only inside service windows of working days.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, AwareDatetime, Field
+
+from canonical.value import Value
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def in_shanghai(at: datetime) -> datetime:
+    """The same instant with the offset +08:00."""
+    return at.astimezone(SHANGHAI)
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(in_shanghai)]
+"""An aware datetime, kept in Asia/Shanghai. A naive one is an error."""
+
+
+class LimitUnit(StrEnum):
+    """What one of a limit's units means to the clock."""
+
+    MINUTE = "minute"
+    """分钟, wall clock."""
+    URGENT_WORK_HOUR = "urgent_work_hour"
+    """紧急工作时: an hour of the wall clock, nights and holidays included."""
+    WORK_HOUR = "work_hour"
+    """工作时: an hour inside the service window of working days."""
+    WORK_DAY = "work_day"
+    """工作日: counts as many working hours as the calendar's service day has."""
+    URGENT_WORK_DAY = "urgent_work_day"
+    """紧急工作日: 24 hours of the wall clock."""
+    CALENDAR_DAY = "calendar_day"
+    """自然日: 24 hours of the wall clock."""
+
+
+class Limit(Value):
+    """A budget of time: `value` units, counted from an instant given elsewhere."""
+
+    value: int = Field(ge=0, le=100_000)
+    unit: LimitUnit
+
+
+class Due(Value):
+    """When a limit runs out."""
+
+    at: Instant
+    provisional: bool = False
+    """True when the count crossed into a year whose calendar is not published; recomputed when it is."""
