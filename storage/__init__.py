@@ -1,0 +1,1 @@
+"""Tables, repositories, outbox lanes, journal and migrations. PostgreSQL, one dialect everywhere."""

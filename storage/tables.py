@@ -1,0 +1,148 @@
+"""The tables. Present state beside events, raw bytes in the journal, one row a delivery.
+
+There are no foreign keys: all writers go through one transaction in this room, and the checks would cost more than the
+rows (see docs/adr/0003). A test counts orphans instead.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Sequence,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+INSTANT = DateTime(timezone=True)
+
+NUMBERS_AT_ONCE = 100
+"""Case numbers a process takes from the sequence at a time."""
+case_number = Sequence("case_number", increment=NUMBERS_AT_ONCE, metadata=metadata)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", INSTANT, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("system", Text, nullable=False),
+    Column("door", Text, nullable=False),
+    Column("parent", Uuid),
+    Column("content_type", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("is_report", Boolean, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("case_id", Uuid),
+    Column("edition", Text, nullable=False),
+    Index("message_case", "case_id"),
+    Index("message_external", "system", "external_id"),
+    Index("message_deferred", "verdict", "system", postgresql_where=text("verdict IN ('quarantined', 'held')")),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("no", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("queue", Text),
+    Column("source", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("class_code", Text),
+    Column("area", Text),
+    Column("grid", Text),
+    Column("lon", Double),
+    Column("lat", Double),
+    Column("received_at", INSTANT, nullable=False),
+    Column("due_at", INSTANT),
+    Column("disposed_at", INSTANT),
+    Column("closed_at", INSTANT),
+    Column("state", JSONB, nullable=False),
+    Index("cases_no", "no", unique=True),
+    Index("cases_stage", "stage"),
+    Index("cases_queue", "queue", "no", postgresql_where=text("queue IS NOT NULL")),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("case_id", Uuid, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("at", INSTANT, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("party", Text, nullable=False),
+    Column("message_id", Uuid),
+    Column("body", JSONB, nullable=False),
+    PrimaryKeyConstraint("case_id", "seq"),
+)
+
+binding = Table(
+    "binding",
+    metadata,
+    Column("system", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("case_id", Uuid, nullable=False),
+    Column("case_key", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("body", JSONB, nullable=False),
+    PrimaryKeyConstraint("system", "external_id"),
+    Index("binding_case", "case_id"),
+    Index("binding_case_key", "system", "case_key", postgresql_where=text("case_key <> ''")),
+    Index("binding_fingerprint", "system", "fingerprint", postgresql_where=text("fingerprint <> ''")),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("case_id", Uuid, nullable=False),
+    Column("system", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("event_seq", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="waiting"),
+    Column("in_doubt", Boolean, nullable=False, server_default="false"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("created_at", INSTANT, nullable=False),
+    Column("next_at", INSTANT, nullable=False),
+    Column("lease_until", INSTANT),
+    Column("done_at", INSTANT),
+    Column("why", Text, nullable=False, server_default=""),
+    Column("text", Text, nullable=False, server_default=""),
+    Column("message_id", Uuid),
+    Index("delivery_lane", "case_id", "system", "seq", unique=True),
+    Index("delivery_due", "system", "next_at", postgresql_where=text("state IN ('waiting', 'sending')")),
+    Index("delivery_state", "state", postgresql_where=text("state IN ('waiting', 'sending', 'parked')")),
+)
+
+cursor = Table(
+    "cursor",
+    metadata,
+    Column("system", Text, nullable=False),
+    Column("pull", Text, nullable=False),
+    Column("until", INSTANT, nullable=False),
+    Column("claimed_until", INSTANT),
+    Column("polled_at", INSTANT),
+    Column("trouble", Text, nullable=False, server_default=""),
+    PrimaryKeyConstraint("system", "pull"),
+)
