@@ -1,0 +1,1 @@
+"""Time and judgement: working time and deadlines. Knows `canonical` only."""

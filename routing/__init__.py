@@ -1,0 +1,1 @@
+"""What the hub decides: where a case lies, what it is, who owns the work. Knows `canonical` only."""
