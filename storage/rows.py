@@ -1,0 +1,157 @@
+"""Rows and the statements that write them: one array a column, one statement a batch."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Table, TextClause, text
+from sqlalchemy.dialects import postgresql
+
+from canonical.case import Binding, Case, Event
+from canonical.records import Changes, Delivery, JournalEntry
+from storage import tables
+
+Arrays = dict[str, list[object]]
+Columns = tuple[tuple[str, str], ...]
+"""(name, PostgreSQL type) of the columns that are written, in order."""
+
+
+def _columns_of(table: Table, *, left_out: frozenset[str] = frozenset()) -> Columns:
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    return tuple(
+        (column.name, column.type.compile(dialect=dialect)) for column in table.columns if column.name not in left_out
+    )
+
+
+def _names(columns: Columns) -> str:
+    return ", ".join(f'"{name}"' for name, _ in columns)
+
+
+def _arrays_of(prefix: str, columns: Columns) -> str:
+    """`CAST(:p_a AS UUID[]), CAST(:p_b AS TEXT[])`: one parameter a column. JSON travels as text."""
+    return ", ".join(f"CAST(:{prefix}_{name} AS {'TEXT' if kind == 'JSONB' else kind}[])" for name, kind in columns)
+
+
+def _value(name: str, kind: str) -> str:
+    return f'CAST(w."{name}" AS JSONB)' if kind == "JSONB" else f'w."{name}"'
+
+
+def _insert(table: str, prefix: str, columns: Columns, *, conflict: str = "") -> str:
+    names, values = _names(columns), ", ".join(_value(*column) for column in columns)
+    source = f"unnest({_arrays_of(prefix, columns)}) AS w({names})"
+    return f"INSERT INTO {table} ({names}) SELECT {values} FROM {source} {conflict}"  # noqa: S608 names are ours
+
+
+_SET_BY_THE_OUTBOX = frozenset({"state", "in_doubt", "attempts", "lease_until", "done_at", "why", "text", "message_id"})
+_MESSAGE = _columns_of(tables.message)
+_CASE = _columns_of(tables.cases)
+_EVENT = _columns_of(tables.event)
+_BINDING = _columns_of(tables.binding)
+_DELIVERY = _columns_of(tables.delivery, left_out=_SET_BY_THE_OUTBOX)
+
+# A changed journal row (a replay, a released hold) keeps its bytes and takes its new verdict.
+_REPLAYED = """ON CONFLICT (id) DO UPDATE SET verdict = EXCLUDED.verdict, why = EXCLUDED.why, text = EXCLUDED.text,
+  kind = EXCLUDED.kind, external_id = EXCLUDED.external_id, case_id = EXCLUDED.case_id, edition = EXCLUDED.edition,
+  is_report = EXCLUDED.is_report"""
+
+
+def _save_statement() -> TextClause:
+    parts = (
+        f"m AS ({_insert('message', 'm', _MESSAGE, conflict=_REPLAYED)})",
+        f"c AS ({_insert('cases', 'c', _CASE)})",
+        f"e AS ({_insert('event', 'e', _EVENT)})",
+        f"b AS ({_insert('binding', 'b', _BINDING)})",
+    )
+    return text(f"WITH {', '.join(parts)} {_insert('delivery', 'd', _DELIVERY)}")
+
+
+def _change_statement() -> TextClause:
+    changes = ", ".join(f'"{name}" = {_value(name, kind)}' for name, kind in _CASE if name not in {"id", "no"})
+    source = f"unnest({_arrays_of('c', _CASE)}) AS w({_names(_CASE)})"
+    return text(f"UPDATE cases SET {changes} FROM {source} WHERE cases.id = w.id")  # noqa: S608
+
+
+SAVE = _save_statement()
+CHANGE = _change_statement()
+JOURNAL = text(_insert("message", "m", _MESSAGE, conflict=_REPLAYED))
+BIND = text(_insert("binding", "b", _BINDING, conflict="ON CONFLICT (system, external_id) DO NOTHING"))
+REBIND = text(f"""
+UPDATE binding SET case_id = w.case_id, body = CAST(w.body AS JSONB)
+  FROM unnest({_arrays_of("b", _BINDING)}) AS w({_names(_BINDING)})
+ WHERE binding.system = w.system AND binding.external_id = w.external_id
+""")  # noqa: S608
+
+
+def _arrays(prefix: str, columns: Columns, rows: Iterable[Sequence[object]]) -> Arrays:
+    """Rows turned into one array a column, as unnest wants them."""
+    turned = list(zip(*rows, strict=True)) or [()] * len(columns)
+    return {f"{prefix}_{name}": list(column) for (name, _), column in zip(columns, turned, strict=True)}
+
+
+def rows_of(changes: Changes, now: datetime) -> Arrays:
+    """The parameters of SAVE."""
+    cases = sorted(changes.new_cases.values(), key=lambda case: case.id)
+    return {
+        **journal_rows(changes.journal),
+        **case_rows(cases),
+        **_arrays("e", _EVENT, map(_event_row, changes.events)),
+        **binding_rows(changes.bindings),
+        **_arrays("d", _DELIVERY, (_delivery_row(delivery, now) for delivery in changes.deliveries)),
+    }
+
+
+def journal_rows(entries: Sequence[JournalEntry]) -> Arrays:
+    """The parameters of JOURNAL."""
+    return _arrays("m", _MESSAGE, map(_journal_row, entries))
+
+
+def case_rows(cases: Sequence[Case]) -> Arrays:
+    """The parameters of CHANGE."""
+    return _arrays("c", _CASE, map(_case_row, cases))
+
+
+def binding_rows(bindings: Sequence[Binding]) -> Arrays:
+    """The parameters of BIND and REBIND, in the order of the key: two batches cannot deadlock."""
+    ordered = sorted(bindings, key=lambda binding: (binding.system, binding.external_id))
+    return _arrays("b", _BINDING, map(_binding_row, ordered))
+
+
+def _journal_row(entry: JournalEntry) -> tuple[object, ...]:
+    message = entry.message
+    return (
+        message.id, message.at, entry.direction, message.system, message.door, message.parent, message.content_type,
+        message.path, message.status, message.body, entry.verdict, entry.why or "", entry.text, entry.kind,
+        entry.is_report, entry.external_id, entry.case_id, entry.edition,
+    )  # fmt: skip
+
+
+def _case_row(case: Case) -> tuple[object, ...]:
+    place, unit = case.place, case.assignment.unit if case.assignment else ""
+    class_code = str(case.class_code) if case.class_code else None
+    return (
+        case.id, case.no, case.version, case.stage, case.queue, case.source, case.owner, unit, class_code, place.area,
+        place.grid, place.lon, place.lat, case.received_at, due_at(case), case.disposed_at, case.closed_at,
+        case.model_dump_json(exclude_defaults=True),
+    )  # fmt: skip
+
+
+def due_at(case: Case) -> datetime | None:
+    """The nearer of our own due time and the source's: what "overdue" is counted by."""
+    return min((due.at for due in (case.due, case.source_due) if due), default=None)
+
+
+def _event_row(event: Event) -> tuple[object, ...]:
+    action = event.action
+    body = event.model_dump_json(exclude_defaults=True)
+    return (event.case_id, event.seq, action.at, action.kind, action.actor.party, event.message_id, body)
+
+
+def _binding_row(binding: Binding) -> tuple[object, ...]:
+    body = binding.model_dump_json(exclude_defaults=True)
+    return (binding.system, binding.external_id, binding.case_id, binding.case_key, binding.fingerprint, body)
+
+
+def _delivery_row(delivery: Delivery, now: datetime) -> tuple[object, ...]:
+    return (
+        delivery.id, delivery.case_id, delivery.system, delivery.seq, delivery.event_seq, delivery.message,
+        delivery.address, delivery.created_at, now,
+    )  # fmt: skip
