@@ -1,1 +1,1 @@
-"""What the hub decides: where a case lies, what it is, who owns the work. Knows `canonical` only."""
+"""What the hub decides: intake, locate, classify, duplicates, responsibility, dispatch. Pure and synchronous."""

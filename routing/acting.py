@@ -1,0 +1,94 @@
+"""Actions that other systems state: which of their parts in the case may say it, and whether it was said before."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from canonical.case import Action, Actor, BindingRole, Case, checked
+from canonical.errors import IllegalAction
+from canonical.lifecycle import ActionKind, Party, Stage
+from canonical.message import Message, Verdict
+from canonical.reading import Outcome, Reading, StatedAction
+from routing.book import Book
+
+
+def act(book: Book, case_id: UUID, reading: Reading, stated: StatedAction, message: Message) -> Outcome:
+    """Do what a system says was done. Said again, it is `repeated`; raises IllegalAction when the table forbids it."""
+    case = book.known.cases[case_id]
+    parties = [party for party in _parties(book, case, reading.system) if party in stated.kinds]
+    actions = [_action(reading, stated, party, book.now) for party in parties]
+    possible = next((action for action in actions if _possible(action, case)), None)
+    if possible is not None:
+        book.do(case_id, possible, message.id)
+        book.follow(case_id)
+        return Outcome(Verdict.APPLIED, case_no=case.no)
+    if any(_ALREADY.get(kind, _never)(case, reading.system) for kind in stated.kinds.values()):
+        return Outcome(Verdict.REPEATED, case_no=case.no)
+    for action in actions:
+        checked(action, stage=case.stage)
+    raise IllegalAction(f"your system has no part in case {case.no} that could say this now")
+
+
+def _parties(book: Book, case: Case, system: str) -> Iterator[Party]:
+    """What the system is to the case now. A source that also does the work withdraws rather than returns."""
+    bindings = book.known.of_case.get(case.id, [])
+    if any(binding.system == system and binding.role is BindingRole.SOURCE for binding in bindings):
+        yield Party.SOURCE
+    if case.owner == system:
+        yield Party.OWNER
+
+
+def _action(reading: Reading, stated: StatedAction, party: Party, now: datetime) -> Action:
+    return Action(
+        kind=stated.kinds[party], actor=Actor(party=party, id=reading.system, name=stated.actor_name), at=now,
+        stated_at=stated.stated_at, reason=stated.reason, result=stated.result, limit=stated.limit,
+        attachments=stated.attachments, editions={"declaration": reading.edition},
+    )  # fmt: skip
+
+
+def _possible(action: Action, case: Case) -> bool:
+    try:
+        checked(action, stage=case.stage)
+    except IllegalAction:
+        return False
+    return True
+
+
+def _was_owner(case: Case, system: str) -> bool:
+    return any(assignment.system == system for assignment in case.assignments)
+
+
+def _never(_case: Case, _system: str) -> bool:
+    return False
+
+
+def _signed(case: Case, system: str) -> bool:
+    return _was_owner(case, system) and case.stage in _AFTER_SIGNING
+
+
+def _disposed(case: Case, system: str) -> bool:
+    return _was_owner(case, system) and case.disposed_at is not None
+
+
+def _returned(case: Case, system: str) -> bool:
+    return any(assignment.system == system and assignment.returned_at for assignment in case.assignments)
+
+
+def _evaluated(case: Case, _system: str) -> bool:
+    return case.stage is Stage.EVALUATED
+
+
+def _cancelled(case: Case, _system: str) -> bool:
+    return case.stage is Stage.CANCELLED
+
+
+_AFTER_SIGNING = frozenset({Stage.HANDLING, Stage.DISPOSED, Stage.CHECKED, Stage.CLOSED, Stage.EVALUATED})
+
+# Said before and true already: told again it changes nothing, and is no error. Every platform repeats itself.
+_ALREADY: Mapping[ActionKind, Callable[[Case, str], bool]] = {
+    ActionKind.SIGN: _signed,
+    ActionKind.DISPOSE: _disposed,
+    ActionKind.RETURN: _returned,
+    ActionKind.EVALUATE: _evaluated,
+    ActionKind.CANCEL: _cancelled,
+}

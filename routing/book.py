@@ -1,0 +1,134 @@
+"""The working memory of one batch: cases as they stand, and everything the transaction will have to write."""
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from canonical.case import Action, Binding, BindingRole, Case, Event, checked
+from canonical.lifecycle import BY_ACTION, ActionKind, Party, Stage
+from canonical.records import Changes, Delivery, Known
+from routing.city import City
+from routing.rules import next_action
+
+STEPS = 1000
+"""One event has room for so many deliveries: the lane's order is the event's number times this, plus a count."""
+
+
+class Book:
+    """Cases, bindings and deliveries of one batch. A later arrival sees what an earlier one did."""
+
+    def __init__(self, known: Known, city: City, now: datetime, ids: Callable[[], UUID]) -> None:
+        self.known, self.city, self.now, self.ids = known, city, now, ids
+        self.changes = Changes()
+        self._last: dict[UUID, Event] = {}
+
+    def open(self, action: Action, message_id: UUID, number: int) -> Case:
+        """A new case from a collect action. Raises IllegalAction when the action is another one."""
+        checked(action, stage=None)
+        event = Event(case_id=self.ids(), seq=1, from_=None, to=Stage.REPORTED, action=action, message_id=message_id)
+        case = Case.opened(event, no=f"{self.city.code}{self.now:%Y%m%d}{number:07d}", sequence=number)
+        self.known.by_no[case.no] = case.id
+        self.changes.new_cases[case.id] = case
+        self._write(case, event)
+        return case
+
+    def do(self, case_id: UUID, action: Action, message_id: UUID | None) -> Case:
+        """One action on a known case. Raises IllegalAction, and then nothing has changed."""
+        case = self.known.cases[case_id]
+        event = case.does(action, message_id=message_id)
+        case = case.after(event)
+        self._write(case, event)
+        self._tell(case, event)
+        return case
+
+    def follow(self, case_id: UUID) -> Case:
+        """Do what the rules say follows the case's last event, until a person or another system is to act."""
+        while True:
+            case = self.known.cases[case_id]
+            action = next_action(case, self._last[case_id], self.city, self.now)
+            if action is None:
+                return case
+            self.do(case_id, action, None)
+
+    def bind(self, binding: Binding) -> None:
+        """Remember a system's identity of a case; one that is known already stays as it is."""
+        key = (binding.system, binding.external_id)
+        if key in self.known.bindings:
+            return
+        self.known.bindings[key] = binding
+        self.known.of_case.setdefault(binding.case_id, []).append(binding)
+        if binding.case_key:
+            self.known.by_case_key[binding.system, binding.case_key] = binding.case_id
+        self.changes.bindings.append(binding)
+
+    def rebind(self, binding: Binding, case_id: UUID) -> None:
+        """From now on the system's number means another case: the one its own was merged into."""
+        moved = binding.model_copy(update={"case_id": case_id})
+        self.known.bindings[binding.system, binding.external_id] = moved
+        self.known.of_case[binding.case_id].remove(binding)
+        self.known.of_case.setdefault(case_id, []).append(moved)
+        self.changes.rebound.append(moved)
+
+    def tell_joined(self, case: Case, binding: Binding) -> None:
+        """A task that joins a case already filed is taken on at once; one that joins earlier is told when it is."""
+        if case.filed_at is not None:
+            message = self._message(binding.system, ActionKind.JOIN, "source")
+            self._deliver(case, binding.system, message, binding.external_id)
+
+    def _write(self, case: Case, event: Event) -> None:
+        self.known.cases[case.id] = case
+        self._last[case.id] = event
+        self.changes.events.append(event)
+        new = case.id in self.changes.new_cases
+        (self.changes.new_cases if new else self.changes.changed_cases)[case.id] = case
+
+    def _tell(self, case: Case, event: Event) -> None:
+        """Outbox rows for those whom the table tells, except whoever did it. Who plays both parts is told once."""
+        tells, kind = BY_ACTION[event.action.kind].tells, event.action.kind
+        if not tells:
+            return
+        bindings = self.known.of_case.get(case.id, [])
+        sources = [binding for binding in bindings if binding.role is BindingRole.SOURCE]
+        source_systems = {binding.system for binding in sources}
+        told = [(b.system, "source", b.external_id) for b in sources] if Party.SOURCE in tells else []
+        owner = case.owner
+        if Party.OWNER in tells and owner and not (told and owner in source_systems):
+            told.append((owner, "owner", _owner_address(case, bindings)))
+        for system, party, address in told:
+            if system != event.action.actor.id:
+                both = system == owner and system in source_systems
+                self._deliver(case, system, self._message(system, kind, "both" if both else party), address)
+
+    def _message(self, system: str, kind: ActionKind, party: str) -> str | None:
+        role = self.city.systems.get(system)
+        return role.tells.get(party, {}).get(kind) if role else None
+
+    def _deliver(self, case: Case, system: str, message: str | None, address: str) -> None:
+        """An outbox row about the case's last event; none where the system has no message for it."""
+        if message is None:
+            return
+        seq = case.version
+        same = sum(1 for other in self.changes.deliveries if other.case_id == case.id and other.event_seq == seq)
+        self.changes.deliveries.append(
+            Delivery(
+                id=self.ids(),
+                case_id=case.id,
+                system=system,
+                seq=seq * STEPS + same,
+                event_seq=seq,
+                message=message,
+                address=address,
+                created_at=self.now,
+            )  # fmt: skip
+        )
+
+
+def _owner_address(case: Case, bindings: list[Binding]) -> str:
+    """The owner's own id, when it told us one: of this round as its owner, or as the source of the case."""
+    fitting = [
+        binding.external_id
+        for binding in bindings
+        if binding.system == case.owner
+        and (binding.role is BindingRole.SOURCE or binding.round == len(case.assignments))
+    ]
+    return fitting[-1] if fitting else ""

@@ -1,0 +1,47 @@
+"""What decisions are made with: the city's tables, its systems and its policy, each with its edition."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from canonical.ports import WorkingCalendar
+from canonical.reading import SystemRole
+from routing.catalogue import Catalogue
+from routing.divisions import Divisions
+from routing.locate import Locator
+from routing.responsibility import ResponsibilityList
+
+
+class By(StrEnum):
+    """Who does a step."""
+
+    CENTRE = "centre"
+    AUTOMATIC = "automatic"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the city leaves to rules and what to people."""
+
+    check: By = By.CENTRE
+    close: By = By.AUTOMATIC
+    rounds: int = 3
+    """How often a case is given to the next unit by itself after returns; then the centre decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """One city's configuration, read once. Immutable: a change is a new City."""
+
+    code: str
+    """4-digit division code."""
+    name: str
+    divisions: Divisions
+    locator: Locator
+    catalogue: Catalogue
+    responsibility: ResponsibilityList
+    calendar: WorkingCalendar
+    systems: Mapping[str, SystemRole]
+    policy: Policy
+    editions: Mapping[str, str]
+    """Catalogue, responsibility list, calendar: the edition in force."""

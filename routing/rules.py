@@ -1,0 +1,128 @@
+"""What happens to a case by itself, because the city's tables say so.
+
+Every rule looks at a case and the event just done, and answers with the next action or None. The action's actor names
+the table row, its reason says why, its editions say which tables: every decision can be explained in a year.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from canonical.case import Action, Actor, Case, Event
+from canonical.lifecycle import ActionKind, Party, Stage
+from canonical.report import SourceDeadline
+from canonical.time import Due
+from routing.catalogue import Acceptance
+from routing.city import By, City
+from routing.responsibility import NoMatch
+
+
+def next_action(case: Case, event: Event, city: City, now: datetime) -> Action | None:
+    """The action that follows `event` by rule; None when a person or another system is to act."""
+    rule = _RULES.get(event.action.kind)
+    return rule(case, city, now) if rule else None
+
+
+def _by(rule: str) -> Actor:
+    return Actor(party=Party.HUB, id=rule)
+
+
+def _judge(case: Case, city: City, now: datetime) -> Action | None:
+    """After collecting: file, refuse or send to verify as the catalogue says; wait when place or class is unknown."""
+    entry = city.catalogue.classes.get(case.class_code) if case.class_code else None
+    if entry is None or not case.place.usable:
+        return None
+    editions = {"catalogue": city.editions["catalogue"]}
+    kind = _BY_ACCEPTANCE[entry.acceptance]
+    action = Action(kind=kind, actor=_by("classes.csv"), at=now, reason=entry.reason, editions=editions)
+    return filing(action, case, city) if kind is ActionKind.FILE else action
+
+
+_BY_ACCEPTANCE = {
+    Acceptance.FILE: ActionKind.FILE,
+    Acceptance.REFUSE: ActionKind.REFUSE,
+    Acceptance.VERIFY: ActionKind.VERIFY,
+}
+
+
+def filing(action: Action, case: Case, city: City) -> Action:
+    """A file action with what it lacks: the case's class and place, and the standard row that fits the text."""
+    class_code = action.class_code or case.class_code
+    changes: dict[str, object] = {"class_code": class_code, "place": action.place or case.place}
+    if class_code and not action.standard and class_code in city.catalogue.classes:
+        standard, why = city.catalogue.standard_for(class_code, f"{case.title} {case.description}", case.urgency)
+        changes |= {"standard": standard.id, "reason": action.reason or why}
+    changes["editions"] = action.editions | {"catalogue": city.editions["catalogue"]}
+    return action.model_copy(update=changes)
+
+
+def _dispatch(case: Case, city: City, now: datetime) -> Action | None:
+    """After filing: to the unit the responsibility list names; a remark and the centre's queue when it names none."""
+    return _assign(case, city, now, ActionKind.DISPATCH)
+
+
+def _redispatch(case: Case, city: City, now: datetime) -> Action | None:
+    """After a return: to the next unit the list names, a few rounds; then the centre decides."""
+    return _assign(case, city, now, ActionKind.REDISPATCH) if len(case.assignments) < city.policy.rounds else None
+
+
+def _assign(case: Case, city: City, now: datetime, kind: ActionKind) -> Action:
+    assert case.class_code is not None  # filing needs one
+    tried = frozenset(assignment.unit for assignment in case.assignments)
+    where = case.place.grid or case.place.area or city.code
+    found = city.responsibility.match(case.class_code, where, now, city.calendar.is_working(now), exclude=tried)
+    editions = {"responsibility": city.editions["responsibility"]}
+    if isinstance(found, NoMatch):
+        actor = _by("responsibility.csv")
+        return Action(kind=ActionKind.COMMENT, actor=actor, at=now, reason=found.why, editions=editions)
+    actor = _by(f"responsibility.csv {found.row}")
+    action = Action(kind=kind, actor=actor, at=now, unit=found.unit, reason=found.why, editions=editions)
+    return assigning(action, case, city, now)
+
+
+def assigning(action: Action, case: Case, city: City, now: datetime) -> Action:
+    """A dispatch with what it lacks: the unit's system, and the due time that the standard row gives."""
+    unit = city.responsibility.units.get(action.unit)
+    standard = city.catalogue.standards.get(case.standard)
+    due = city.calendar.due(now, standard.limit) if standard else None
+    editions = action.editions | {"calendar": city.calendar.edition}
+    return action.model_copy(update={"system": (unit and unit.system) or "", "due": due, "editions": editions})
+
+
+def _check(case: Case, city: City, now: datetime) -> Action | None:
+    """After disposal, where the city lets the owner's word stand."""
+    if city.policy.check is not By.AUTOMATIC:
+        return None
+    return Action(kind=ActionKind.CHECK, actor=_by("city.yaml policy.check"), at=now, result=case.result)
+
+
+def _close(case: Case, city: City, now: datetime) -> Action | None:
+    if city.policy.close is not By.AUTOMATIC:
+        return None
+    return Action(kind=ActionKind.CLOSE, actor=_by("city.yaml policy.close"), at=now, result=case.result)
+
+
+def _again(case: Case, _city: City, now: datetime) -> Action | None:
+    """A further task of a closed case: its source is not content, so the same unit works again."""
+    if case.stage not in {Stage.CLOSED, Stage.EVALUATED} or case.assignment is None:
+        return None
+    reason = "the source sent the closed case again"
+    return Action(kind=ActionKind.REWORK, actor=_by("reopened by its source"), at=now, reason=reason)
+
+
+_RULES: Mapping[ActionKind, Callable[[Case, City, datetime], Action | None]] = {
+    ActionKind.COLLECT: _judge,
+    ActionKind.JOIN: _again,
+    ActionKind.FILE: _dispatch,
+    ActionKind.RETURN: _redispatch,
+    ActionKind.DISPOSE: _check,
+    ActionKind.CHECK: _close,
+}
+
+
+def source_due(deadline: SourceDeadline | None, received_at: datetime, city: City) -> Due | None:
+    """The source's own deadline as an instant: as it says, or its budget on the city's calendar."""
+    if deadline is None:
+        return None
+    if deadline.at is not None:
+        return Due(at=deadline.at)
+    return city.calendar.due(deadline.since or received_at, deadline.limit) if deadline.limit else None
