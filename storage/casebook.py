@@ -1,0 +1,139 @@
+"""Cases as people look for them: lists, one case with its whole journey, and the books that must balance."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, text
+
+from canonical.case import Binding, Case, Event
+from canonical.lifecycle import ENDED
+from storage.store import Store
+from storage.tables import cases
+
+
+@dataclass(frozen=True, slots=True)
+class SentRow:
+    """One delivery of a case, as its journey shows it."""
+
+    system: str
+    message: str
+    state: str
+    attempts: int
+    in_doubt: bool
+    why: str
+    text: str
+    event_seq: int
+    created_at: datetime
+    done_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """A case with everything that happened to it."""
+
+    case: Case
+    events: list[Event]
+    bindings: list[Binding]
+    deliveries: list[SentRow]
+
+
+class Casebook:
+    """Reading access to the cases of one database."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def find(
+        self, *, queue: str = "", stage: str = "", source: str = "", owner: str = "", after: str = "", limit: int = 50
+    ) -> list[Case]:
+        """Cases in the order of their numbers, those after number `after`."""
+        query = select(text("CAST(state AS text)")).select_from(cases).order_by(cases.c.no).limit(limit)
+        given = {cases.c.queue: queue, cases.c.stage: stage, cases.c.source: source, cases.c.owner: owner}
+        for column, value in given.items():
+            if value:
+                query = query.where(column == value)
+        if after:
+            query = query.where(cases.c.no > after)
+        async with self.store.transaction() as transaction:
+            states = (await transaction.connection.execute(query)).scalars()
+            return [Case.model_validate_json(state) for state in states]
+
+    async def journey(self, number: str) -> Journey | None:
+        """The case with this number of ours, or with this number of any system; None when nobody knows it."""
+        async with self.store.transaction() as transaction:
+            connection = transaction.connection
+            state = (await connection.execute(_BY_NUMBER, {"number": number})).scalar()
+            if state is None:
+                return None
+            case = Case.model_validate_json(state)
+            events = (await connection.execute(_EVENTS, {"id": case.id})).scalars().all()
+            bindings = (await connection.execute(_BINDINGS, {"id": case.id})).scalars().all()
+            deliveries = (await connection.execute(_DELIVERIES, {"id": case.id})).all()
+        return Journey(
+            case=case,
+            events=[Event.model_validate_json(body) for body in events],
+            bindings=[Binding.model_validate_json(body) for body in bindings],
+            deliveries=[SentRow(*row) for row in deliveries],
+        )
+
+    async def latest(self, limit: int = 5) -> list[Case]:
+        """The cases that moved last."""
+        async with self.store.transaction() as transaction:
+            states = (await transaction.connection.execute(_LATEST, {"limit": limit})).scalars()
+            return [Case.model_validate_json(state) for state in states]
+
+    async def books(self, now: datetime) -> "Books":
+        """All counts in one moment."""
+        async with self.store.transaction() as transaction:
+            connection = transaction.connection
+            await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+            reports = {verdict: count for verdict, count in await connection.execute(_REPORTS)}
+            stages = {stage: count for stage, count in await connection.execute(_STAGES)}
+            queues = {queue: count for queue, count in await connection.execute(_QUEUES)}
+            overdue = (await connection.execute(_OVERDUE, {"now": now, "ended": sorted(ENDED)})).scalar_one()
+            deliveries = [(system, state, count) for system, state, count in await connection.execute(_OUTBOX)]
+            owners = {owner: count for owner, count in await connection.execute(_OWNERS, {"ended": sorted(ENDED)})}
+        return Books(reports, stages, queues, int(overdue), deliveries, owners)
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What came in, what became of it, and what went out."""
+
+    reports: dict[str, int]
+    """Reports by verdict."""
+    stages: dict[str, int]
+    queues: dict[str, int]
+    overdue: int
+    deliveries: list[tuple[str, str, int]]
+    """(system, state, count)."""
+    owners: dict[str, int]
+    """Open cases by the system that has them; "" is the centre."""
+
+
+_BY_NUMBER = text("""
+SELECT CAST(c.state AS text) FROM cases c WHERE c.no = split_part(:number, '-', 1)
+UNION ALL
+SELECT CAST(c.state AS text) FROM binding b JOIN cases c ON c.id = b.case_id
+ WHERE b.external_id = :number OR b.body ->> 'visible_no' = :number OR b.case_key = :number
+LIMIT 1
+""")
+_EVENTS = text("SELECT CAST(body AS text) FROM event WHERE case_id = :id ORDER BY seq")
+_BINDINGS = text("SELECT CAST(body AS text) FROM binding WHERE case_id = :id ORDER BY system, external_id")
+_DELIVERIES = text("""
+SELECT system, message, state, attempts, in_doubt, why, text, event_seq, created_at, done_at FROM delivery
+ WHERE case_id = :id ORDER BY created_at, seq
+""")
+_LATEST = text("""
+SELECT CAST(c.state AS text) FROM cases c
+  JOIN (SELECT case_id, max(at) AS moved FROM (SELECT case_id, at FROM event ORDER BY at DESC LIMIT 200) e
+         GROUP BY case_id ORDER BY moved DESC LIMIT :limit) m ON m.case_id = c.id ORDER BY m.moved DESC
+""")
+_REPORTS = text("SELECT verdict, count(*) FROM message WHERE direction = 'in' AND is_report GROUP BY verdict")
+_STAGES = text("SELECT stage, count(*) FROM cases GROUP BY stage")
+_QUEUES = text("SELECT queue, count(*) FROM cases WHERE queue IS NOT NULL GROUP BY queue")
+_OVERDUE = text("""
+SELECT count(*) FROM cases WHERE due_at < :now AND disposed_at IS NULL AND NOT (stage = ANY(CAST(:ended AS text[])))
+""")
+_OUTBOX = text("SELECT system, state, count(*) FROM delivery GROUP BY system, state ORDER BY system, state")
+_OWNERS = text("SELECT owner, count(*) FROM cases WHERE NOT (stage = ANY(CAST(:ended AS text[]))) GROUP BY owner")

@@ -1,0 +1,234 @@
+"""Outbox lanes: durable, ordered per case and system, claimed by lease so that a killed worker's work is taken over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from canonical.case import Action, Binding, BindingRole, Case, Event
+from canonical.message import Direction, Message, Verdict
+from canonical.records import DeliveryState, JournalEntry
+from storage.rows import BIND, JOURNAL, binding_rows, journal_rows
+from storage.store import WAKE, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery in a worker's hands, with all that is needed to write its message."""
+
+    id: UUID
+    system: str
+    message: str
+    attempts: int
+    """This attempt included."""
+    in_doubt: bool
+    """An earlier attempt may have arrived."""
+    created_at: datetime
+    case: Case
+    action: Action
+    binding: Binding | None
+    source_binding: Binding | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a delivery did not end well."""
+
+    why: str
+    text: str
+    in_doubt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A delivery that waits for a person."""
+
+    id: UUID
+    case_no: str
+    system: str
+    message: str
+    attempts: int
+    in_doubt: bool
+    why: str
+    text: str
+    created_at: datetime
+    done_at: datetime | None
+
+
+class Outbox:
+    """The lanes of one database."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def claim(self, system: str, *, limit: int, now: datetime, lease: timedelta) -> list[Claimed]:
+        """Up to `limit` heads of lanes to `system` that are due, now ours until the lease ends."""
+        async with self.store.transaction() as transaction:
+            connection = transaction.connection
+            values = {"system": system, "limit": limit, "now": now, "lease": now + lease}
+            rows = (await connection.execute(_CLAIM, values)).all()
+            if not rows:
+                return []
+            ids = sorted({row.case_id for row in rows})
+            states = (await connection.execute(_CASES, {"ids": ids})).all()
+            keys = {"ids": [row.case_id for row in rows], "seqs": [row.event_seq for row in rows]}
+            events = (await connection.execute(_EVENTS, keys)).all()
+            bodies = (await connection.execute(_BINDINGS, {"ids": ids, "system": system})).scalars()
+            bindings = [Binding.model_validate_json(body) for body in bodies]
+        cases = {row.id: Case.model_validate_json(row.state) for row in states}
+        actions = {(row.case_id, row.seq): Event.model_validate_json(row.body).action for row in events}
+        return [_claimed(row, cases[row.case_id], actions[row.case_id, row.event_seq], bindings) for row in rows]
+
+    async def sending(self, sent: Sequence[tuple[Claimed, Message]]) -> None:
+        """Journal what is about to be sent, before it is: an answer can then never find us without a record."""
+        entries = [_entry(claimed, message, Direction.OUT, Verdict.WAITING, "") for claimed, message in sent]
+        async with self.store.transaction() as transaction:
+            await transaction.connection.execute(JOURNAL, journal_rows(entries))
+            values = {"ids": [claimed.id for claimed, _ in sent], "messages": [message.id for _, message in sent]}
+            await transaction.connection.execute(_SENDING, values)
+
+    async def acknowledge(
+        self, claimed: Claimed, sent: Message, answer: Message | None, binding: Binding | None, *, now: datetime
+    ) -> bool:
+        """The other side took it. Keeps its answer and its own id. True when an id became known that was not."""
+        async with self.store.transaction() as transaction:
+            connection = transaction.connection
+            values = {"id": claimed.id, "now": now, "state": DeliveryState.ACKNOWLEDGED, "why": "", "text": ""}
+            await connection.execute(_DONE, values | {"in_doubt": False})
+            await self._answered(transaction.connection, claimed, sent, answer, Verdict.ACKNOWLEDGED, "")
+            if binding is None:
+                return False
+            result = await connection.execute(BIND, binding_rows([binding]))
+            return bool(result.rowcount)
+
+    async def retry(
+        self, claimed: Claimed, sent: Message | None, answer: Message | None, trouble: Trouble, *, at: datetime
+    ) -> None:
+        """Not taken, or in doubt and safe to repeat: the lane waits until `at`."""
+        async with self.store.transaction() as transaction:
+            values = {
+                "id": claimed.id,
+                "at": at,
+                "why": trouble.why,
+                "text": trouble.text,
+                "in_doubt": trouble.in_doubt,
+            }
+            await transaction.connection.execute(_RETRY, values)
+            if sent is not None:
+                await self._answered(
+                    transaction.connection, claimed, sent, answer, Verdict.WAITING, trouble.text
+                )  # fmt: skip
+
+    async def park(
+        self, claimed: Claimed, sent: Message | None, answer: Message | None, trouble: Trouble, *, now: datetime
+    ) -> None:
+        """A person has to look: the lane stands still, every other lane goes on."""
+        async with self.store.transaction() as transaction:
+            values = {"id": claimed.id, "now": now, "state": DeliveryState.PARKED, "why": trouble.why}
+            values |= {"text": trouble.text, "in_doubt": trouble.in_doubt}
+            await transaction.connection.execute(_DONE, values)
+            if sent is not None:
+                await self._answered(transaction.connection, claimed, sent, answer, Verdict.PARKED, trouble.text)
+
+    @staticmethod
+    async def _answered(
+        connection: AsyncConnection, claimed: Claimed, sent: Message, answer: Message | None, verdict: Verdict, why: str
+    ) -> None:
+        await connection.execute(_VERDICT, {"id": sent.id, "verdict": verdict, "text": why})
+        if answer is not None:
+            entry = _entry(claimed, answer, Direction.ANSWER, verdict, why)
+            await connection.execute(JOURNAL, journal_rows([entry]))
+
+    async def parked(self, *, limit: int = 200) -> list[Parked]:
+        """What waits for a person, oldest first."""
+        async with self.store.transaction() as transaction:
+            rows = (await transaction.connection.execute(_PARKED, {"limit": limit})).all()
+        return [Parked(*row) for row in rows]
+
+    async def release(self, delivery_id: UUID, *, now: datetime) -> bool:
+        """Send a parked delivery again, from attempt one. False when it is not parked (any more)."""
+        return await self._settle(_RELEASE, {"id": delivery_id, "now": now})
+
+    async def withdraw(self, delivery_id: UUID, reason: str, *, now: datetime) -> bool:
+        """Never send a parked delivery; its lane goes on without it. False when it is not parked (any more)."""
+        return await self._settle(_WITHDRAW, {"id": delivery_id, "now": now, "text": reason})
+
+    async def _settle(self, statement: TextClause, values: dict[str, object]) -> bool:
+        async with self.store.transaction() as transaction:
+            result = await transaction.connection.execute(statement, values)
+            await transaction.connection.execute(text(f"NOTIFY {WAKE}"))
+            return bool(result.rowcount)
+
+
+def _entry(claimed: Claimed, message: Message, direction: Direction, verdict: Verdict, why: str) -> JournalEntry:
+    return JournalEntry(
+        message, direction, verdict, text=why, kind=claimed.message, is_report=False, case_id=claimed.case.id
+    )  # fmt: skip
+
+
+def _claimed(row: Row[Any], case: Case, action: Action, bindings: Sequence[Binding]) -> Claimed:
+    own = [binding for binding in bindings if binding.case_id == case.id]
+    source = next((binding for binding in own if binding.role is BindingRole.SOURCE), None)
+    if row.address:
+        addressed = next((binding for binding in own if binding.external_id == row.address), None)
+    else:  # the owner may have told us its id since this was decided
+        rounds = len(case.assignments)
+        owners = [binding for binding in own if binding.role is BindingRole.OWNER and binding.round == rounds]
+        addressed = owners[-1] if owners else None
+    return Claimed(
+        id=row.id, system=row.system, message=row.message, attempts=row.attempts, in_doubt=row.in_doubt,
+        created_at=row.created_at, case=case, action=action, binding=addressed, source_binding=source,
+    )  # fmt: skip
+
+
+# A lease that ran out after the message had gone to the journal leaves a doubt: it may have been sent.
+_CLAIM = text("""
+WITH due AS (
+  SELECT d.id, d.state = 'sending' AND d.message_id IS NOT NULL AS lost FROM delivery d
+   WHERE d.system = :system AND d.next_at <= :now
+     AND (d.state = 'waiting' OR (d.state = 'sending' AND d.lease_until < :now))
+     AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.case_id = d.case_id AND e.system = d.system AND e.seq < d.seq
+                      AND e.state IN ('waiting', 'sending', 'parked'))
+   ORDER BY d.next_at, d.id LIMIT :limit FOR UPDATE OF d SKIP LOCKED)
+UPDATE delivery d SET state = 'sending', lease_until = :lease, attempts = d.attempts + 1, message_id = NULL,
+       in_doubt = d.in_doubt OR due.lost
+  FROM due WHERE d.id = due.id
+RETURNING d.id, d.case_id, d.system, d.event_seq, d.message, d.address, d.attempts, d.in_doubt, d.created_at
+""")
+_CASES = text("SELECT id, CAST(state AS text) AS state FROM cases WHERE id = ANY(CAST(:ids AS uuid[]))")
+_EVENTS = text("""
+SELECT e.case_id, e.seq, CAST(e.body AS text) AS body FROM event e
+  JOIN unnest(CAST(:ids AS uuid[]), CAST(:seqs AS int[])) AS w(i, s) ON e.case_id = w.i AND e.seq = w.s
+""")
+_BINDINGS = text(
+    "SELECT CAST(body AS text) FROM binding WHERE case_id = ANY(CAST(:ids AS uuid[])) AND system = :system"
+    " ORDER BY external_id"
+)  # fmt: skip
+_SENDING = text("""
+UPDATE delivery d SET message_id = w.m FROM unnest(CAST(:ids AS uuid[]), CAST(:messages AS uuid[])) AS w(i, m)
+ WHERE d.id = w.i
+""")
+_DONE = text("""
+UPDATE delivery SET state = :state, done_at = :now, lease_until = NULL, why = :why, text = :text, in_doubt = :in_doubt
+ WHERE id = :id AND state = 'sending'
+""")
+_RETRY = text("""
+UPDATE delivery SET state = 'waiting', next_at = :at, lease_until = NULL, why = :why, text = :text, in_doubt = :in_doubt
+ WHERE id = :id AND state = 'sending'
+""")
+_VERDICT = text("UPDATE message SET verdict = :verdict, text = :text WHERE id = :id")
+_PARKED = text("""
+SELECT d.id, c.no, d.system, d.message, d.attempts, d.in_doubt, d.why, d.text, d.created_at, d.done_at
+  FROM delivery d JOIN cases c ON c.id = d.case_id WHERE d.state = 'parked' ORDER BY d.done_at LIMIT :limit
+""")
+_RELEASE = text("""
+UPDATE delivery SET state = 'waiting', next_at = :now, attempts = 0, done_at = NULL, in_doubt = false
+ WHERE id = :id AND state = 'parked'
+""")
+_WITHDRAW = text(
+    "UPDATE delivery SET state = 'withdrawn', done_at = :now, text = :text WHERE id = :id AND state = 'parked'"
+)
