@@ -1,10 +1,16 @@
 """The script that makes the example city gives the same bytes again."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from canonical.place import Coordinate
+from routing.coordinates import Converted, to_cgcs2000
 
 MADE = ("divisions.csv", "grids/districts.geojson", "grids/unit-grids.geojson")
 
@@ -31,3 +37,26 @@ def test_divisions_agree_with_the_reference_list(made: Path, shared: Path) -> No
     found = {(line.split(",")[0], line.split(",")[2]) for line in lines if line[0].isdigit()}
 
     assert found == expected
+
+
+def vertices(geometry: list[Any]) -> Iterator[tuple[float, float]]:
+    """Every vertex of a geometry's nested coordinates."""
+    if isinstance(geometry[0], float | int):
+        yield (geometry[0], geometry[1])
+        return
+    for part in geometry:
+        yield from vertices(part)
+
+
+def test_outlines_are_converted_as_the_hub_itself_converts(city: Path, shared: Path) -> None:
+    source = json.loads((shared / "data" / "regions" / "wuhu_districts.geojson").read_text(encoding="utf-8"))
+    kept = json.loads((city / "grids" / "districts.geojson").read_text(encoding="utf-8"))
+    ours = {one["properties"]["code"]: one["geometry"]["coordinates"] for one in kept["features"]}
+    districts = [one for one in source["features"] if one["properties"]["level"] == "district"]
+
+    assert len(districts) == len(ours)
+    for one in districts:
+        given = [Coordinate(x=x, y=y, crs="GCJ-02") for x, y in vertices(one["geometry"]["coordinates"])]
+        converted = [answer for answer in to_cgcs2000(given) if isinstance(answer, Converted)]
+        expected = sorted((round(answer.lon, 6), round(answer.lat, 6)) for answer in converted)
+        assert sorted(vertices(ours[str(one["properties"]["adcode"])])) == expected
