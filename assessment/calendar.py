@@ -167,7 +167,8 @@ class Calendar:
         return index >= 0 and moment < self.windows[index].end and self._days.is_working(local.toordinal())
 
     def _published(self, first: int, last: int) -> bool:
-        return all(year in self.published_years for year in range(first, last + 1))
+        years = self.published_years
+        return first in years and (first == last or all(year in years for year in range(first + 1, last + 1)))
 
     def _position(self, local: datetime) -> int:
         """Working microseconds from the calendar's first day to `local`."""
