@@ -1,0 +1,124 @@
+"""How the other side's answer to an outbound message reads: HTTP 200 is not success."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.contract import ANYTHING
+from adapters.declaration import AnswerDeclaration, AnswerRow
+from adapters.door import Shape, compile_shape
+from adapters.rule import Get, Scope, compile_condition, compile_rule
+from adapters.value import text_at
+from adapters.yaml_file import Where
+from canonical.errors import HubError, InDoubt, Refused, Unacceptable, Unauthenticated, Unavailable
+from canonical.message import Message
+from canonical.reading import Answer
+
+_SHOWN = 200
+_OK = 200
+"""The status of an answer that carries none, such as a stored sample."""
+_LONG_NUMBER = re.compile(r"[0-9]{7,}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    statuses: range
+    when: Get | None
+    then: str
+    text: Get
+    external_id: Get
+    visible_no: Get
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPlan:
+    """One declared way of judging."""
+
+    shape: Shape
+    rows: tuple[_Row, ...]
+
+    def judge(self, answer: Message) -> tuple[Answer, Any]:
+        """The answer and its document. Raises Refused, Unavailable, Unauthenticated or InDoubt."""
+        document: Any = None
+        for row in self.rows:
+            if (answer.status or _OK) not in row.statuses:
+                continue
+            if document is None and (row.when is not None or row.then == "accepted"):
+                document = self._read(answer)
+            if row.when is not None and not row.when(document):
+                continue
+            return _ended(row, document, answer), document
+        raise InDoubt(f"{answer.system}: the answer fits no declared row (HTTP {answer.status})")
+
+    def _read(self, answer: Message) -> Any:  # noqa: ANN401
+        try:
+            return self.shape(answer)
+        except Unacceptable as error:
+            raise InDoubt(f"{answer.system}: the answer cannot be read: {error} (HTTP {answer.status})") from None
+
+
+def compile_answer(declared: AnswerDeclaration, scope: Scope, where: Where, charset: str) -> AnswerPlan:
+    """Compile a declaration; what is wrong is added to the scope's findings."""
+    rows = tuple(_row(row, scope, (*where, "rows", index)) for index, row in enumerate(declared.rows))
+    return AnswerPlan(compile_shape(declared.shape, charset), rows)
+
+
+def _row(declared: AnswerRow, scope: Scope, where: Where) -> _Row:
+    assert scope.names is ANYTHING
+    if not declared.http and not declared.when:
+        scope.wrong(where, "a row needs http, when or both")
+    return _Row(
+        statuses=_statuses(declared.http),
+        when=compile_condition(declared.when, scope, (*where, "when"), fold=True) if declared.when else None,
+        then=declared.then,
+        text=_optional(declared.text, scope, (*where, "text")),
+        external_id=_optional(declared.external_id, scope, (*where, "external_id")),
+        visible_no=_optional(declared.visible_no, scope, (*where, "visible_no")),
+    )
+
+
+def _optional(node: object, scope: Scope, where: Where) -> Get:
+    if node is None:
+        return lambda _document: ""
+    get = compile_rule(node, scope, where)
+    at = ".".join(map(str, where))
+    return lambda document: text_at(get(document), at)
+
+
+def _statuses(pattern: str | None) -> range:
+    if pattern is None:
+        return range(100, 600)
+    first = int(pattern.replace("x", "0"))
+    return range(first, first + (100 if pattern.endswith("xx") else 1))
+
+
+def _ended(row: _Row, document: object, answer: Message) -> Answer:
+    if row.then == "accepted":
+        try:
+            return Answer(external_id=row.external_id(document), visible_no=row.visible_no(document))
+        except Unacceptable:
+            raise InDoubt(f"{answer.system}: accepted, but the id in the answer cannot be read") from None
+    raise _ERROR[row.then](_quoted(row, document, answer), answer)
+
+
+def _quoted(row: _Row, document: object, answer: Message) -> str:
+    """What the other side said, short and without long numbers: it may quote a citizen."""
+    try:
+        said = row.text(document)
+    except Unacceptable:
+        said = ""
+    return _LONG_NUMBER.sub("***", said)[:_SHOWN] or f"{answer.system} answered HTTP {answer.status}"
+
+
+def _unavailable(text: str, answer: Message) -> Unavailable:
+    after = answer.headers.get("retry-after", "")
+    return Unavailable(text, retry_after=float(after) if re.fullmatch("[0-9]{1,6}", after) else None)
+
+
+_ERROR: dict[str, Callable[[str, Message], HubError]] = {
+    "refused": lambda text, _answer: Refused(text),
+    "unavailable": _unavailable,
+    "unauthenticated": lambda text, _answer: Unauthenticated(text),
+    "in_doubt": lambda text, _answer: InDoubt(text),
+}

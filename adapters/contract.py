@@ -1,0 +1,136 @@
+"""A contract: the schema agreed with the partner, held by two validators.
+
+Every message is accepted fast by jsonschema-rs; only a rejected one is explained, slowly, by `jsonschema`, whose word
+counts. Explanations name places and expectations, never values: those are citizens' data.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import jsonschema_rs
+from jsonschema.exceptions import SchemaError, ValidationError
+
+from canonical.errors import ContractViolation
+from canonical.findings import Finding
+
+Names = Mapping[str, Any]
+"""The names a document may have: name to the names below; `[]` stands for the items of a list, `*` for any name."""
+
+_any: dict[str, Any] = {}
+_any["*"] = _any
+ANYTHING: Names = _any
+"""Any name, at any depth."""
+_SHOWN = 5
+_QUIET = frozenset({"properties", "items", "anyOf", "oneOf", "allOf", "then", "else", "not", "if"})
+
+
+class Contract:
+    """One JSON Schema (draft 2020-12). Immutable, shared between threads."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self.schema = schema
+        self.names = names_of(schema)
+        self._fast: Callable[[Any], bool] = jsonschema_rs.Draft202012Validator(dict(schema)).is_valid
+        self._slow = jsonschema.Draft202012Validator(schema)
+
+    def accepts(self, document: object) -> bool:
+        """True when the document keeps the contract, by the fast validator."""
+        return self._fast(document)
+
+    def agrees(self, document: object) -> bool:
+        """True when the document keeps the contract, by the authority."""
+        return self._slow.is_valid(document)
+
+    def check(self, document: object) -> None:
+        """Raise ContractViolation that names every place (up to five) and what is expected there."""
+        if self._fast(document):
+            return
+        errors = sorted(_leaves(self._slow.iter_errors(document)), key=lambda error: len(error.absolute_path))
+        if not errors:
+            return
+        shown = list(dict.fromkeys(_explained(error) for error in errors))[:_SHOWN]
+        raise ContractViolation("; ".join(shown), at=_place(errors[0]))
+
+
+def _leaves(errors: Any) -> Iterator[ValidationError]:  # noqa: ANN401
+    for error in errors:
+        if error.context and error.validator in {"anyOf", "oneOf"}:
+            deepest = max(error.context, key=lambda inner: len(inner.absolute_path))
+            yield from _leaves([deepest])
+        else:
+            yield error
+
+
+def _place(error: ValidationError) -> str:
+    path = ".".join(map(str, error.absolute_path))
+    missing = _missing(error)
+    return ".".join(part for part in (path, missing[0] if missing else "") if part)
+
+
+def _missing(error: ValidationError) -> list[str]:
+    if error.validator != "required" or not isinstance(error.instance, dict):
+        return []
+    required: Any = error.validator_value
+    return [name for name in required if name not in error.instance]
+
+
+def _explained(error: ValidationError) -> str:
+    path = ".".join(map(str, error.absolute_path)) or "the document"
+    missing = _missing(error)
+    if missing:
+        return f"{path}: missing {', '.join(missing)}"
+    if error.validator in _QUIET:
+        return f"{path}: not as agreed"
+    return f"{path}: {error.validator} {json.dumps(error.validator_value, ensure_ascii=False)[:120]} is expected"
+
+
+def names_of(schema: Mapping[str, Any]) -> Names:
+    """The names a schema knows, through properties, items and alternatives."""
+    names: dict[str, Any] = {}
+    for name, below in schema.get("properties", {}).items():
+        names[name] = names_of(below)
+    if isinstance(schema.get("items"), dict):
+        names["[]"] = names_of(schema["items"])
+    if isinstance(schema.get("additionalProperties"), dict):
+        names["*"] = names_of(schema["additionalProperties"])
+    for keyword in ("anyOf", "oneOf", "allOf"):
+        for alternative in schema.get(keyword, ()):
+            names |= names_of(alternative)
+    return names
+
+
+def read_contract(path: Path, findings: list[Finding], *, name: str) -> Contract | None:
+    """The contract in a file, or None; what is wrong is added to `findings`."""
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8"))
+        jsonschema.Draft202012Validator.check_schema(schema)
+        for pattern in _patterns(schema):
+            re.compile(pattern)
+        return Contract(schema)
+    except FileNotFoundError:
+        findings.append(Finding(name, 0, "", "missing: the schema agreed with the partner"))
+    except UnicodeDecodeError as error:
+        findings.append(Finding(name, 0, "", f"not UTF-8 at byte {error.start}"))
+    except json.JSONDecodeError as error:
+        findings.append(Finding(name, error.lineno, "", f"not JSON: {error.msg}"))
+    except SchemaError as error:
+        key = ".".join(map(str, error.absolute_path))
+        findings.append(Finding(name, 0, key, f"not a JSON Schema (draft 2020-12): {error.message}"))
+    except (re.error, jsonschema_rs.ValidationError) as error:
+        findings.append(Finding(name, 0, "", f"a pattern or reference both validators understand is expected: {error}"))
+    return None
+
+
+def _patterns(schema: object) -> Iterator[str]:
+    if isinstance(schema, list):
+        for item in schema:
+            yield from _patterns(item)
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        for below in schema.values():
+            yield from _patterns(below)

@@ -1,0 +1,314 @@
+"""An inbound message compiled: document to Reading. Pure; the hot path of the hub."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from adapters.contract import Contract
+from adapters.declaration import (
+    ActionFields,
+    AttachmentFields,
+    DeadlineFields,
+    InboundDeclaration,
+    LimitFields,
+    ReporterFields,
+    ReportFields,
+    StatedFields,
+)
+from adapters.rule import Get, Scope, compile_condition, compile_path, compile_rule, is_rule, item_names
+from adapters.value import as_list, empty, int_at, number_at, text_at
+from adapters.yaml_file import Where
+from canonical.codes import ClassCode
+from canonical.errors import ContractViolation, Unacceptable, UnmappedCode, Why
+from canonical.message import Message
+from canonical.place import Coordinate
+from canonical.reading import Reading, StatedAction
+from canonical.report import Attachment, Report, Reporter, SourceDeadline, Urgency
+from canonical.time import Limit, LimitUnit
+
+Fill = Callable[[Any], dict[str, Any]]
+"""A document to the keyword arguments of a canonical value; what is empty is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboundPlan:
+    """One declared message, ready to read."""
+
+    name: str
+    title: str
+    fits: Get
+    picks: tuple[tuple[str, Get], ...]
+    """What `fits` looks at, to tell a broken message from an unknown one."""
+    contract: Contract
+    key: Get
+    head: Fill
+    report: Fill | None
+    action: Callable[[Any], StatedAction | None] | None
+    ahead: timedelta
+    behind: timedelta
+
+    def read(self, document: object, message: Message, edition: str) -> Reading:
+        """Raises Unacceptable (ContractViolation, UnmappedCode, implausible)."""
+        self.contract.check(document)
+        try:
+            report = Report(**self.report(document)) if self.report else None
+            action = self.action(document) if self.action else None
+            reading = Reading(
+                system=message.system, kind=self.name, edition=edition, report=report, action=action,
+                **self.head(document),
+            )  # fmt: skip
+        except ValidationError as error:
+            place = ".".join(str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"])
+            raise ContractViolation(f"{place}: not a value the hub can hold", at=place) from None
+        if report and report.reported_at:
+            self._plausible(report.reported_at, message.at, "reported_at")
+        if action and action.stated_at:
+            self._plausible(action.stated_at, message.at, "stated_at")
+        return reading
+
+    def _plausible(self, at: datetime, received: datetime, name: str) -> None:
+        if not received - self.behind <= at <= received + self.ahead:
+            text = f"{name} lies more than {self.ahead.days} days ahead or {self.behind.days} days behind its receipt"
+            raise Unacceptable(text, why=Why.IMPLAUSIBLE, at=name)
+
+
+def compile_inbound(name: str, declared: InboundDeclaration, contract: Contract, scope: Scope, crs: str) -> InboundPlan:
+    """Compile a declaration; what is wrong is added to the scope's findings."""
+    scope = replace(scope, names=contract.names)
+    key = _text(declared.external_id, scope, ("external_id",))
+    heads = {
+        field: _text(getattr(declared, field), scope, (field,))
+        for field in ("case_key", "visible_no", "reference")
+        if getattr(declared, field) is not None
+    }
+    if declared.fingerprint:
+        parts = [_text(part, scope, ("fingerprint", index)) for index, part in enumerate(declared.fingerprint)]
+        heads["fingerprint"] = lambda document: digest(part(document) for part in parts)
+    if declared.report is None and declared.action is None:
+        scope.wrong((), "a report, an action or both are expected")
+    return InboundPlan(
+        name=name,
+        title=declared.title,
+        fits=compile_condition(declared.when, scope, ("when",)),
+        picks=tuple((path, compile_path(path, scope, ("when", path))) for path in declared.when),
+        contract=contract,
+        key=key,
+        head=_filled({"external_id": _needed(key), **heads}),
+        report=_report(declared.report, scope, crs) if declared.report else None,
+        action=_stated(declared.action, scope) if declared.action else None,
+        ahead=timedelta(days=declared.plausible.ahead_days),
+        behind=timedelta(days=declared.plausible.behind_days),
+    )
+
+
+def digest(parts: Iterable[str | None]) -> str:
+    """Fingerprint of some texts; empty when all of them are."""
+    texts = [part or "" for part in parts]
+    return hashlib.sha256("\x1f".join(texts).encode()).hexdigest() if any(texts) else ""
+
+
+def _needed(key: Get) -> Get:
+    def get(document: object) -> str:
+        value: str = key(document)
+        if not value:
+            raise ContractViolation("the external id is empty", at="external_id")
+        return value
+
+    return get
+
+
+def _filled(getters: Mapping[str, Get]) -> Fill:
+    items = tuple(getters.items())
+    return lambda document: {name: value for name, get in items if (value := get(document)) is not None and value != ""}
+
+
+def _text(node: object, scope: Scope, where: Where) -> Get:
+    """A rule whose value must be one text; numbers become text."""
+    get = compile_rule(node, scope, where)
+    if not is_rule(node):
+        return get
+    at = ".".join(map(str, where))
+
+    def text(document: object) -> str | None:
+        value = get(document)
+        return value if isinstance(value, str) or value is None else text_at(value, at)
+
+    return text
+
+
+def _class(text: str) -> ClassCode:
+    return ClassCode.parse(text)
+
+
+def _flag(text: str) -> bool:
+    if text not in _FLAGS:
+        raise ValueError(f"yes or no is expected, not '{text}'")
+    return _FLAGS[text]
+
+
+def _share(text: str) -> str:
+    if text not in _SHARES:
+        raise ValueError(f"lead or joint is expected, not '{text}'")
+    return text
+
+
+_FLAGS = {"yes": True, "no": False, "true": True, "false": False}
+_SHARES = frozenset({"lead", "joint"})
+
+
+def _coded(node: object, convert: Callable[[str], Any], scope: Scope, where: Where) -> Get:
+    """A rule whose value the hub has a closed list of: it must go through a code table."""
+    if isinstance(node, dict) and is_rule(node) and "codes" not in node:
+        scope.wrong(where, "this needs a code table: add codes: TABLE")
+    return compile_rule(node, scope, where, convert)
+
+
+def _time(node: object, scope: Scope, where: Where) -> Get:
+    if not isinstance(node, dict) or "time" not in node:
+        scope.wrong(where, 'this needs a pattern: add time: "yyyy-MM-dd HH:mm:ss"')
+    return compile_rule(node, scope, where)
+
+
+def _report(declared: ReportFields, scope: Scope, crs: str) -> Fill:
+    base: Where = ("report",)
+    getters: dict[str, Get] = {}
+    for field in ("title", "description", "given_class", "address", "given_area", "channel", "opinion"):
+        if (node := getattr(declared, field)) is not None:
+            getters[field] = _text(node, scope, (*base, field))
+    for field, name, convert in (
+        ("class_code", "class_", _class),
+        ("urgency", "urgency", Urgency),
+        ("share", "share", _share),
+    ):
+        if (node := getattr(declared, name)) is not None:
+            getters[field] = _coded(node, convert, scope, (*base, name.rstrip("_")))
+    if declared.reported_at is not None:
+        getters["reported_at"] = _time(declared.reported_at, scope, (*base, "reported_at"))
+    if declared.coordinate:
+        getters["coordinate"] = _coordinate(declared, scope, crs)
+    if declared.reporter:
+        getters["reporter"] = _reporter(declared.reporter, scope)
+    if declared.attachments:
+        getters["attachments"] = _attachments(declared.attachments, scope, (*base, "attachments"))
+    for field in ("deadline", "sign_deadline"):
+        if (node := getattr(declared, field)) is not None:
+            getters[field] = _deadline(node, scope, (*base, field))
+    if declared.extra:
+        extra = {key: _text(node, scope, (*base, "extra", key)) for key, node in declared.extra.items()}
+        getters["extra"] = _filled(extra)
+    return _filled(getters)
+
+
+def _coordinate(declared: ReportFields, scope: Scope, crs: str) -> Get:
+    assert declared.coordinate is not None
+    where: Where = ("report", "coordinate")
+    x = compile_rule(declared.coordinate.x, scope, (*where, "x"))
+    y = compile_rule(declared.coordinate.y, scope, (*where, "y"))
+    crs = declared.coordinate.crs or crs
+    if not crs:
+        scope.wrong(where, "the CRS is not declared: add crs here or in system.yaml, as EPSG:4490")
+
+    def get(document: object) -> Coordinate | None:
+        given_x, given_y = x(document), y(document)
+        if empty(given_x) and empty(given_y):
+            return None
+        return Coordinate(x=number_at(given_x, "coordinate.x"), y=number_at(given_y, "coordinate.y"), crs=crs)
+
+    return get
+
+
+def _reporter(declared: ReporterFields, scope: Scope) -> Get:
+    where: Where = ("report", "reporter")
+    getters = {
+        field: _text(getattr(declared, field), scope, (*where, field))
+        for field in ("name", "phone")
+        if getattr(declared, field) is not None
+    }
+    if declared.withheld is not None:
+        getters["withheld"] = _coded(declared.withheld, _flag, scope, (*where, "withheld"))
+    fill = _filled(getters)
+    return lambda document: Reporter(**fill(document))
+
+
+def _attachments(declared: AttachmentFields, scope: Scope, where: Where) -> Get:
+    many = compile_path(declared.from_, scope, (*where, "from"))
+    inside = replace(scope, names=item_names(declared.from_, scope))
+    getters = {
+        field: _text(node, inside, (*where, field))
+        for field, node in (("url", declared.url), ("name", declared.name), ("id", declared.id_))
+        if node is not None
+    }
+    fill = _filled(getters)
+    return lambda document: tuple(
+        Attachment(**fields) for item in as_list(many(document)) if "url" in (fields := fill(item))
+    )
+
+
+def _limit(value: Get, unit: Get) -> Get:
+    def get(document: object) -> Limit | None:
+        given = value(document)
+        if empty(given):
+            return None
+        meant = unit(document)
+        if meant is None:
+            raise ContractViolation("a limit without its unit", at="limit.unit")
+        return Limit(value=int_at(given, "limit.value"), unit=meant)
+
+    return get
+
+
+def _compiled_limit(declared: LimitFields | DeadlineFields, scope: Scope, where: Where) -> Get:
+    value = compile_rule(declared.value, scope, (*where, "value"))
+    return _limit(value, _coded(declared.unit, LimitUnit, scope, (*where, "unit")))
+
+
+def _deadline(declared: DeadlineFields, scope: Scope, where: Where) -> Get:
+    getters: dict[str, Get] = {}
+    for field in ("at", "since"):
+        if (node := getattr(declared, field)) is not None:
+            getters[field] = _time(node, scope, (*where, field))
+    if declared.value is not None:
+        getters["limit"] = _compiled_limit(declared, scope, where)
+    fill = _filled(getters)
+
+    def get(document: object) -> SourceDeadline | None:
+        fields = fill(document)
+        return SourceDeadline(**fields) if "at" in fields or "limit" in fields else None
+
+    return get
+
+
+def _fields(declared: ActionFields, scope: Scope, where: Where) -> dict[str, Get]:
+    getters: dict[str, Get] = {}
+    for field in ("reason", "result", "actor_name"):
+        if (node := getattr(declared, field)) is not None:
+            getters[field] = _text(node, scope, (*where, field))
+    if declared.stated_at is not None:
+        getters["stated_at"] = _time(declared.stated_at, scope, (*where, "stated_at"))
+    if declared.limit:
+        getters["limit"] = _compiled_limit(declared.limit, scope, (*where, "limit"))
+    if declared.attachments:
+        getters["attachments"] = _attachments(declared.attachments, scope, (*where, "attachments"))
+    return getters
+
+
+def _stated(declared: StatedFields, scope: Scope) -> Callable[[Any], StatedAction | None]:
+    status = _text(declared.status, scope, ("action", "status"))
+    common = _fields(declared, scope, ("action",))
+    steps = {
+        given: (step.kinds, _filled(common | _fields(step, scope, ("action", "steps", given))))
+        for given, step in declared.steps.items()
+    }
+
+    def get(document: object) -> StatedAction | None:
+        given = status(document)
+        if given not in steps:
+            raise UnmappedCode("the status has no row in the message's steps", at="action.status")
+        kinds, fill = steps[given]
+        return StatedAction(kinds=kinds, given=given, **fill(document)) if kinds else None
+
+    return get

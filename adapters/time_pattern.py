@@ -1,0 +1,86 @@
+"""Times as other systems write them: `yyyy-MM-dd HH:mm:ss`, `yyyy/M/d H:m:s`, `epoch_ms`, `iso`.
+
+A pattern is compiled once into a parser and a formatter. One letter takes one or two digits and writes no padding;
+two letters take exactly two digits.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+_TOKEN = re.compile(r"yyyy|MM?|dd?|HH?|mm?|ss?|SSS|'[^']*'|[^A-Za-z']+|[A-Za-z']")
+_FIELDS = {"y": "year", "M": "month", "d": "day", "H": "hour", "m": "minute", "s": "second"}
+_WIDTHS = {"yyyy": "[0-9]{4}", "SSS": "[0-9]{3}"}
+_EPOCHS = {"epoch_ms": 1000, "epoch_s": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class TimePattern:
+    """`parse` raises ValueError on any other text; `write` takes an aware datetime."""
+
+    parse: Callable[[str], datetime]
+    write: Callable[[datetime], str]
+
+
+def time_pattern(pattern: str, zone: ZoneInfo) -> TimePattern:
+    """Compile a pattern for local times of `zone`. Raises ValueError that says what is wrong with the pattern."""
+    if pattern in _EPOCHS:
+        return _epoch(_EPOCHS[pattern], zone)
+    if pattern == "iso":
+        return TimePattern(lambda text: _aware(datetime.fromisoformat(text), zone), lambda at: at.isoformat())
+    expression, order, template = _compiled(pattern)
+    match = re.compile(expression).fullmatch
+
+    def parse(text: str) -> datetime:
+        found = match(text)
+        if found is None:
+            raise ValueError(f"a time written {pattern} is expected")
+        parts = {"month": 1, "day": 1} | dict(zip(order, map(int, found.groups()), strict=True))
+        if "microsecond" in parts:
+            parts["microsecond"] *= 1000
+        return datetime(**parts, tzinfo=zone)
+
+    def write(at: datetime) -> str:
+        local = at.astimezone(zone)
+        return template.format(local, millisecond=local.microsecond // 1000)
+
+    return TimePattern(parse, write)
+
+
+def _compiled(pattern: str) -> tuple[str, list[str], str]:
+    expression, order, template = "", [], ""
+    for symbol in _TOKEN.findall(pattern):
+        if symbol[0] in _FIELDS or symbol == "SSS":
+            name = "microsecond" if symbol == "SSS" else _FIELDS[symbol[0]]
+            if name in order:
+                raise ValueError(f"'{symbol}' stands twice in the pattern")
+            order.append(name)
+            width = _WIDTHS.get(symbol, "[0-9]{2}" if len(symbol) > 1 else "[0-9]{1,2}")
+            expression += f"({width})"
+            template += "{millisecond:03d}" if symbol == "SSS" else f"{{0.{name}:0{len(symbol)}d}}"
+        elif symbol.isalpha() or symbol == "'":
+            raise ValueError(
+                f"'{symbol}' is not known; write yyyy MM dd HH mm ss SSS, M d H m s, epoch_ms, epoch_s or iso"
+            )
+        else:
+            literal = symbol.strip("'") if symbol.startswith("'") else symbol
+            expression += re.escape(literal)
+            template += literal.replace("{", "{{").replace("}", "}}")
+    if "year" not in order:
+        raise ValueError("the pattern has no year (yyyy)")
+    return expression, order, template
+
+
+def _aware(at: datetime, zone: ZoneInfo) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=zone)
+
+
+def _epoch(per_second: int, zone: ZoneInfo) -> TimePattern:
+    def parse(text: str) -> datetime:
+        if not re.fullmatch(r"[0-9]{1,15}", text):
+            raise ValueError("a number of seconds or milliseconds since 1970 is expected")
+        return datetime.fromtimestamp(int(text) / per_second, UTC).astimezone(zone)
+
+    return TimePattern(parse, lambda at: str(int(at.timestamp() * per_second)))
