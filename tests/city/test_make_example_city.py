@@ -58,5 +58,5 @@ def test_outlines_are_converted_as_the_hub_itself_converts(city: Path, shared: P
     for one in districts:
         given = [Coordinate(x=x, y=y, crs="GCJ-02") for x, y in vertices(one["geometry"]["coordinates"])]
         converted = [answer for answer in to_cgcs2000(given) if isinstance(answer, Converted)]
-        expected = sorted((round(answer.lon, 6), round(answer.lat, 6)) for answer in converted)
-        assert sorted(vertices(ours[str(one["properties"]["adcode"])])) == expected
+        expected = {(round(answer.lon, 6), round(answer.lat, 6)) for answer in converted}
+        assert set(vertices(ours[str(one["properties"]["adcode"])])) == expected
