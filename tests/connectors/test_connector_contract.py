@@ -1,0 +1,339 @@
+"""What every connector promises, whatever the other side does: real sockets that behave well or badly.
+
+The suite finds the connectors by itself.
+"""
+
+import importlib
+import inspect
+import pkgutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+import pytest
+
+import connectors
+from canonical.errors import ContractViolation, HubError, InDoubt, Misconfigured, Unavailable
+from canonical.message import Message
+from connectors.http import MAX_ANSWER
+
+AT = datetime(2026, 3, 16, 1, 0, tzinfo=UTC)
+GREETING = Path(__file__).with_name("greeting.wsdl")
+TIMEOUT = 0.5
+
+Behaviour = Callable[[socket.socket, bytes], None]
+"""Given the connection and the request as it came; the connection is closed afterwards."""
+
+
+class Wire(Protocol):
+    """What every connector offers."""
+
+    def seal(self, message: Message) -> Message: ...
+    def send(self, message: Message) -> Message: ...
+    def close(self) -> None: ...
+
+
+def connector_classes() -> list[type]:
+    """Every class in the package that has the three methods of a connector."""
+    modules = [
+        importlib.import_module(f"connectors.{module.name}") for module in pkgutil.iter_modules(connectors.__path__)
+    ]
+    found = [
+        kind
+        for module in modules
+        for _, kind in inspect.getmembers(module, inspect.isclass)
+        if kind.__module__ == module.__name__ and all(hasattr(kind, name) for name in ("seal", "send", "close"))
+    ]
+    return sorted(found, key=lambda kind: kind.__name__)
+
+
+def built(kind: type, base_url: str, *, timeout: float = TIMEOUT) -> Wire:
+    """A connector of that class. One that needs more than this table knows fails here and asks for a row."""
+    known: dict[str, object] = {
+        "base_url": base_url, "timeout": timeout, "ids": uuid4, "now": lambda: AT, "wsdls": {"/service": GREETING},
+    }  # fmt: skip
+    wanted = inspect.signature(kind).parameters.values()
+    made: Any = kind(**{p.name: known[p.name] for p in wanted if p.name in known or p.default is p.empty})
+    wire: Wire = made
+    return wire
+
+
+def message_for(kind: type) -> Message:
+    """A message this connector can seal."""
+    soap = "wsdls" in inspect.signature(kind).parameters
+    body = '{"first": "你好"}'.encode()
+    return Message(
+        system="greeting", body=body, at=AT, id=UUID(int=7), content_type="application/json",
+        path="/service#Greet" if soap else "/service",
+    )  # fmt: skip
+
+
+def whole_request(connection: socket.socket) -> bytes:
+    """Head and body, as far as content-length says."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        more = connection.recv(65536)
+        if not more:
+            return received
+        received += more
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+@contextmanager
+def served(behaviour: Behaviour) -> Iterator[str]:
+    """The base URL of a server that reads each request whole and then behaves like this."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as connections:
+
+        def answer(connection: socket.socket) -> None:
+            try:
+                with connection:
+                    behaviour(connection, whole_request(connection))
+            except OSError:
+                return  # the connector has hung up, as some of these servers deserve
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                thread = threading.Thread(target=answer, args=(connection,))
+                thread.start()
+                connections.callback(thread.join)
+
+        server = threading.Thread(target=serve)
+        server.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            server.join()
+
+
+def answers(status: str, *headers: str, body: bytes = b"") -> Behaviour:
+    """A server that answers this and closes."""
+    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers])
+
+    def behaviour(connection: socket.socket, _request: bytes) -> None:
+        connection.sendall(head.encode() + b"\r\n\r\n" + body)
+
+    return behaviour
+
+
+@pytest.fixture(params=connector_classes(), ids=lambda kind: kind.__name__)
+def kind(request: pytest.FixtureRequest) -> type:
+    """Each connector class in turn."""
+    chosen: type = request.param
+    return chosen
+
+
+def sent(kind: type, behaviour: Behaviour, *, timeout: float = TIMEOUT) -> Message:
+    """The answer of a server that behaves like this."""
+    with served(behaviour) as url:
+        wire = built(kind, url, timeout=timeout)
+        try:
+            return wire.send(wire.seal(message_for(kind)))
+        finally:
+            wire.close()
+
+
+def test_the_package_has_connectors() -> None:
+    assert {kind.__name__ for kind in connector_classes()} >= {"HttpConnector", "SoapConnector"}
+
+
+def test_what_is_sealed_is_what_goes_on_the_wire(kind: type) -> None:
+    requests: list[bytes] = []
+
+    def note(connection: socket.socket, request: bytes) -> None:
+        requests.append(request)
+        answers("200 OK")(connection, request)
+
+    with served(note) as url:
+        wire = built(kind, url + "/base/")
+        sealed = wire.seal(replace(message_for(kind), headers={"x-token": "t1"}))
+        wire.send(sealed)
+        wire.close()
+
+    head, _, body = requests[0].partition(b"\r\n\r\n")
+    lines = head.decode().splitlines()
+    names = {line.partition(":")[0].lower(): line.partition(": ")[2] for line in lines[1:]}
+    assert lines[0] == "POST /base/service HTTP/1.1"
+    assert body == sealed.body
+    assert names["content-type"] == sealed.content_type
+    assert names["x-token"] == "t1"
+    assert names["accept-encoding"] == "identity"
+    assert {name: names[name] for name in sealed.headers} == sealed.headers
+
+
+def test_an_answer_knows_what_it_answers(kind: type) -> None:
+    answer = sent(kind, answers("200 OK", "Content-Type: text/plain", "Retry-After: 5", body="好".encode()))
+
+    assert (answer.status, answer.body, answer.content_type) == (200, "好".encode(), "text/plain")
+    assert answer.headers["retry-after"] == "5"
+    assert answer.parent == message_for(kind).id != answer.id
+    assert (answer.at, answer.system) == (AT, "greeting")
+
+
+@pytest.mark.parametrize(
+    "status", ["201 Created", "302 Found", "401 Unauthorized", "429 Too Many", "500 Oops", "503 No"]
+)
+def test_an_answer_of_any_status_is_returned_and_no_redirect_followed(kind: type, status: str) -> None:
+    requests: list[bytes] = []
+
+    def note(connection: socket.socket, request: bytes) -> None:
+        requests.append(request)
+        answers(status, "Location: /elsewhere", body=b"<fault/>")(connection, request)
+
+    answer = sent(kind, note)
+
+    assert (answer.status, answer.body, len(requests)) == (int(status[:3]), b"<fault/>", 1)
+
+
+def test_a_closed_port_is_unavailable(kind: type, free_port: Callable[[], int]) -> None:
+    wire = built(kind, f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(Unavailable):
+        wire.send(wire.seal(message_for(kind)))
+    wire.close()
+
+
+def test_an_unknown_host_is_unavailable(kind: type) -> None:
+    wire = built(kind, "http://no-such-host.invalid")
+    with pytest.raises(Unavailable):
+        wire.send(wire.seal(message_for(kind)))
+    wire.close()
+
+
+def test_a_server_without_tls_is_unavailable_over_https(kind: type) -> None:
+    with served(answers("200 OK")) as url:
+        wire = built(kind, url.replace("http:", "https:"))
+        with pytest.raises(Unavailable):
+            wire.send(wire.seal(message_for(kind)))
+        wire.close()
+
+
+def _says_nothing(connection: socket.socket, _request: bytes) -> None:
+    connection.recv(1)  # until the connector hangs up
+
+
+def _cuts(_connection: socket.socket, _request: bytes) -> None:
+    """Closes after reading the request."""
+
+
+def _resets(connection: socket.socket, _request: bytes) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+
+
+def _answers_half(connection: socket.socket, _request: bytes) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+
+
+def _drips(connection: socket.socket, _request: bytes) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    for _ in range(1000):
+        connection.sendall(b".")
+        time.sleep(TIMEOUT / 5)
+
+
+def _never_ends(connection: socket.socket, _request: bytes) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        connection.sendall(b"." * 1_000_000)
+
+
+def _quotes_a_person(connection: socket.socket, _request: bytes) -> None:
+    connection.sendall("张某某 13800000001\r\n\r\n".encode())
+
+
+@pytest.mark.parametrize(
+    "behaviour", [_says_nothing, _cuts, _resets, _answers_half, _drips, _never_ends, _quotes_a_person]
+)
+def test_a_message_sent_without_a_whole_answer_is_in_doubt(kind: type, behaviour: Behaviour) -> None:
+    begin = time.monotonic()
+    with pytest.raises(InDoubt) as caught:
+        sent(kind, behaviour)
+
+    assert time.monotonic() - begin < 10 * TIMEOUT
+    assert "138" not in f"{caught.value}"
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+def test_the_largest_answer_is_read(kind: type) -> None:
+    assert len(sent(kind, answers("200 OK", body=b"." * MAX_ANSWER), timeout=10).body) == MAX_ANSWER
+
+
+def test_a_larger_answer_is_in_doubt(kind: type) -> None:
+    with pytest.raises(InDoubt, match="larger"):
+        sent(kind, answers("200 OK", body=b"." * (MAX_ANSWER + 1)), timeout=10)
+
+
+def test_an_idle_connection_the_server_has_dropped_is_not_used(kind: type) -> None:
+    """Keep-alive answered, then closed: the next message goes over a new connection and is not in doubt."""
+
+    def keep_then_close(connection: socket.socket, _request: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with served(keep_then_close) as url:
+        wire = built(kind, url)
+        for _ in range(3):
+            assert wire.send(wire.seal(message_for(kind))).status == 200
+            time.sleep(0.05)
+        wire.close()
+
+
+def test_threads_may_share_a_connector(kind: type) -> None:
+    """Each thread gets the answer to its own message."""
+
+    def echo(connection: socket.socket, request: bytes) -> None:
+        answers("200 OK", body=request.partition(b"\r\n\r\n")[2])(connection, request)
+
+    with served(echo) as url, ThreadPoolExecutor(8) as pool:
+        wire = built(kind, url, timeout=10)
+        messages = [replace(message_for(kind), body=f'{{"first": "{number}"}}'.encode()) for number in range(64)]
+        sealed = [wire.seal(message) for message in messages]
+        assert [answer.body for answer in pool.map(wire.send, sealed)] == [message.body for message in sealed]
+        wire.close()
+
+
+def test_a_connector_may_be_closed_twice(kind: type) -> None:
+    wire = built(kind, "http://127.0.0.1:9")
+    wire.close()
+    wire.close()
+
+
+@pytest.mark.parametrize("address", ["", "city.example", "ftp://city.example", "http://", "http://city.example/?a=1"])
+def test_an_address_that_is_none_is_misconfigured(kind: type, address: str) -> None:
+    with pytest.raises(Misconfigured):
+        built(kind, address)
+
+
+@pytest.mark.parametrize("path", ["@127.0.0.2/service", ".evil.example/", "service", "http://evil.example/"])
+def test_a_path_cannot_lead_to_another_host(kind: type, path: str) -> None:
+    wire = built(kind, "http://127.0.0.1:9")
+    sealed = replace(wire.seal(message_for(kind)), path=path)
+    with pytest.raises(ContractViolation):
+        wire.send(sealed)
+    wire.close()
+
+
+@pytest.mark.parametrize("value", ["two\r\nlines", "中文", "\x00"])
+def test_a_header_that_cannot_be_sent_is_no_transport_trouble(kind: type, value: str) -> None:
+    with served(answers("200 OK")) as url:
+        wire = built(kind, url)
+        sealed = wire.seal(message_for(kind))
+        with pytest.raises(ContractViolation) as caught:
+            wire.send(replace(sealed, headers={**sealed.headers, "x-name": value}))
+        wire.close()
+    assert isinstance(caught.value, HubError)
+    assert value not in f"{caught.value}"
