@@ -38,7 +38,7 @@ REPORT_H5 = {
 """QualifiedMattersH5/ReportEvent."""
 EXAMINE = {"Id": "int", "IsQualified": "int", "EventId": "int"}
 """ShootAnyTimeH5/ExamineQualified."""
-NOT_EMPTY = frozenset({"SCategoryId", "EventDesc"})
+NOT_EMPTY = frozenset({"SCategoryId", "CollectorName", "CollectorMobilePhone", "EventDesc", "EventAddress"})
 
 
 def finding(document: Mapping[str, object], fields: Mapping[str, str]) -> str:
