@@ -290,7 +290,7 @@ _WINDOW = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)")
 
 def _windows(texts: Sequence[str], findings: list[Finding]) -> tuple[Window, ...]:
     def wrong(text: str) -> None:
-        findings.append(Finding("city.yaml", 0, "windows", text))
+        findings.append(Finding("city.yaml", 0, "calendar.windows", text))
 
     windows = []
     for text in texts:

@@ -43,18 +43,25 @@ OUTSIDE_CRS = NotConverted("outside_crs")
 """The numbers cannot be of the declared CRS: swapped axes, another zone, degrees for metres."""
 UNKNOWN_CRS = NotConverted("unknown_crs")
 
-_CHINA = (72.004, 0.8293, 137.8347, 55.8271)
-"""West, south, east, north in degrees: outside this box GCJ-02 is not defined."""
-_WORLD = (-180.0, -90.0, 180.0, 90.0)
+Box = tuple[float, float, float, float]
+"""West, south, east, north; the edges belong to it."""
+
+_CHINA: Box = (72.004, 0.8293, 137.8347, 55.8271)
+"""Degrees: outside this box GCJ-02 is not defined."""
+_WORLD: Box = (-180.0, -90.0, 180.0, 90.0)
+_WEB_MERCATOR: Box = (-20037508.35, -20037508.35, 20037508.35, 20037508.35)
+"""Metres: beyond the edge the inverse wraps round the world and looks real."""
 
 
 @dataclass(frozen=True, slots=True)
 class _System:
-    """How one CRS becomes degrees, and the degrees it may be used for."""
+    """How one CRS becomes degrees, and where it may be used."""
 
     conversion: str
     to_degrees: Callable[[Sequence[Point]], Sequence[Point]]
-    bounds: tuple[float, float, float, float]
+    given: Box
+    """What x and y may be, in the CRS's own unit."""
+    degrees: Box
 
 
 def known_crs(text: str) -> bool:
@@ -67,57 +74,90 @@ def to_cgcs2000(coordinates: Sequence[Coordinate]) -> list[Converted | NotConver
     answers: list[Converted | NotConverted] = [UNKNOWN_CRS] * len(coordinates)
     groups: dict[str, list[int]] = defaultdict(list)
     for index, coordinate in enumerate(coordinates):
-        if not (math.isfinite(coordinate.x) and math.isfinite(coordinate.y)):
-            answers[index] = NOT_FINITE
-        elif coordinate.x == 0 and coordinate.y == 0:
-            answers[index] = ZERO
+        system = _system(coordinate.crs)
+        problem = _problem(coordinate, system)
+        if problem is not None:
+            answers[index] = problem
         else:
             groups[coordinate.crs].append(index)
     for crs, indexes in groups.items():
         system = _system(crs)
-        if system is None:
-            continue
+        assert system is not None  # an unknown one is a problem above
         points = system.to_degrees([(coordinates[index].x, coordinates[index].y) for index in indexes])
-        west, south, east, north = system.bounds
-        for index, (lon, lat) in zip(indexes, points, strict=True):
-            inside = west <= lon <= east and south <= lat <= north
-            answers[index] = Converted(lon, lat, system.conversion) if inside else OUTSIDE_CRS
+        for index, point in zip(indexes, points, strict=True):
+            inside = _inside(point, system.degrees)
+            answers[index] = Converted(*point, system.conversion) if inside else OUTSIDE_CRS
     return answers
+
+
+def _problem(coordinate: Coordinate, system: _System | None) -> NotConverted | None:
+    """What makes a conversion pointless."""
+    if not (math.isfinite(coordinate.x) and math.isfinite(coordinate.y)):
+        return NOT_FINITE
+    if coordinate.x == 0 and coordinate.y == 0:
+        return ZERO
+    if system is None:
+        return UNKNOWN_CRS
+    return None if _inside((coordinate.x, coordinate.y), system.given) else OUTSIDE_CRS
+
+
+def _inside(point: Point, box: Box) -> bool:
+    west, south, east, north = box
+    return west <= point[0] <= east and south <= point[1] <= north
 
 
 # --- EPSG ---
 
-_ZONE_PREFIXED, _CENTRAL_MERIDIAN = range(4513, 4534), range(4534, 4555)
-_SIX_DEGREE = range(4491, 4513)
-_REACH_3, _REACH_6 = 3.5, 5.0
-"""Degrees from the central meridian: a city keeps one zone beyond its edge (Wuhu straddles 118.5 E), never further."""
-
 
 @lru_cache(256)
 def _system(crs: str) -> _System | None:
+    to_web = _projected(3857, 4326)
     own = {
-        GCJ_02: _System("GCJ-02 inverse", _each(from_gcj02), _CHINA),
-        BD_09: _System("BD-09 inverse", _each(from_bd09), _CHINA),
-        "EPSG:4490": _System("EPSG:4490", _unchanged, _CHINA),
-        "EPSG:4326": _System("EPSG:4326 = EPSG:4490", _unchanged, _WORLD),
-        "EPSG:3857": _System("EPSG:3857 -> EPSG:4326 = EPSG:4490", _projected(3857, 4326), _WORLD),
+        GCJ_02: _System("GCJ-02 inverse", _each(from_gcj02), _CHINA, _CHINA),
+        BD_09: _System("BD-09 inverse", _each(from_bd09), _CHINA, _CHINA),
+        "EPSG:4490": _System("EPSG:4490", _unchanged, _CHINA, _CHINA),
+        "EPSG:4326": _System("EPSG:4326 = EPSG:4490", _unchanged, _WORLD, _WORLD),
+        "EPSG:3857": _System("EPSG:3857 -> EPSG:4326 = EPSG:4490", to_web, _WEB_MERCATOR, _WORLD),
     }
     return own.get(crs) or _gauss_kruger(crs)
 
 
+@dataclass(frozen=True, slots=True)
+class _Zones:
+    """A run of EPSG codes: CGCS2000 / Gauss-Kruger zones side by side."""
+
+    codes: range
+    width: int
+    """Degrees from one central meridian to the next; the first is 75 E."""
+    first_prefix: int
+    """Zone number before the easting (`39` in 39630970); 0 when the easting has none."""
+    reach: float
+    """Degrees from the central meridian: a city keeps one zone beyond its edge (Wuhu straddles 118.5 E)."""
+
+
+_ZONES = (
+    _Zones(range(4491, 4502), 6, 13, 5.0),
+    _Zones(range(4502, 4513), 6, 0, 5.0),
+    _Zones(range(4513, 4534), 3, 25, 3.5),
+    _Zones(range(4534, 4555), 3, 0, 3.5),
+)
+_SPREAD = 560_000.0
+"""Metres east or west of the central meridian: 5 degrees at the southern edge."""
+_NORTHERNMOST = 6_300_000.0
+
+
 def _gauss_kruger(crs: str) -> _System | None:
-    """CGCS2000 / Gauss-Kruger in 3-degree zones (4513-4554) and 6-degree zones (4491-4512)."""
     authority, _, digits = crs.partition(":")
     code = int(digits) if authority == "EPSG" and digits.isascii() and digits.isdecimal() else 0
-    if code in _ZONE_PREFIXED or code in _CENTRAL_MERIDIAN:
-        meridian, reach = 75 + (code - _ZONE_PREFIXED.start) % len(_ZONE_PREFIXED) * 3, _REACH_3
-    elif code in _SIX_DEGREE:
-        meridian, reach = 75 + (code - _SIX_DEGREE.start) % 11 * 6, _REACH_6
-    else:
+    zones = next((zones for zones in _ZONES if code in zones.codes), None)
+    if zones is None:
         return None
-    _, south, _, north = _CHINA
-    bounds = (meridian - reach, south, meridian + reach, north)
-    return _System(f"EPSG:{code} -> EPSG:4490", _projected(code, 4490), bounds)
+    number = code - zones.codes.start
+    meridian = 75.0 + number * zones.width
+    middle = 500_000.0 + (1_000_000.0 * (zones.first_prefix + number) if zones.first_prefix else 0)
+    given = (middle - _SPREAD, 0.0, middle + _SPREAD, _NORTHERNMOST)
+    degrees = (meridian - zones.reach, _CHINA[1], meridian + zones.reach, _CHINA[3])
+    return _System(f"EPSG:{code} -> EPSG:4490", _projected(code, 4490), given, degrees)
 
 
 def _projected(source: int, target: int) -> Callable[[Sequence[Point]], Sequence[Point]]:
@@ -197,14 +237,11 @@ def _bd09_of_gcj02(lon: float, lat: float) -> Point:
 
 
 def _inverse(forward: Callable[[float, float], Point], x: float, y: float) -> Point:
-    """The point that `forward` moves to (x, y), found by taking back the shift it makes; NaN when it never settles."""
+    """The point that `forward` moves to (x, y), found by taking back the shift it makes there."""
     lon, lat = x, y
     for _ in range(_ROUNDS):
-        try:
-            shown_lon, shown_lat = forward(lon, lat)
-        except (OverflowError, ValueError, ZeroDivisionError):  # numbers far from any degree
-            break
+        shown_lon, shown_lat = forward(lon, lat)
         lon, lat = lon + x - shown_lon, lat + y - shown_lat
         if abs(x - shown_lon) < _CLOSE and abs(y - shown_lat) < _CLOSE:
-            return lon, lat
-    return math.nan, math.nan
+            break
+    return lon, lat

@@ -17,6 +17,7 @@ COLUMNS = ("code", "level", "name", "parent")
 LENGTHS = {Level.CITY: 4, Level.DISTRICT: 6, Level.STREET: 9, Level.COMMUNITY: 12}
 
 _ABOVE = {6: 4, 9: 6, 12: 9}
+_PADDED = frozenset({6, 9, 12, 15})
 _NAMES = {6: "county", 9: "street", 12: "community"}
 
 
@@ -60,6 +61,8 @@ class Divisions:
         code = text.strip()
         if code in self.by_code:
             return code
+        if len(code) not in _PADDED:
+            return None
         for width in (12, 9, 6, 4):
             if len(code) > width and not code[width:].strip("0") and code[:width] in self.by_code:
                 return code[:width]

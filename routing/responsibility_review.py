@@ -19,18 +19,16 @@ _NOON = time(12, tzinfo=SHANGHAI)
 _SPOKEN = {True: "in working time", False: "off hours"}
 
 
-def review(
-    responsibility: ResponsibilityList, catalogue: Catalogue, divisions: Divisions, today: date, findings: list[Finding]
-) -> None:
-    """Add what is wrong with the list as it stands from `today` on: conflicts (errors), rows without effect, gaps."""
-    findings += _clashes(responsibility)
+def review(responsibility: ResponsibilityList, catalogue: Catalogue, divisions: Divisions) -> list[Finding]:
+    """What is wrong with the list as a whole: conflicts (errors), rows without effect and gaps (warnings)."""
+    findings = list(_clashes(responsibility))
     areas = _areas_by_key(responsibility)
     districts = [division.code for division in divisions.by_code.values() if division.level is Level.DISTRICT]
-    days = _days(responsibility, today)
+    days = _days(responsibility)
     for entry in catalogue.classes.values():
         if entry.acceptance is not Acceptance.REFUSE:
-            coverage = _Coverage(responsibility, divisions, entry.code, areas)
-            findings += _gap(entry, coverage, districts, days)
+            findings += _gap(entry, _Coverage(responsibility, divisions, entry.code, areas), districts, days)
+    return findings
 
 
 def _clashes(responsibility: ResponsibilityList) -> Iterator[Finding]:
@@ -58,10 +56,11 @@ def _areas_by_key(responsibility: ResponsibilityList) -> dict[ClassKey, set[str]
     return areas
 
 
-def _days(responsibility: ResponsibilityList, today: date) -> list[date]:
-    """Today, and every later day on which some row no longer holds."""
-    ends = {row.valid_to + timedelta(days=1) for row in responsibility.rows if today <= row.valid_to < date.max}
-    return sorted({today, *ends})
+def _days(responsibility: ResponsibilityList) -> list[date]:
+    """The days on which a hole can open: when the last row has come into force, and the day after each that ends."""
+    begun = max((row.valid_from for row in responsibility.rows), default=date.min)
+    ends = {row.valid_to + timedelta(days=1) for row in responsibility.rows if row.valid_to < date.max}
+    return sorted({begun, *ends})
 
 
 class _Coverage:
@@ -105,7 +104,7 @@ def _gap(entry: CatalogueClass, coverage: _Coverage, districts: list[str], days:
             holes = "; ".join(
                 f"{_SPOKEN[hour]} {_hole(coverage, districts, gap)}" for hour, gap in missing.items() if gap
             )
-        since = f"from {day} on " if day != days[0] else ""
+        since = f"from {day} on " if len(days) > 1 else ""
         text = f"{entry.code} {entry.name}: {since}no unit {holes}; such cases wait in the centre's queue"
         yield Finding(FILE, 0, "class", text, Severity.WARNING)
         return

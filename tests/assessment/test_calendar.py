@@ -264,9 +264,9 @@ def test_every_wrong_cell_is_found_at_once_with_its_line(tmp_path: Path) -> None
         (2, "date"),
         (3, "day_type"),
         (5, "date"),
-        (0, "windows"),
-        (0, "windows"),
-        (0, "windows"),
+        (0, "calendar.windows"),
+        (0, "calendar.windows"),
+        (0, "calendar.windows"),
     ]
     assert calendar.service_day == timedelta(hours=8)
 
