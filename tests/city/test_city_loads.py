@@ -69,9 +69,11 @@ def test_the_calendar_loads_with_the_citys_windows_and_counts(city: Path) -> Non
     findings: list[Finding] = []
     calendar = load_calendar(city / settings["file"], settings["windows"], findings, work_day=settings["work_day"])
     due = calendar.due(datetime(2026, 9, 30, 10, tzinfo=SHANGHAI), Limit(value=5, unit=LimitUnit.WORK_DAY))
+    gap = calendar.due(datetime(2026, 10, 10, 12, 30, tzinfo=SHANGHAI), Limit(value=4, unit=LimitUnit.WORK_HOUR))
 
     assert findings == []
     assert due.at == datetime(2026, 10, 13, 10, tzinfo=SHANGHAI)
+    assert gap.at == datetime(2026, 10, 10, 18, tzinfo=SHANGHAI)
 
 
 def test_files_named_by_the_city_are_there(city: Path) -> None:
