@@ -220,6 +220,8 @@ def compile_entrance(
     declared: DoorDeclaration, plans: Iterable[InboundPlan], scope: Scope, where: Where, edition: str, charset: str
 ) -> Entrance:
     """Compile a door; what is wrong is added to the scope's findings."""
+    if not any(step.json_ or step.soap is not None or step.xml is not None for step in declared.shape):
+        scope.wrong((*where, "shape"), "one of json, soap, xml is needed: a document must come of the bytes")
     asked = declared.authenticate
     secret = ""
     if asked:
@@ -270,6 +272,12 @@ def _given_secret(names: str | tuple[str, ...], scope: Scope, where: Where) -> s
 def entrance_of_items(plans: Iterable[InboundPlan], edition: str) -> Entrance:
     """How items split out of a page are read: they are JSON and were fetched by us."""
     return Entrance(
-        shape=compile_shape((), "utf-8"), shown=None, header="", secret=b"", document=lambda document: document,
-        items=None, plans=tuple(plans), edition=edition,
-    )  # fmt: skip
+        shape=compile_shape((Step.model_validate("json"),), "utf-8"),
+        shown=None,
+        header="",
+        secret=b"",
+        document=lambda document: document,
+        items=None,
+        plans=tuple(plans),
+        edition=edition,
+    )

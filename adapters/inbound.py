@@ -123,7 +123,7 @@ def _needed(key: Get) -> Get:
 
 def _filled(getters: Mapping[str, Get]) -> Fill:
     items = tuple(getters.items())
-    return lambda document: {name: value for name, get in items if (value := get(document)) is not None and value != ""}
+    return lambda document: {name: value for name, get in items if (value := get(document))}
 
 
 def _text(node: object, scope: Scope, where: Where) -> Get:
@@ -135,7 +135,7 @@ def _text(node: object, scope: Scope, where: Where) -> Get:
 
     def text(document: object) -> str | None:
         value = get(document)
-        return value if isinstance(value, str) or value is None else text_at(value, at)
+        return value if type(value) is str or value is None else text_at(value, at)
 
     return text
 

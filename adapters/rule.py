@@ -57,11 +57,11 @@ class Rule(BaseModel):
     split: str | None = Field(default=None, description="text to list")
     each: Any = Field(default=None, description="what is made of every item of a list; paths begin at the item")
     join: str | None = Field(default=None, description="list to text")
+    cut: int | None = Field(default=None, ge=1, description="longest text, in characters")
     codes: str | dict[str, Any] | None = Field(default=None, description="code table, `table.column`, or rows in place")
     keep: bool = Field(default=False, description="with codes: a code without a row stays as it is (texts only)")
     time: str | None = Field(default=None, description="pattern of a local time")
     as_: str | None = Field(default=None, alias="as", pattern="^(int|number|text)$", description="type of the value")
-    cut: int | None = Field(default=None, ge=1, description="longest text, in characters")
     default: Any = Field(default=None, description="value or rule when empty")
 
 
@@ -113,13 +113,19 @@ def compile_path(path: str, scope: Scope, where: Where) -> Get:
 
 def path_getter(path: str) -> Get:
     """The getter alone. A missing name, or a name in something that is no object, gives None."""
-    if "." not in path:
-        return lambda document: document.get(path) if isinstance(document, dict) else None
-    parts = tuple(path.split("."))
+    if "." in path:
+        return _deep_getter(tuple(path.split(".")))
 
     def get(document: Any) -> Any:  # noqa: ANN401
+        return document.get(path) if type(document) is dict else None
+
+    return get
+
+
+def _deep_getter(parts: tuple[str, ...]) -> Get:
+    def get(document: Any) -> Any:  # noqa: ANN401
         for part in parts:
-            if not isinstance(document, dict):
+            if type(document) is not dict:
                 return None
             document = document.get(part)
         return document
@@ -196,7 +202,7 @@ def compile_rule(node: object, scope: Scope, where: Where, convert: Callable[[st
     if len(given) != 1:
         scope.wrong(where, f"one of {', '.join(SOURCES)} is expected, not {' and '.join(given)}")
     get = _source(rule, scope, where)
-    for step in (_conditional, _matched, _listed, _coded, _timed, _typed):
+    for step in (_conditional, _matched, _listed, _shortened, _coded, _timed, _typed):
         get = step(rule, get, scope, where, convert)
     if rule.default is None:
         return get
@@ -441,20 +447,18 @@ def _timed(rule: Rule, get: Get, scope: Scope, where: Where, _convert: object) -
     return write if scope.writing else parse
 
 
-def _typed(rule: Rule, get: Get, _scope: Scope, _where: Where, _convert: object) -> Get:
-    if rule.as_ is None and rule.cut is None:
+def _shortened(rule: Rule, get: Get, _scope: Scope, _where: Where, _convert: object) -> Get:
+    if rule.cut is None:
         return get
-    at, typed, longest = _place(rule), _TYPES.get(rule.as_ or ""), rule.cut
+    at, longest = _place(rule), rule.cut
+    return lambda document: text_at(get(document), at)[:longest]
 
-    def convert(document: Any) -> Any:  # noqa: ANN401
-        value = get(document)
-        if empty(value):
-            return None
-        if longest is not None:
-            value = text_at(value, at)[:longest]
-        return typed(value, at) if typed else value
 
-    return convert
+def _typed(rule: Rule, get: Get, _scope: Scope, _where: Where, _convert: object) -> Get:
+    if rule.as_ is None:
+        return get
+    at, typed = _place(rule), _TYPES[rule.as_]
+    return lambda document: None if empty(value := get(document)) else typed(value, at)
 
 
 _TYPES: dict[str, Callable[[object, str], Any]] = {"int": int_at, "number": number_at, "text": text_at}

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 _TOKEN = re.compile(r"yyyy|MM?|dd?|HH?|mm?|ss?|SSS|'[^']*'|[^A-Za-z']+|[A-Za-z']")
 _FIELDS = {"y": "year", "M": "month", "d": "day", "H": "hour", "m": "minute", "s": "second"}
 _WIDTHS = {"yyyy": "[0-9]{4}", "SSS": "[0-9]{3}"}
+_DATE = 3
 _EPOCHS = {"epoch_ms": 1000, "epoch_s": 1}
 
 
@@ -32,11 +33,14 @@ def time_pattern(pattern: str, zone: ZoneInfo) -> TimePattern:
         return TimePattern(lambda text: _aware(datetime.fromisoformat(text), zone), lambda at: at.isoformat())
     expression, order, template = _compiled(pattern)
     match = re.compile(expression).fullmatch
+    in_order = order == list(_FIELDS.values())[: len(order)]
 
     def parse(text: str) -> datetime:
         found = match(text)
         if found is None:
             raise ValueError(f"a time written {pattern} is expected")
+        if in_order and len(order) >= _DATE:
+            return datetime(*map(int, found.groups()), tzinfo=zone)  # type: ignore[arg-type]
         parts = {"month": 1, "day": 1} | dict(zip(order, map(int, found.groups()), strict=True))
         if "microsecond" in parts:
             parts["microsecond"] *= 1000
