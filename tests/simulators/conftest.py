@@ -47,6 +47,10 @@ class RecordingHub:
 
     def __init__(self) -> None:
         self.url = ""
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything and be friendly."""
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.answers = {
             "hotline_12345": json.dumps(CNS_OK),
@@ -109,8 +113,15 @@ class Side:
 
 
 @pytest.fixture
-def hub() -> Iterator[RecordingHub]:
-    """The recording hub, up."""
+def hub(recorder: RecordingHub) -> RecordingHub:
+    """The recording hub, with nothing recorded yet."""
+    recorder.reset()
+    return recorder
+
+
+@pytest.fixture(scope="module")
+def recorder() -> Iterator[RecordingHub]:
+    """One hub for all tests of a module."""
     recorder = RecordingHub()
     routes = [
         Route("/in/{system}", recorder.door, methods=["POST"]),
