@@ -10,8 +10,11 @@ from canonical.time import Due, Limit
 class Connector(Protocol):
     """Moves bytes; knows no case. Never retries: the runtime does."""
 
+    def seal(self, message: Message) -> Message:
+        """The message as its bytes will travel (a SOAP connector puts the envelope round it). Pure; for the journal."""
+
     def send(self, message: Message) -> Message:
-        """Send one message and return the other side's answer, whatever its status.
+        """Send one sealed message and return the other side's answer, whatever its status.
 
         Raises Unavailable when it certainly was not taken (no connection, no name, refused), InDoubt when it may have
         been (a time-out or a broken connection after sending).

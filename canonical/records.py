@@ -72,11 +72,18 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """The message held others, which arrive on their own."""
+
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """One inbound message and what was read in it."""
 
     message: Message
-    content: Reading | Command | Unacceptable
+    content: Reading | Command | Split | Unacceptable
 
 
 @dataclass(slots=True)

@@ -119,7 +119,7 @@ class Book:
                 message=message,
                 address=address,
                 created_at=self.now,
-            )  # fmt: skip
+            )
         )
 
 

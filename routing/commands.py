@@ -7,11 +7,15 @@ from canonical.case import Action, BindingRole, Case
 from canonical.errors import IllegalAction, Unacceptable, Why
 from canonical.lifecycle import ENDED, ActionKind, Stage
 from canonical.message import Message, Verdict
-from canonical.place import PlaceMethod
+from canonical.place import Coordinate, Place, PlaceMethod
 from canonical.reading import Outcome
 from canonical.records import Command
+from canonical.report import Report
 from routing.book import Book
 from routing.rules import assigning, filing
+
+CENTRE = "centre"
+"""The journal's name for the centre's own desk, as if it were a system."""
 
 
 def command(book: Book, order: Command, message: Message) -> tuple[Outcome, UUID | None]:
@@ -31,9 +35,7 @@ def command(book: Book, order: Command, message: Message) -> tuple[Outcome, UUID
 
 def _filed(action: Action, case: Case, book: Book) -> Action:
     if action.place is not None:
-        said = {name: getattr(action.place, name) for name in action.place.model_fields_set}
-        place = case.place.model_copy(update=said | {"method": PlaceMethod.CENTRE})
-        action = action.model_copy(update={"place": place})
+        action = action.model_copy(update={"place": _placed(action.place, case, book)})
     action = filing(action, case, book.city)
     catalogue = book.city.catalogue
     if action.class_code is not None and action.class_code not in catalogue.classes:
@@ -45,6 +47,18 @@ def _filed(action: Action, case: Case, book: Book) -> Action:
     if action.place.area and not book.city.divisions.known(action.place.area):
         raise IllegalAction(f"area {action.place.area} is not in divisions.csv", at="place.area")
     return action
+
+
+def _placed(said: Place, case: Case, book: Book) -> Place:
+    """What the centre says about the place, over what is known; a point also gives its unit grid."""
+    fields = {name: getattr(said, name) for name in said.model_fields_set}
+    if said.lon is not None and said.lat is not None and said.grid is None:
+        point = Coordinate(x=said.lon, y=said.lat, crs="EPSG:4490")
+        [located] = book.city.locator.locate([Report(address=case.place.address, coordinate=point)])
+        fields = {"lon": located.lon, "lat": located.lat, "grid": located.grid, "area": located.area} | {
+            name: value for name, value in fields.items() if name not in {"lon", "lat"}
+        }
+    return case.place.model_copy(update=fields | {"method": PlaceMethod.CENTRE})
 
 
 def _assigned(action: Action, case: Case, book: Book) -> Action:

@@ -6,7 +6,7 @@ held or quarantined. Nothing else can happen to a message.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from canonical.case import Action, Actor, Binding, BindingRole, Case
@@ -15,15 +15,18 @@ from canonical.lifecycle import ActionKind, Party, Stage
 from canonical.message import Direction, Message, Verdict
 from canonical.place import Place
 from canonical.reading import Outcome, Reading
-from canonical.records import Arrival, Changes, Command, JournalEntry, Known
+from canonical.records import Arrival, Changes, Command, JournalEntry, Known, Split
 from routing.acting import act
 from routing.book import Book
 from routing.city import City
-from routing.commands import command
+from routing.commands import CENTRE, command
 from routing.rules import source_due
 
 _GONE = frozenset({Stage.REFUSED, Stage.CANCELLED, Stage.MERGED})
 """A further task of such a case is a new case: there is nothing left to join."""
+
+HOLD = timedelta(minutes=10)
+"""How long an action may wait for its case to become known here; then it is refused like any unknown one."""
 
 Taken = tuple[Outcome, UUID | None]
 """What became of an arrival, and of which case it spoke."""
@@ -67,6 +70,8 @@ def _take(book: Book, arrival: Arrival, place: Place | None, numbers: Iterator[i
     try:
         if isinstance(content, Unacceptable):
             return _unacceptable(content), None
+        if isinstance(content, Split):
+            return Outcome(Verdict.SPLIT, text=f"{content.parts} messages"), None
         if isinstance(content, Command):
             return command(book, content, arrival.message)
         return _reading(book, content, arrival.message, place, numbers)
@@ -87,7 +92,7 @@ def _reading(book: Book, reading: Reading, message: Message, place: Place | None
         return Outcome(Verdict.REPEATED, case_no=book.known.cases[case_id].no), case_id
     if reading.report is not None and place is not None:
         return _report(book, reading, message, place, numbers)
-    if reading.system in book.known.on_their_way:
+    if reading.system in book.known.on_their_way and book.now - message.at < HOLD:
         return Outcome(
             Verdict.HELD, text="its case is still on its way to you; kept, and applied when it is there"
         ), None
@@ -163,6 +168,8 @@ def _entry(arrival: Arrival, outcome: Outcome, case_id: UUID | None) -> JournalE
         return replace(
             entry, kind=content.kind, external_id=content.external_id, edition=content.edition, is_report=is_report
         )  # fmt: skip
+    if isinstance(content, Split):
+        return replace(entry, is_report=False)
     if isinstance(content, Command):
         return replace(entry, kind=content.action.kind, external_id=content.case_no, is_report=False)
-    return replace(entry, external_id=content.key)
+    return replace(entry, external_id=content.key, is_report=arrival.message.system != CENTRE)

@@ -13,7 +13,8 @@ from canonical.report import SourceDeadline
 from canonical.time import Due
 from routing.catalogue import Acceptance
 from routing.city import By, City
-from routing.responsibility import NoMatch
+from routing.responsibility import Match, NoMatch
+from routing.units import CENTRE
 
 
 def next_action(case: Case, event: Event, city: City, now: datetime) -> Action | None:
@@ -71,10 +72,9 @@ def _assign(case: Case, city: City, now: datetime, kind: ActionKind) -> Action:
     where = case.place.grid or case.place.area or city.code
     found = city.responsibility.match(case.class_code, where, now, city.calendar.is_working(now), exclude=tried)
     editions = {"responsibility": city.editions["responsibility"]}
-    if isinstance(found, NoMatch):
-        actor = _by("responsibility.csv")
+    actor = _by(f"responsibility.csv {found.row}" if isinstance(found, Match) else "responsibility.csv")
+    if isinstance(found, NoMatch) or found.unit == CENTRE:
         return Action(kind=ActionKind.COMMENT, actor=actor, at=now, reason=found.why, editions=editions)
-    actor = _by(f"responsibility.csv {found.row}")
     action = Action(kind=kind, actor=actor, at=now, unit=found.unit, reason=found.why, editions=editions)
     return assigning(action, case, city, now)
 

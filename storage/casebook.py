@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import TextClause, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.case import Binding, Case, Event
 from canonical.lifecycle import ENDED
@@ -87,13 +88,17 @@ class Casebook:
         async with self.store.transaction() as transaction:
             connection = transaction.connection
             await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-            reports = {verdict: count for verdict, count in await connection.execute(_REPORTS)}
-            stages = {stage: count for stage, count in await connection.execute(_STAGES)}
-            queues = {queue: count for queue, count in await connection.execute(_QUEUES)}
+            reports = await _counts(connection, _REPORTS)
+            stages = await _counts(connection, _STAGES)
+            queues = await _counts(connection, _QUEUES)
+            owners = await _counts(connection, _OWNERS, ended=sorted(ENDED))
             overdue = (await connection.execute(_OVERDUE, {"now": now, "ended": sorted(ENDED)})).scalar_one()
-            deliveries = [(system, state, count) for system, state, count in await connection.execute(_OUTBOX)]
-            owners = {owner: count for owner, count in await connection.execute(_OWNERS, {"ended": sorted(ENDED)})}
+            deliveries = [(row[0], row[1], row[2]) for row in await connection.execute(_OUTBOX)]
         return Books(reports, stages, queues, int(overdue), deliveries, owners)
+
+
+async def _counts(connection: AsyncConnection, statement: TextClause, **values: object) -> dict[str, int]:
+    return {row[0]: int(row[1]) for row in await connection.execute(statement, values)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,17 +96,26 @@ class Journal:
                 path=row.path,
                 status=row.status,
                 parent=row.parent,
-            )  # fmt: skip
+            )
             for row in rows
         ]
 
 
 def _listing() -> Select[Any]:
     columns = (
-        message.c.id, message.c.at, message.c.direction, message.c.system, message.c.door, message.c.kind,
-        message.c.verdict, message.c.why, message.c.text, message.c.external_id, func.coalesce(cases.c.no, ""),
+        message.c.id,
+        message.c.at,
+        message.c.direction,
+        message.c.system,
+        message.c.door,
+        message.c.kind,
+        message.c.verdict,
+        message.c.why,
+        message.c.text,
+        message.c.external_id,
+        func.coalesce(cases.c.no, ""),
         func.octet_length(message.c.body),
-    )  # fmt: skip
+    )
     return select(*columns).select_from(message.outerjoin(cases, cases.c.id == message.c.case_id))
 
 

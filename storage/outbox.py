@@ -10,6 +10,7 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.case import Action, Binding, BindingRole, Case, Event
+from canonical.lifecycle import ActionKind
 from canonical.message import Direction, Message, Verdict
 from canonical.records import DeliveryState, JournalEntry
 from storage.rows import BIND, JOURNAL, binding_rows, journal_rows
@@ -172,6 +173,7 @@ def _entry(claimed: Claimed, message: Message, direction: Direction, verdict: Ve
 
 def _claimed(row: Row[Any], case: Case, action: Action, bindings: Sequence[Binding]) -> Claimed:
     own = [binding for binding in bindings if binding.case_id == case.id]
+    case = _as_of(case, action, row.system)
     source = next((binding for binding in own if binding.role is BindingRole.SOURCE), None)
     if row.address:
         addressed = next((binding for binding in own if binding.external_id == row.address), None)
@@ -183,6 +185,15 @@ def _claimed(row: Row[Any], case: Case, action: Action, bindings: Sequence[Bindi
         id=row.id, system=row.system, message=row.message, attempts=row.attempts, in_doubt=row.in_doubt,
         created_at=row.created_at, case=case, action=action, binding=addressed, source_binding=source,
     )  # fmt: skip
+
+
+def _as_of(case: Case, action: Action, system: str) -> Case:
+    """The case with the rounds this message is about: a later round must not lend an earlier one its number."""
+    if action.kind in {ActionKind.DISPATCH, ActionKind.REDISPATCH}:
+        rounds = [a.round for a in case.assignments if a.dispatched_at == action.at and a.unit == action.unit]
+    else:
+        rounds = [a.round for a in case.assignments if a.system == system]
+    return case.model_copy(update={"assignments": case.assignments[: rounds[-1]]}) if rounds else case
 
 
 # A lease that ran out after the message had gone to the journal leaves a doubt: it may have been sent.

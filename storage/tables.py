@@ -140,7 +140,7 @@ cursor = Table(
     metadata,
     Column("system", Text, nullable=False),
     Column("pull", Text, nullable=False),
-    Column("until", INSTANT, nullable=False),
+    Column("until", INSTANT),
     Column("claimed_until", INSTANT),
     Column("polled_at", INSTANT),
     Column("trouble", Text, nullable=False, server_default=""),

@@ -1,0 +1,1 @@
+"""Doors, workers, command line, settings and wiring. The only room that knows all the others."""

@@ -1,0 +1,5 @@
+"""`python -m gateway` is `gridhub`."""
+
+from gateway.cli import main
+
+main()

@@ -1,0 +1,276 @@
+"""The API for people and consoles, at /api. FastAPI owns it and documents the intake doors too."""
+
+import hmac
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse, Response
+
+from canonical.case import Queue
+from canonical.errors import HubError, Unacceptable, Unavailable, Why
+from canonical.lifecycle import Stage
+from canonical.message import ACCEPTED, Message
+from canonical.reading import Outcome
+from canonical.records import Arrival, Command
+from gateway.door import PREFIX, IntakeDoor, Receive, Scope, Send
+from gateway.hub import Hub
+from gateway.orders import ActionOrder, ordered
+from gateway.reception import Busy, Committer, summed_up
+from gateway.views import View, books_view, case_view, journey_view, lifecycle_view, row_view
+from routing.commands import CENTRE
+
+STATUS: dict[Why, int] = {
+    Why.UNREADABLE: 400,
+    Why.TOO_LARGE: 413,
+    Why.UNAUTHENTICATED: 401,
+    Why.CONTRACT: 422,
+    Why.UNMAPPED_CODE: 422,
+    Why.IMPLAUSIBLE: 422,
+    Why.UNKNOWN_CASE: 404,
+    Why.NOT_ALLOWED: 409,
+    Why.UNKNOWN_MESSAGE: 404,
+    Why.NOT_TAKEN: 409,
+}
+"""The one table from reason to HTTP status."""
+
+_NO_PAGES: dict[str, Any] = {"docs_url": None, "redoc_url": None}
+"""The ready-made documentation pages load scripts from elsewhere: no request leaves the machine."""
+MOST = 500
+Limited = Annotated[int, Query(ge=1, le=MOST, description="rows at most")]
+
+
+class Refusal(HubError):
+    """An answer in our own error envelope."""
+
+    def __init__(self, status: int, code: str, text: str, hint: str = "") -> None:
+        super().__init__(text)
+        self.status, self.code, self.hint = status, code, hint
+
+
+def create_app(hub: Hub) -> "Front":
+    """The whole application: the intake door and the API, on one hub."""
+    committer = Committer(hub.reception)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(hub.store.close)
+            await stack.enter_async_context(committer)
+            yield
+
+    app = FastAPI(title="gridhub", version="0.1.0", lifespan=lifespan, openapi_url="/api/openapi.json", **_NO_PAGES)
+    app.include_router(_open_routes(hub))
+    for router in (_case_routes(hub), _acting_routes(hub, committer), _watching_routes(hub)):
+        app.include_router(router)
+    app.exception_handler(Refusal)(_refusal)
+    app.exception_handler(Unavailable)(_unavailable)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.openapi = lambda: _openapi(app, hub)  # type: ignore[method-assign]
+    return Front(app, IntakeDoor(hub, committer))
+
+
+class Front:
+    """One ASGI application: the hot path first, FastAPI for everything else."""
+
+    def __init__(self, api: FastAPI, door: IntakeDoor) -> None:
+        self.api, self.door = api, door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+            await self.door(scope, receive, send)
+        else:
+            await self.api(scope, receive, send)
+
+
+async def _refusal(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    body = {"error": {"code": error.code, "text": str(error), "hint": error.hint}}
+    return JSONResponse(body, error.status)
+
+
+async def _unavailable(_: Request, error: Exception) -> Response:
+    body = {"error": {"code": "unavailable", "text": str(error), "hint": "try again in a few seconds"}}
+    return JSONResponse(body, 503, {"retry-after": "5"})
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    text = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return JSONResponse({"error": {"code": "invalid", "text": text, "hint": "see /api/openapi.json"}}, 422)
+
+
+def _open_routes(hub: Hub) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/api/health", summary="Is this process up, and does its database answer?")
+    async def health() -> dict[str, str]:
+        async with hub.store.transaction() as transaction:
+            await transaction.next_block()
+        return {"status": "ok", "city": hub.configuration.city.name}
+
+    @router.get("/api/lifecycle", summary="The lifecycle table: actions, stages, who may, what is needed")
+    async def lifecycle() -> list[dict[str, Any]]:
+        return lifecycle_view()
+
+    return router
+
+
+def _case_routes(hub: Hub) -> APIRouter:
+    router = APIRouter(dependencies=[Depends(_guard(hub))])
+
+    @router.get("/api/cases", summary="Cases in the order of their numbers")
+    async def cases(
+        queue: Queue | None = None, stage: Stage | None = None, source: str = "", owner: str = "",
+        after: str = "", limit: Limited = 50,
+    ) -> View:  # fmt: skip
+        given = {"source": _text(source), "owner": _text(owner), "after": _text(after)}
+        found = await hub.casebook.find(queue=queue or "", stage=stage or "", limit=limit, **given)
+        following = found[-1].no if len(found) == limit else None
+        return {"items": [case_view(case) for case in found], "next": following}
+
+    @router.get("/api/latest", summary="The cases that moved last")
+    async def latest(limit: Limited = 5) -> View:
+        return {"items": [case_view(case) for case in await hub.casebook.latest(limit)]}
+
+    @router.get("/api/cases/{number}", summary="One case by any number of any system, with its journey")
+    async def case(number: str) -> View:
+        journey = await hub.casebook.journey(_text(number))
+        if journey is None:
+            raise Refusal(404, Why.UNKNOWN_CASE, f"nobody knows a case {number[:64]}")
+        return journey_view(journey)
+
+    return router
+
+
+_ORDER = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": ActionOrder.model_json_schema()}}}
+}
+
+
+def _acting_routes(hub: Hub, committer: Committer) -> APIRouter:
+    router = APIRouter(dependencies=[Depends(_guard(hub))])
+
+    @router.post("/api/cases/{number}/actions", summary="Do something to a case", openapi_extra=_ORDER)
+    async def act(number: str, request: Request) -> View:
+        outcome = await _order(hub, committer, _text(number), await request.body())
+        if outcome.verdict not in ACCEPTED:
+            why = outcome.why or Why.CONTRACT
+            raise Refusal(STATUS[why], why, outcome.text, "what is possible: /api/lifecycle")
+        journey = await hub.casebook.journey(outcome.case_no)
+        assert journey is not None
+        return case_view(journey.case)
+
+    @router.post("/api/parked/{delivery}/release", summary="Send a parked message again")
+    async def release(delivery: UUID) -> dict[str, bool]:
+        if not await hub.outbox.release(delivery, now=hub.now()):
+            raise Refusal(404, "not_parked", f"{delivery} is not parked (any more)")
+        return {"released": True}
+
+    return router
+
+
+def _watching_routes(hub: Hub) -> APIRouter:
+    router = APIRouter(dependencies=[Depends(_guard(hub))])
+
+    @router.get("/api/summary", summary="The books: reports, cases, messages, and whether they balance")
+    async def summary() -> View:
+        return books_view(await hub.casebook.books(hub.now()))
+
+    @router.get("/api/systems", summary="Connected systems, their doors and outbound messages")
+    async def systems() -> View:
+        return {"items": [_system_view(name, hub) for name in sorted(hub.configuration.systems)]}
+
+    @router.get("/api/units", summary="Organisation units that can be given work")
+    async def units() -> View:
+        found = hub.configuration.city.responsibility.units.values()
+        return {"items": [unit.model_dump(mode="json") for unit in found]}
+
+    @router.get("/api/journal", summary="The newest messages, without their bodies")
+    async def journal(
+        system: str = "", verdict: str = "", direction: str = "", external_id: str = "", case_no: str = "",
+        limit: Limited = 50,
+    ) -> View:  # fmt: skip
+        given = {"system": system, "verdict": verdict, "direction": direction}
+        given |= {"external_id": external_id, "case_no": case_no}
+        rows = await hub.journal.rows(limit=limit, **{name: _text(value) for name, value in given.items()})
+        return {"items": [row_view(row) for row in rows]}
+
+    @router.get("/api/parked", summary="Outbound messages that wait for a person")
+    async def parked(limit: Limited = 100) -> View:
+        return {"items": [row_view(row) for row in await hub.outbox.parked(limit=limit)]}
+
+    return router
+
+
+def _text(value: str) -> str:
+    """A query value as the database can take it."""
+    if "\0" in value:
+        raise Refusal(422, Why.CONTRACT, "U+0000 cannot be looked for")
+    return value
+
+
+def _guard(hub: Hub) -> Callable[[Request], Awaitable[None]]:
+    expected = hub.settings.centre_token.encode()
+
+    async def allowed(request: Request) -> None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        known = bool(expected) and scheme.lower() == "bearer" and hmac.compare_digest(token.encode(), expected)
+        if not known:
+            hint = "send Authorization: Bearer <GRIDHUB_CENTRE_TOKEN>"
+            raise Refusal(401, Why.UNAUTHENTICATED, "the token is missing or wrong", hint)
+
+    return allowed
+
+
+async def _order(hub: Hub, committer: Committer, number: str, body: bytes) -> Outcome:
+    """An order goes the way of every message: read, decided, committed, in the journal."""
+    message = Message(
+        system=CENTRE, body=body, at=hub.now(), id=hub.ids(), door="actions", content_type="application/json",
+        path=f"/api/cases/{number}/actions",
+    )  # fmt: skip
+    content: Command | Unacceptable
+    try:
+        content = ordered(number, body, hub.now())
+    except Unacceptable as error:
+        content = error
+    try:
+        return summed_up(await committer.submit(message, [Arrival(message, content)]))
+    except Busy:
+        raise Refusal(429, "busy", "too much at once; come back in a second") from None
+
+
+def _system_view(name: str, hub: Hub) -> dict[str, Any]:
+    connected = hub.configuration.systems[name]
+    system = connected.system
+    return {
+        "id": name, "title": system.role.title, "edition": system.role.edition, "source": system.role.source,
+        "owner": system.role.owner, "paused": connected.paused,
+        "doors": [f"{PREFIX}{name}" + (f"/{door.path_suffix}" if door.path_suffix else "") for door in system.doors],
+        "pulls": [pull.name for pull in system.pulls], "outbound": sorted(system.outbound),
+    }  # fmt: skip
+
+
+def _openapi(app: FastAPI, hub: Hub) -> dict[str, Any]:
+    """FastAPI's document with the intake doors written in: they are served ahead of it."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        for name, connected in hub.configuration.systems.items():
+            for door in connected.system.doors:
+                path = f"{PREFIX}{name}" + (f"/{door.path_suffix}" if door.path_suffix else "")
+                content = {media: {"schema": {"type": "string", "format": "binary"}} for media in door.media_types}
+                document["paths"][path] = {
+                    "post": {
+                        "summary": f"{connected.system.role.title}: messages pushed to the hub, as its contract says",
+                        "requestBody": {"required": True, "content": content},
+                        "responses": {"200": {"description": "the source's own reply envelope"}},
+                    }
+                }
+        app.openapi_schema = document
+    return app.openapi_schema

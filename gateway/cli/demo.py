@@ -1,0 +1,5 @@
+"""`gridhub demo`."""
+
+
+def add_to(app):
+    pass

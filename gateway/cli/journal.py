@@ -1,0 +1,99 @@
+"""`gridhub journal`: messages as they came and went."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.table import Table
+
+from gateway.cli.shared import AsJson, Config, emit, hub, missing, out, run
+from gateway.views import row_view
+
+commands = typer.Typer(help="Messages as they came and went, and what became of them. 交换记录", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.add_typer(commands, name="journal")
+
+
+@commands.command("list")
+def list_messages(
+    system: Annotated[str, typer.Option(help="Only of this system.")] = "",
+    verdict: Annotated[
+        str, typer.Option(help="Only these: case, joined, repeated, applied, refused, quarantined, held, ...")
+    ] = "",
+    case: Annotated[str, typer.Option(help="Only of this case number.")] = "",
+    external_id: Annotated[str, typer.Option("--id", help="Only with this id of the source.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """The newest messages, without their bodies."""
+
+    async def job() -> list[Any]:
+        async with hub(config) as wired:
+            found: list[Any] = await wired.journal.rows(
+                system=system, verdict=verdict, case_no=case, external_id=external_id, limit=limit
+            )
+            return found
+
+    rows = run(job)
+    if as_json:
+        emit([row_view(row) for row in rows])
+        return
+    table = Table("at", "way", "system", "kind", "verdict", "case", "why", box=None, pad_edge=False)
+    for row in rows:
+        at = row.at.astimezone().strftime("%m-%d %H:%M:%S")
+        table.add_row(at, row.direction, row.system, row.kind or row.door, row.verdict, row.case_no, row.text)
+    out.print(table)
+
+
+@commands.command("show")
+def show(
+    message: Annotated[UUID, typer.Argument(help="Id of a message.")],
+    body: Annotated[
+        bool, typer.Option("--body", help="Print the bytes as they travelled: they may hold personal data.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """One message."""
+
+    async def job() -> Any:  # noqa: ANN401
+        async with hub(config) as wired:
+            return await wired.journal.message(message)
+
+    found = run(job)
+    if found is None:
+        missing(f"no message {message}")
+    row, whole = found
+    if body:
+        typer.echo(whole.body, nl=False)
+    else:
+        emit(row_view(row) | {"content_type": whole.content_type})
+
+
+@commands.command("replay")
+def replay(
+    system: Annotated[str, typer.Option(help="Only of this system.")] = "",
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read quarantined messages again with today's tables. 重放隔离报文
+
+    Add the missing row to the code table first; messages that still cannot be read stay in quarantine.
+    """
+    from canonical.message import ACCEPTED, Verdict
+
+    async def job() -> dict[str, int]:
+        async with hub(config) as wired:
+            waiting = await wired.journal.deferred(Verdict.QUARANTINED, system=system)
+            outcomes = (await wired.reception.take_in_again(waiting)).values()
+            healed = sum(1 for outcome in outcomes if outcome.verdict in ACCEPTED)
+            return {"quarantined": len(waiting), "healed": healed, "still quarantined": len(waiting) - healed}
+
+    result = run(job)
+    if as_json:
+        emit(result)
+    else:
+        out.print(", ".join(f"{count} {name}" for name, count in result.items()))

@@ -1,0 +1,71 @@
+"""`gridhub parked`: outbound messages that wait for a person."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.table import Table
+
+from gateway.cli.shared import AsJson, Config, emit, hub, missing, out, run
+from gateway.views import row_view
+
+commands = typer.Typer(help="Outbound messages that wait for a person. 待人工处理的消息", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.add_typer(commands, name="parked")
+
+
+@commands.command("list")
+def list_parked(config: Config = None, as_json: AsJson = False) -> None:
+    """What is parked, oldest first, with the reason. Each holds up only its own case at its own system."""
+
+    async def job() -> list[Any]:
+        async with hub(config) as wired:
+            found: list[Any] = await wired.outbox.parked()
+            return found
+
+    rows = run(job)
+    if as_json:
+        emit([row_view(row) for row in rows])
+        return
+    table = Table("id", "case", "to", "message", "why", box=None, pad_edge=False)
+    for row in rows:
+        doubt = "in doubt: " if row.in_doubt else ""
+        table.add_row(str(row.id), row.case_no, row.system, row.message, doubt + row.text)
+    out.print(table)
+
+
+@commands.command("release")
+def release(
+    delivery: Annotated[UUID, typer.Argument(help="Id from gridhub parked list.")], config: Config = None
+) -> None:
+    """Send it again. When it was in doubt, ask the other side first whether it has it."""
+
+    async def job() -> bool:
+        async with hub(config) as wired:
+            return bool(await wired.outbox.release(delivery, now=wired.now()))
+
+    _settled(run(job), delivery, "released; it is sent as soon as a worker is free")
+
+
+@commands.command("withdraw")
+def withdraw(
+    delivery: Annotated[UUID, typer.Argument(help="Id from gridhub parked list.")],
+    reason: Annotated[str, typer.Option(help="Why it shall not be sent; kept with it.")],
+    config: Config = None,
+) -> None:
+    """Never send it; the messages behind it in its lane go on."""
+
+    async def job() -> bool:
+        async with hub(config) as wired:
+            return bool(await wired.outbox.withdraw(delivery, reason, now=wired.now()))
+
+    _settled(run(job), delivery, "withdrawn")
+
+
+def _settled(done: bool, delivery: UUID, words: str) -> None:
+    if not done:
+        missing(f"{delivery} is not parked (any more)")
+    out.print(f"{delivery} {words}")

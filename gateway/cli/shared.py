@@ -1,0 +1,61 @@
+"""Options that several commands share, and how they reach the hub's parts."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="Configuration folder of the city; default: GRIDHUB_CONFIG, else the example city."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines on standard output.")]
+
+out = Console()
+err = Console(stderr=True)
+
+NOT_FOUND = 5
+
+
+def emit(value: Any) -> None:  # noqa: ANN401 whatever JSON can say
+    """Print JSON, one document."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def missing(text: str) -> NoReturn:
+    """End with "no such thing"."""
+    err.print(f"gridhub: {text}")
+    raise typer.Exit(NOT_FOUND)
+
+
+@asynccontextmanager
+async def hub(config: Path | None) -> AsyncIterator[Any]:
+    """A wired hub on the database of the settings, given back at the end."""
+    from gateway.database import database
+    from gateway.hub import wire
+    from gateway.settings import settings
+
+    told = settings(config)
+    async with database(told) as url:
+        wired = wire(told, url)
+        try:
+            yield wired
+        finally:
+            await wired.store.close()
+
+
+def run(job: Callable[[], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401 whatever the job gives
+    """Run an async job to its end."""
+    return asyncio.run(job())

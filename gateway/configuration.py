@@ -1,0 +1,274 @@
+"""A city's configuration folder, read whole: all findings at once, with file and line."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+import adapters
+from adapters import System
+from assessment.calendar import load_calendar
+from canonical.errors import Misconfigured
+from canonical.findings import Finding, Severity
+from routing.catalogue import load_catalogue
+from routing.city import By, City, Policy
+from routing.divisions import load_divisions
+from routing.grids import load_districts, load_grids
+from routing.locate import Locator
+from routing.responsibility import load_responsibility
+from routing.responsibility_review import review
+from routing.units import load_units
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CityName(_File):
+    """Which city."""
+
+    code: str = Field(pattern=r"^\d{4}$", description="4-digit division code of the city")
+    name: str = Field(description="name of the city")
+
+
+class CalendarFile(_File):
+    """Working time."""
+
+    file: str = Field(description="CSV of published off days and make-up work days")
+    windows: list[str] = Field(description='service windows of a working day, such as "08:00-12:00"')
+    work_day: Literal["hours", "end_of_day"] = Field(
+        default="hours", description="hours: n x daily hours; end_of_day: end of the n-th working day"
+    )
+
+
+class CatalogueFiles(_File):
+    """Classes and standards."""
+
+    folder: str = Field(description="folder of classes.csv and standards.csv")
+    edition: str = Field(description="edition stamped on decisions")
+
+
+class ResponsibilityFile(_File):
+    """Who does what."""
+
+    file: str = Field(description="CSV of the responsibility list")
+    edition: str = Field(description="edition stamped on decisions")
+
+
+class PolicyFile(_File):
+    """What is left to rules and what to people."""
+
+    check: By = Field(default=By.CENTRE, description="who checks after disposal: centre or automatic")
+    close: By = Field(default=By.AUTOMATIC, description="who closes after a passed check: centre or automatic")
+    rounds: int = Field(default=3, ge=1, le=20, description="rounds of automatic dispatch after returns")
+
+
+class CityFile(_File):
+    """`city.yaml`."""
+
+    city: CityName
+    calendar: CalendarFile
+    divisions: str = Field(description="CSV of administrative divisions")
+    districts: str = Field(description="GeoJSON of district polygons, CGCS2000")
+    grids: str = Field(description="GeoJSON of unit grids, CGCS2000")
+    catalogue: CatalogueFiles
+    units: str = Field(description="CSV of organisation units")
+    responsibility: ResponsibilityFile
+    policy: PolicyFile = PolicyFile()
+    systems: str = Field(default="systems.yaml", description="YAML of the connected systems")
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def _seconds(value: object) -> object:
+    """`60s`, `5m`, `1h` or plain seconds."""
+    if isinstance(value, str) and value[-1:] in _SECONDS and value[:-1].strip().isdigit():
+        return int(value[:-1]) * _SECONDS[value[-1]]
+    return value
+
+
+class SystemFile(_File):
+    """One entry of `systems.yaml`."""
+
+    adapter: str = Field(description="name of a shipped adapter, or a folder beside systems.yaml")
+    url: str = Field(default="", description="base URL of the system; empty: it only pushes to us")
+    secrets: dict[str, str] = Field(default={}, description="secrets the declaration asks for, as ${NAME}")
+    every: Annotated[float | None, BeforeValidator(_seconds)] = Field(
+        default=None, gt=0, description="time between pulls, such as 60s or 5m; default: the declaration's"
+    )
+    concurrency: int = Field(default=4, ge=1, le=64, description="messages on their way to the system at once")
+    paused: bool = Field(default=False, description="true: nothing is sent or pulled; what arrives is still accepted")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectedSystem:
+    """A loaded declaration and how this city reaches it."""
+
+    system: System
+    url: str
+    every: float | None
+    concurrency: int
+    paused: bool
+    has_session: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything read from one folder."""
+
+    city: City
+    systems: Mapping[str, ConnectedSystem]
+
+
+M = TypeVar("M", bound=BaseModel)
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def load(folder: Path, environment: Mapping[str, str]) -> Configuration:
+    """The configuration, ready to run. Raises Misconfigured with every error found, one a line."""
+    configuration, findings = read(folder, environment)
+    errors = [str(finding) for finding in findings if finding.severity is Severity.ERROR]
+    if errors or configuration is None:
+        raise Misconfigured("\n".join(errors))
+    return configuration
+
+
+def read(
+    folder: Path, environment: Mapping[str, str], *, unset: Severity = Severity.ERROR
+) -> tuple[Configuration | None, list[Finding]]:  # fmt: skip
+    """The configuration, when it could be put together, and everything wrong with it.
+
+    `unset`: how grave it is that a variable of systems.yaml is not set; a check of the files alone only warns.
+    """
+    findings: list[Finding] = []
+    file = _yaml(folder / "city.yaml", CityFile, findings)
+    if file is None:
+        return None, findings
+    systems = _systems(folder, file.systems, environment, findings, unset)
+    city = _city(folder, file, systems, findings)
+    return Configuration(city, systems), sorted(set(findings))
+
+
+def _city(
+    folder: Path, file: CityFile, systems: Mapping[str, ConnectedSystem], findings: list[Finding]
+) -> City:  # fmt: skip
+    windows, work_day = file.calendar.windows, file.calendar.work_day
+    calendar = load_calendar(folder / file.calendar.file, windows, findings, work_day=work_day)
+    divisions = load_divisions(folder / file.divisions, findings)
+    districts = load_districts(folder / file.districts, divisions, findings)
+    grids = load_grids(folder / file.grids, divisions, findings)
+    catalogue = load_catalogue(folder / file.catalogue.folder, findings)
+    units = load_units(folder / file.units, divisions, frozenset(systems), findings)
+    responsibility = load_responsibility(folder / file.responsibility.file, units, divisions, findings)
+    findings += review(responsibility, catalogue, divisions)
+    return City(
+        code=file.city.code, name=file.city.name, divisions=divisions, catalogue=catalogue,
+        locator=Locator(divisions, grids, districts, file.city.code), responsibility=responsibility,
+        calendar=calendar, systems={name: connected.system.role for name, connected in systems.items()},
+        policy=Policy(check=file.policy.check, close=file.policy.close, rounds=file.policy.rounds),
+        editions={
+            "catalogue": file.catalogue.edition, "responsibility": file.responsibility.edition,
+            "calendar": calendar.edition,
+        },
+    )  # fmt: skip
+
+
+def _systems(
+    folder: Path, name: str, environment: Mapping[str, str], findings: list[Finding], unset: Severity
+) -> dict[str, ConnectedSystem]:  # fmt: skip
+    path = folder / name
+    document = _document(path, findings)
+    if not isinstance(document, dict):
+        findings.append(Finding(name, 0, "", "a mapping of system names is expected"))
+        return {}
+    lines = _key_lines(path)
+    connected: dict[str, ConnectedSystem] = {}
+    for key, value in document.items():
+        entry = _model(value, SystemFile, name, lines.get(str(key), 0), str(key), findings)
+        if entry is not None:
+            system = _system(folder, str(key), entry, environment, findings, (name, lines.get(str(key), 0), unset))
+            connected |= {str(key): system} if system else {}
+    return connected
+
+
+def _system(
+    folder: Path, key: str, entry: SystemFile, environment: Mapping[str, str], findings: list[Finding],
+    where: tuple[str, int, Severity],
+) -> ConnectedSystem | None:  # fmt: skip
+    file, line, unset = where
+    shipped = adapters.shipped()
+    declared = (
+        folder / entry.adapter if (folder / entry.adapter / "system.yaml").is_file() else shipped.get(entry.adapter)
+    )
+    if declared is None:
+        known = ", ".join(sorted(shipped))
+        findings.append(Finding(file, line, f"{key}.adapter", f"no adapter '{entry.adapter}'; shipped: {known}"))
+        return None
+
+    def filled(field: str, text: str) -> str:
+        for name in _VARIABLE.findall(text):
+            if name not in environment:
+                findings.append(Finding(file, line, f"{key}.{field}", f"environment variable {name} is not set", unset))
+        return _VARIABLE.sub(lambda match: environment.get(match[1], ""), text)
+
+    url = filled("url", entry.url).rstrip("/")
+    secrets = {name: filled(f"secrets.{name}", text) for name, text in entry.secrets.items()}
+    declared_findings = adapters.check(declared)
+    findings += declared_findings
+    if any(finding.severity is Severity.ERROR for finding in declared_findings):
+        return None
+    try:
+        system = adapters.load(
+            declared, {name: value for name, value in secrets.items() if value or unset is Severity.WARNING}
+        )
+    except Misconfigured as error:
+        findings.append(Finding(file, line, f"{key}.secrets", str(error)))
+        return None
+    return ConnectedSystem(
+        system=system.named(key), url=url, every=entry.every, concurrency=entry.concurrency, paused=entry.paused,
+        has_session=system.signing_in is not None,
+    )  # fmt: skip
+
+
+def _document(path: Path, findings: list[Finding]) -> Any:  # noqa: ANN401 whatever the YAML holds
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        findings.append(Finding(path.name, 0, "", "missing"))
+    except UnicodeDecodeError:
+        findings.append(Finding(path.name, 0, "", "not UTF-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        findings.append(
+            Finding(path.name, mark.line + 1 if mark else 0, "", f"not YAML: {getattr(error, 'problem', error)}")
+        )
+    return None
+
+
+def _yaml(path: Path, model: type[M], findings: list[Finding]) -> M | None:
+    document = _document(path, findings)
+    return _model(document, model, path.name, 0, "", findings) if document is not None else None
+
+
+def _model(
+    document: object, model: type[M], file: str, line: int, prefix: str, findings: list[Finding]
+) -> M | None:  # fmt: skip
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            key = ".".join([*([prefix] if prefix else []), *map(str, problem["loc"])])
+            findings.append(Finding(file, line, key, problem["msg"]))
+    return None
+
+
+def _key_lines(path: Path) -> dict[str, int]:
+    """Line of each top-level key."""
+    node = yaml.compose(path.read_text(encoding="utf-8"))
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return {key.value: key.start_mark.line + 1 for key, _ in pairs}

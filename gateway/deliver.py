@@ -1,0 +1,215 @@
+"""Delivery: take what is due to one system, write it, send it, and settle how it ended.
+
+What happened decides what is next, in one table of classes: taken, not taken for now, in doubt, or never. A time-out is
+in doubt and is sent again only where the declaration says that this does no harm.
+"""
+
+import asyncio
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
+
+from adapters import System
+from canonical.case import Binding, BindingRole
+from canonical.errors import InDoubt, Misconfigured, Refused, Unacceptable, Unauthenticated, Unavailable, Why
+from canonical.lifecycle import ActionKind
+from canonical.message import Message, Verdict
+from canonical.ports import Connector
+from canonical.reading import Answer, Outbound
+from gateway.configuration import ConnectedSystem
+from gateway.hub import Hub
+from gateway.log import log
+from storage.outbox import Claimed, Trouble
+
+LEASE = timedelta(seconds=120)
+"""Longer than any declared time-out, so that a living worker is never taken for a dead one."""
+GIVE_UP = timedelta(hours=24)
+"""A system that is not there for so long gets a person's attention; nothing is lost."""
+_SOONEST, _LATEST = 1.0, 300.0
+_HANDED_OVER = frozenset({ActionKind.DISPATCH, ActionKind.REDISPATCH, ActionKind.REWORK})
+
+
+def pause(attempts: int, asked: float | None, *, chance: float) -> timedelta:
+    """How long the lane waits after this many attempts: doubling from a second to five minutes, spread by `chance`.
+
+    `asked`: seconds the other side asked for. `chance` in 0..1.
+    """
+    grown = min(_SOONEST * 2 ** min(attempts - 1, 20), _LATEST)
+    return timedelta(seconds=max(asked or 0.0, grown * (0.5 + chance / 2)))
+
+
+@dataclass(slots=True)
+class Session:
+    """A token that a system hands out at signing in; fetched when needed, renewed when it is refused."""
+
+    system: System
+    connector: Connector
+    hub: Hub
+    token: str = field(default="", repr=False)
+
+    def renew(self) -> bool:
+        """Sign in anew, blocking. False when the system has no signing in, or we have no account there."""
+        self.token = ""
+        asked = self.system.sign_in(self.hub.now(), self.hub.ids())
+        if asked is None:
+            return False
+        self.token = self.system.token(self.connector.send(self.connector.seal(asked)))
+        return True
+
+
+class Deliverer:
+    """The lanes to one system. Several may work for the same system, in any number of processes."""
+
+    def __init__(self, hub: Hub, connected: ConnectedSystem, connector: Connector, session: Session) -> None:
+        self.hub, self.system, self.connector, self.session = hub, connected.system, connector, session
+        self.name, self.concurrency = connected.system.role.id, connected.concurrency
+        self._threads = ThreadPoolExecutor(connected.concurrency, thread_name_prefix=f"to-{self.name}")
+
+    async def round(self) -> int:
+        """Claim what is due, as much as may be on its way at once, and settle it. Returns how many there were."""
+        claimed = await self.hub.outbox.claim(self.name, limit=self.concurrency, now=self.hub.now(), lease=LEASE)
+        await asyncio.gather(*(self._deliver(one) for one in claimed))
+        return len(claimed)
+
+    def close(self) -> None:
+        """Wait for messages on their way, then give back threads and connections."""
+        self._threads.shutdown(wait=True)
+        self.connector.close()
+
+    async def _deliver(self, claimed: Claimed) -> None:
+        """One delivery from claim to verdict; a renewed session buys it one more try."""
+        if claimed.in_doubt and self._repeat(claimed) == "never":
+            await self._park(claimed, None, None, Trouble(InDoubt.__name__, _UNCLEAR, in_doubt=True))
+            return
+        for last in (False, True):
+            sent: Message | None = None
+            answer: Message | None = None
+            try:
+                sent = self._write(claimed)
+                await self.hub.outbox.sending([(claimed, sent)])
+                answer = await self._send(sent)
+                await self._taken(claimed, sent, answer, self.system.judge(claimed.message, answer))
+                return
+            except Unauthenticated as error:
+                if last or not await self._renewed():
+                    await self._later(claimed, sent, answer, Unavailable(str(error)))
+                    return
+            except Unavailable as error:
+                await self._later(claimed, sent, answer, error)
+                return
+            except InDoubt as error:
+                await self._doubt(claimed, sent, answer, error)
+                return
+            except (Unacceptable, Misconfigured) as error:
+                await self._refused(claimed, sent, answer, error)
+                return
+
+    def _write(self, claimed: Claimed) -> Message:
+        now, outbound = self.hub.now(), self._outbound(claimed)
+        written = self.system.write(outbound, now=now, id=self.hub.ids(), session=self.session.token)
+        return self.connector.seal(written)
+
+    def _outbound(self, claimed: Claimed) -> Outbound:
+        city, case = self.hub.configuration.city, claimed.case
+        unit = city.responsibility.units.get(case.assignment.unit) if case.assignment else None
+        area = (case.place.grid or "")[:12] or case.place.area or ""
+        return Outbound(
+            message=claimed.message, case=case, action=claimed.action, binding=claimed.binding,
+            source_binding=claimed.source_binding, unit_name=unit.name if unit else "",
+            area_names=city.divisions.names(area) if area else {},
+        )  # fmt: skip
+
+    async def _send(self, message: Message) -> Message:
+        """One attempt. A connection that could not be made is tried once more at once: that can harm nobody."""
+        twice, soon = stop_after_attempt(2), wait_random(0.05, 0.2)
+        quickly = AsyncRetrying(retry=retry_if_exception_type(Unavailable), stop=twice, wait=soon, reraise=True)
+        return await quickly(self._in_thread, message)
+
+    async def _in_thread(self, message: Message) -> Message:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.connector.send, message)
+
+    async def _renewed(self) -> bool:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self.session.renew)
+        except (Unavailable, InDoubt, Unauthenticated, Unacceptable) as error:
+            log.warning("session.not_renewed", system=self.name, error=type(error).__name__)
+            return False
+
+    def _repeat(self, claimed: Claimed) -> str:
+        facts = self.system.outbound.get(claimed.message)
+        return facts.repeat if facts else "never"
+
+    async def _taken(self, claimed: Claimed, sent: Message, answer: Message | None, read: Answer) -> None:
+        binding = self._binding(claimed, read)
+        learned = await self.hub.outbox.acknowledge(claimed, sent, answer, binding, now=self.hub.now())
+        log.info("delivery.acknowledged", system=self.name, message=claimed.message, case_no=claimed.case.no)
+        if learned and binding is not None:
+            await self._apply_held(binding)
+
+    def _binding(self, claimed: Claimed, read: Answer) -> Binding | None:
+        """The owner's identity of what we handed over: its own id when it told one, else our reference."""
+        case = claimed.case
+        if claimed.action.kind not in _HANDED_OVER or case.owner != self.name or claimed.binding is not None:
+            return None
+        fingerprint = self.system.fingerprint(self._outbound(claimed), now=self.hub.now(), id=self.hub.ids())
+        return Binding(
+            case_id=case.id, system=self.name, role=BindingRole.OWNER, round=len(case.assignments),
+            external_id=read.external_id or case.reference, visible_no=read.visible_no, reference=case.reference,
+            fingerprint=fingerprint,
+        )  # fmt: skip
+
+    async def _apply_held(self, binding: Binding) -> None:
+        """What the owner said before its answer reached us can be applied now."""
+        held = await self.hub.journal.deferred(
+            Verdict.HELD, system=self.name, external_ids=[binding.external_id]
+        )  # fmt: skip
+        await self.hub.reception.take_in_again(held)
+
+    async def _later(
+        self, claimed: Claimed, sent: Message | None, answer: Message | None, error: Unavailable
+    ) -> None:  # fmt: skip
+        now = self.hub.now()
+        trouble = Trouble(Unavailable.__name__, str(error), in_doubt=claimed.in_doubt)
+        if now - claimed.created_at > GIVE_UP:
+            await self._park(claimed, sent, answer, trouble)
+            return
+        at = now + pause(claimed.attempts, error.retry_after, chance=random.random())  # noqa: S311 no secret
+        log.warning(
+            "delivery.later", system=self.name, case_no=claimed.case.no, attempts=claimed.attempts, why=str(error)
+        )
+        await self.hub.outbox.retry(claimed, sent, answer, trouble, at=at)
+
+    async def _doubt(
+        self, claimed: Claimed, sent: Message | None, answer: Message | None, error: InDoubt
+    ) -> None:  # fmt: skip
+        now, trouble = self.hub.now(), Trouble(InDoubt.__name__, str(error), in_doubt=True)
+        if self._repeat(claimed) == "never" or now - claimed.created_at > GIVE_UP:
+            await self._park(claimed, sent, answer, trouble)
+            return
+        at = now + pause(claimed.attempts, None, chance=random.random())  # noqa: S311
+        log.warning("delivery.in_doubt", system=self.name, case_no=claimed.case.no, attempts=claimed.attempts)
+        await self.hub.outbox.retry(claimed, sent, answer, trouble, at=at)
+
+    async def _refused(
+        self, claimed: Claimed, sent: Message | None, answer: Message | None, error: Unacceptable | Misconfigured
+    ) -> None:  # fmt: skip
+        arrived_before = claimed.in_doubt and self._repeat(claimed) == "guarded" and isinstance(error, Refused)
+        if arrived_before and sent is not None:
+            await self._taken(claimed, sent, answer, Answer())
+            return
+        why = error.why if isinstance(error, Unacceptable) else Why.NOT_TAKEN
+        await self._park(claimed, sent, answer, Trouble(str(why), str(error)))
+
+    async def _park(
+        self, claimed: Claimed, sent: Message | None, answer: Message | None, trouble: Trouble
+    ) -> None:  # fmt: skip
+        log.error(
+            "delivery.parked", system=self.name, case_no=claimed.case.no, delivery=str(claimed.id), why=trouble.why
+        )
+        await self.hub.outbox.park(claimed, sent, answer, trouble, now=self.hub.now())
+
+
+_UNCLEAR = "the worker that had it was lost; it may have arrived, and the declaration says never to send it twice"

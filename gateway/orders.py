@@ -1,0 +1,67 @@
+"""What the centre's people send to the API, and how it becomes a command."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from canonical.case import Action, Actor
+from canonical.codes import ClassCode
+from canonical.errors import ContractViolation
+from canonical.lifecycle import ActionKind, Party
+from canonical.place import AreaCode, Place, UnitGridCode
+from canonical.records import Command
+from canonical.time import Limit
+
+
+class PlaceOrder(BaseModel):
+    """Where it is, as far as the centre knows: a point, a unit grid or a division."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    area: AreaCode | None = Field(default=None, description="county, street or community code")
+    grid: UnitGridCode | None = Field(default=None, description="15-digit unit grid code")
+    lon: float | None = Field(default=None, ge=-180, le=180, description="longitude, CGCS2000 degrees")
+    lat: float | None = Field(default=None, ge=-90, le=90, description="latitude, CGCS2000 degrees")
+    address: str | None = Field(default=None, max_length=500)
+
+
+class ActionOrder(BaseModel):
+    """An action on one case. Which fields an action needs, /api/lifecycle tells."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: ActionKind
+    reason: str = Field(default="", max_length=2000)
+    result: str = Field(default="", max_length=4000)
+    class_code: str = Field(default="", description="such as 30428.2:E04-06; empty: the case's own")
+    standard: str = Field(default="", max_length=64, description="standard row; empty: the one that fits the text")
+    place: PlaceOrder | None = None
+    unit: str = Field(default="", max_length=64, description="id of a unit, see /api/units")
+    target: str = Field(default="", max_length=32, description="case number that remains, when merging")
+    limit: Limit | None = None
+    by: str = Field(default="", max_length=64, description="who orders it; default: the token's owner")
+
+
+def ordered(case_no: str, body: bytes, now: datetime) -> Command:
+    """The command in a request body. Raises ContractViolation that names the field and what is expected there."""
+    try:
+        order = ActionOrder.model_validate_json(body)
+        class_code = ClassCode.parse(order.class_code) if order.class_code else None
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        at = ".".join(map(str, problem["loc"]))
+        raise ContractViolation(f"{at or 'body'}: {problem['msg']}", at=at) from None
+    except ValueError as error:
+        raise ContractViolation(f"class_code: {error}", at="class_code") from None
+    given: dict[str, Any] = order.place.model_dump(exclude_none=True) if order.place else {}
+    if any("\0" in text for text in (order.reason, order.result, order.by, given.get("address", ""))):
+        raise ContractViolation("U+0000 cannot be stored", at="body")
+    return Command(
+        case_no=case_no,
+        action=Action(
+            kind=order.kind, actor=Actor(party=Party.CENTRE, id=order.by or "centre"), at=now, reason=order.reason,
+            result=order.result, class_code=class_code, standard=order.standard, unit=order.unit, target=order.target,
+            limit=order.limit, place=Place(**given) if given else None,
+        ),
+    )  # fmt: skip

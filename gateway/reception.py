@@ -1,0 +1,175 @@
+"""Reception: read, decide and commit batches, and tell each sender what became of its message after the commit.
+
+Nobody waits to fill a batch: a batch is whatever came in while the last one was being committed (group commit). A
+failing batch is halved until the one poisonous message stands alone; its neighbours are not touched.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+
+from canonical.errors import Unacceptable, Unavailable, Why
+from canonical.message import ACCEPTED, Direction, Message, Verdict
+from canonical.reading import Outcome
+from canonical.records import Arrival, Changes, JournalEntry, Split
+from gateway.configuration import Configuration
+from gateway.log import log
+from routing.intake import decide
+from storage.store import Store
+
+_RACES = 5
+"""How often a batch is decided anew because another process committed the same identity first."""
+
+
+class Busy(Exception):
+    """The queue is full: the sender shall come back in a second."""
+
+
+class Reception:
+    """Takes arrivals in, batch by batch. No state of its own: any number of processes share one database."""
+
+    def __init__(
+        self, configuration: Configuration, store: Store, *, now: Callable[[], datetime], ids: Callable[[], UUID]
+    ) -> None:
+        self.configuration, self.store, self.now, self.ids = configuration, store, now, ids
+
+    def read(self, message: Message, *, again: bool = False) -> list[Arrival]:
+        """What an inbound message says. `again`: it was authenticated when it first came."""
+        connected = self.configuration.systems.get(message.system)
+        if connected is None:
+            return [
+                Arrival(message, Unacceptable(f"no system '{message.system}' is connected", why=Why.UNKNOWN_MESSAGE))
+            ]
+        contents = connected.system.read(message) if again else connected.system.receive(message)
+        if len(contents) == 1:
+            return [Arrival(message, contents[0])]
+        parts = (
+            replace(message, id=self.ids(), body=b"", path=f"#{i}", parent=message.id) for i in range(len(contents))
+        )
+        arrivals = [Arrival(part, content) for part, content in zip(parts, contents, strict=True)]
+        return [Arrival(message, Split(len(arrivals))), *arrivals]
+
+    async def take_in(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
+        """Decide and commit; one outcome an arrival. Raises Unavailable when the database cannot be reached."""
+        try:
+            return await self._commit(arrivals)
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 whatever it is, the message must end in the journal
+            if len(arrivals) == 1:
+                log.error("intake.failed", message_id=str(arrivals[0].message.id), exc_info=True)
+                return await self._set_aside(arrivals[0], error)
+            middle = len(arrivals) // 2
+            log.warning("intake.halved", messages=len(arrivals), error=type(error).__name__)
+            return [*await self.take_in(arrivals[:middle]), *await self.take_in(arrivals[middle:])]
+
+    async def _commit(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
+        numbers = await self.store.numbers(len(arrivals))
+        for race in range(_RACES):
+            now = self.now()
+            try:
+                async with self.store.transaction() as transaction:
+                    known = await transaction.known(arrivals)
+                    changes, outcomes = decide(
+                        arrivals, known, self.configuration.city, numbers=iter(numbers), now=now, ids=self.ids
+                    )  # fmt: skip
+                    await transaction.save(changes, now)
+                return outcomes
+            except IntegrityError:
+                if race == _RACES - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _set_aside(self, arrival: Arrival, error: Exception) -> list[Outcome]:
+        """A message that our own code or the database cannot take: kept whole, for a person and a replay."""
+        text = f"could not be stored ({type(error).__name__}); kept for the operator"
+        outcome = Outcome(Verdict.QUARANTINED, text=text)
+        entry = JournalEntry(arrival.message, Direction.IN, Verdict.QUARANTINED, text=text)
+        async with self.store.transaction() as transaction:
+            await transaction.save(Changes(journal=[entry]), self.now())
+        return [outcome]
+
+    async def take_in_again(self, messages: Sequence[Message]) -> Mapping[UUID, Outcome]:
+        """Messages of the journal, read with today's declarations; their rows take the new verdicts."""
+        outcomes: dict[UUID, Outcome] = {}
+        for message in messages:
+            arrivals = self.read(message, again=True)
+            results = await self.take_in(arrivals)
+            outcomes |= {arrival.message.id: result for arrival, result in zip(arrivals, results, strict=True)}
+        return outcomes
+
+
+@dataclass(slots=True)
+class _Waiting:
+    arrivals: list[Arrival]
+    message: Message
+    done: "asyncio.Future[list[Outcome]]"
+
+
+class Committer:
+    """Group commit: requests that come while a commit is under way share the next one."""
+
+    def __init__(self, reception: Reception, *, batch: int = 256, queue: int = 4096, lanes: int = 2) -> None:
+        self.reception = reception
+        self._batch, self._lanes = batch, lanes
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(queue)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> "Committer":
+        self._tasks = [asyncio.create_task(self._run(), name=f"committer-{lane}") for lane in range(self._lanes)]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._queue.join()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def receive(self, message: Message) -> Outcome:
+        """Read, commit, and only then say what became of it. Raises Unavailable, or Busy when the queue is full."""
+        arrivals = self.reception.read(message)
+        return summed_up(await self.submit(message, arrivals))
+
+    async def submit(self, message: Message, arrivals: list[Arrival]) -> list[Outcome]:
+        """Commit arrivals that were read already, with whatever else is waiting."""
+        done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+        try:
+            self._queue.put_nowait(_Waiting(arrivals, message, done))
+        except asyncio.QueueFull:
+            raise Busy from None
+        return await done
+
+    async def _run(self) -> None:
+        while True:
+            waiting = [await self._queue.get()]
+            while len(waiting) < self._batch and not self._queue.empty():
+                waiting.append(self._queue.get_nowait())
+            await self._take_in(waiting)
+            for _ in waiting:
+                self._queue.task_done()
+
+    async def _take_in(self, waiting: Sequence[_Waiting]) -> None:
+        arrivals = [arrival for one in waiting for arrival in one.arrivals]
+        try:
+            outcomes = iter(await self.reception.take_in(arrivals))
+        except Exception as error:  # noqa: BLE001 handed to everyone who waits for it
+            for one in waiting:
+                if not one.done.done():
+                    one.done.set_exception(error)
+            return
+        for one in waiting:
+            mine = [next(outcomes) for _ in one.arrivals]
+            if not one.done.done():
+                one.done.set_result(mine)
+
+
+def summed_up(outcomes: Sequence[Outcome]) -> Outcome:
+    """One outcome for a message that held several: the first that is not accepted, else the first of all."""
+    return next((outcome for outcome in outcomes if outcome.verdict not in ACCEPTED), outcomes[-1])

@@ -1,0 +1,64 @@
+"""Where things are: configuration folder, database, the centre's token. From options, else from the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from canonical.errors import Misconfigured
+
+CONFIG, DATABASE_URL, CENTRE_TOKEN, DATA = (
+    "GRIDHUB_CONFIG",
+    "GRIDHUB_DATABASE_URL",
+    "GRIDHUB_CENTRE_TOKEN",
+    "GRIDHUB_DATA",
+)
+VARIABLES = {
+    CONFIG: "configuration folder of the city; default: the example city that comes with gridhub",
+    DATABASE_URL: "PostgreSQL 15 or newer, postgresql://user:password@host/name; default: an embedded server",
+    CENTRE_TOKEN: "bearer token of the centre's people at /api; without it /api answers nobody",
+    DATA: "folder of the embedded database; default: .gridhub in the current folder",
+}
+"""Every environment variable gridhub reads by itself; a city's systems.yaml names further ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one process was told."""
+
+    config: Path
+    database_url: str = ""
+    centre_token: str = field(default="", repr=False)
+    data: Path = Path(".gridhub")
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def example_city() -> Path:
+    """The configuration folder that comes with gridhub: beside the sources, or inside the installed package."""
+    here = Path(__file__).parent
+    packaged, beside = here / "example_city", here.parent / "config"
+    return packaged if packaged.is_dir() else beside
+
+
+def settings(config: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from an option and the environment. Raises Misconfigured when the folder is not there."""
+    environment = os.environ if environment is None else environment
+    named = config or (Path(environment[CONFIG]) if environment.get(CONFIG) else None)
+    folder = named or example_city()
+    if not (folder / "city.yaml").is_file():
+        raise Misconfigured(f"{folder} holds no city.yaml: give the configuration folder with --config or {CONFIG}")
+    return Settings(
+        config=folder.absolute(),
+        database_url=driver_url(environment.get(DATABASE_URL, "")),
+        centre_token=environment.get(CENTRE_TOKEN, ""),
+        data=Path(environment.get(DATA) or ".gridhub").absolute(),
+        environment=dict(environment),
+    )
+
+
+def driver_url(url: str) -> str:
+    """The URL with our driver's name: people write `postgresql://` or `postgres://`."""
+    for prefix in ("postgresql://", "postgres://"):
+        if url.startswith(prefix):
+            return "postgresql+asyncpg://" + url.removeprefix(prefix)
+    return url

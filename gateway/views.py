@@ -1,0 +1,132 @@
+"""How things look from outside: cases, journeys, the books; personal data masked. API and command line share it."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from canonical.case import Case
+from canonical.lifecycle import BY_ACTION, ENDED, LIFECYCLE, STAGE_TITLES, Stage
+from canonical.message import Verdict
+from canonical.records import DeliveryState
+from gateway.masking import masked
+from storage.casebook import Books, Journey
+from storage.rows import due_at
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+View = dict[str, Any]
+
+
+def case_view(case: Case) -> View:
+    """One case as JSON."""
+    shown = masked(case).model_dump(mode="json", exclude={"id"})
+    due = due_at(case)
+    shown |= {
+        "queue": case.queue, "owner": case.owner, "stage_title": STAGE_TITLES[case.stage],
+        "class_code": str(case.class_code) if case.class_code else None, "due_at": due.isoformat() if due else None,
+        "reference": case.reference if case.assignments else None,
+    }  # fmt: skip
+    return shown
+
+
+def journey_view(journey: Journey) -> View:
+    """A case with its events, its numbers elsewhere, and what was sent about it."""
+    return case_view(journey.case) | {
+        "events": [_event_view(event.model_dump(mode="json", exclude_defaults=True)) for event in journey.events],
+        "bindings": [b.model_dump(mode="json", exclude={"case_id", "fingerprint"}) for b in journey.bindings],
+        "deliveries": [row_view(row) for row in journey.deliveries],
+    }
+
+
+def _event_view(event: View) -> View:
+    action = event["action"]
+    event["title"] = BY_ACTION[action["kind"]].title
+    event.pop("case_id")
+    action.get("report", {}).pop("reporter", None)
+    action.get("actor", {}).pop("name", None)
+    return event
+
+
+def row_view(row: "DataclassInstance") -> View:
+    """A row of a listing as JSON."""
+    return {field.name: _plain(getattr(row, field.name)) for field in fields(row)}
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else str(value) if isinstance(value, UUID) else value
+
+
+def lifecycle_view() -> list[View]:
+    """The lifecycle table as JSON."""
+    return [
+        {
+            "action": row.action, "title": row.title, "step": row.step, "from": sorted(row.from_), "to": row.to,
+            "who": sorted(row.who), "needs": list(row.needs), "starts": row.starts, "stops": row.stops,
+            "tells": sorted(row.tells),
+        }
+        for row in LIFECYCLE
+    ]  # fmt: skip
+
+
+def books_view(books: Books) -> View:
+    """What came in, what became of it, what went out, and whether it adds up."""
+    verdicts = books.reports
+    reports = {
+        "in": sum(verdicts.values()),
+        "cases": verdicts.get(Verdict.CASE, 0),
+        "joined": verdicts.get(Verdict.JOINED, 0) + verdicts.get(Verdict.REPEATED, 0),
+        "refused": verdicts.get(Verdict.REFUSED, 0),
+        "quarantined": verdicts.get(Verdict.QUARANTINED, 0) + verdicts.get(Verdict.HELD, 0),
+        "repeated": verdicts.get(Verdict.REPEATED, 0),
+    }
+    closed = sum(count for stage, count in books.stages.items() if Stage(stage) in ENDED)
+    total = sum(books.stages.values())
+    states = _by_state(books)
+    messages = {
+        "all": sum(states.values()),
+        "acknowledged": states.get(DeliveryState.ACKNOWLEDGED, 0),
+        "waiting": states.get(DeliveryState.WAITING, 0) + states.get(DeliveryState.SENDING, 0),
+        "parked": states.get(DeliveryState.PARKED, 0),
+        "withdrawn": states.get(DeliveryState.WITHDRAWN, 0),
+    }
+    view = {
+        "reports": reports,
+        "cases": {"all": total, "closed": closed, "open": total - closed, "overdue": books.overdue},
+        "messages": messages,
+        "stages": books.stages,
+        "queues": books.queues,
+        "owners": books.owners,
+        "systems": _by_system(books),
+    }
+    return view | {"balance": balance(view)}
+
+
+def balance(view: Mapping[str, Any]) -> View:
+    """Each equation of the books, and whether all of them hold."""
+    reports, cases, messages = view["reports"], view["cases"], view["messages"]
+    equations = {
+        "reports in = cases + joined + refused + quarantined": reports["in"]
+        == reports["cases"] + reports["joined"] + reports["refused"] + reports["quarantined"],
+        "cases opened by reports = cases on file": reports["cases"] == cases["all"],
+        "cases = closed + open": cases["all"] == cases["closed"] + cases["open"],
+        "messages = acknowledged + waiting + parked + withdrawn": messages["all"]
+        == sum(messages[name] for name in ("acknowledged", "waiting", "parked", "withdrawn")),
+    }
+    return {"equations": equations, "holds": all(equations.values())}
+
+
+def _by_state(books: Books) -> dict[str, int]:
+    states: dict[str, int] = {}
+    for _, state, count in books.deliveries:
+        states[state] = states.get(state, 0) + count
+    return states
+
+
+def _by_system(books: Books) -> dict[str, dict[str, int]]:
+    systems: dict[str, dict[str, int]] = {}
+    for system, state, count in books.deliveries:
+        systems.setdefault(system, {})[state] = count
+    return systems
