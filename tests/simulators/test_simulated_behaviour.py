@@ -1,7 +1,6 @@
 """What goes wrong on purpose, seen over a real socket, the same for every system that has doors."""
 
 import asyncio
-import json
 import logging
 import socket
 import subprocess
@@ -210,8 +209,7 @@ def test_a_job_that_fails_is_told_without_its_words(caplog: pytest.LogCaptureFix
 
     async def live() -> None:
         system.spawn(failing())
-        while system.busy:
-            await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
 
     asyncio.run(live())
     assert system.failures[0].startswith("KeyError in failing")
