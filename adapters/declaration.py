@@ -289,6 +289,6 @@ class OutboundDeclaration(Declared):
     part: str = Field(default="", description="form: name of the one part, which holds JSON")
     root: str = Field(default="", description="xml: root element")
     contract: str | None = Field(default=None, description="JSON Schema the written body must keep")
-    body: Any = Field(description="tree of objects, lists, literals and rules")
+    body: Any = Field(default=None, description="tree of objects, lists, literals and rules; left out: no body")
     answer: str = Field(description="which of `answers` judges it")
     fingerprint: tuple[str, ...] = Field(default=(), description="paths in the body, for a digest")

@@ -22,7 +22,7 @@ def report_invalid(
 ) -> None:
     """Pydantic's findings in our words: place, what is expected, near match for unknown keys."""
     for problem in error.errors(include_url=False, include_input=False):
-        place = (*where, *(part for part in problem["loc"]))
+        place = (*where, *(part for part in problem["loc"] if part != "[key]"))
         text = problem["msg"]
         if problem["type"] == "extra_forbidden":
             text = "unknown key" + near(str(problem["loc"][-1]), _known_keys(model, problem["loc"][:-1]))

@@ -102,6 +102,8 @@ class OutboundPlan:
 
     def _sealed(self, document: object, id: UUID) -> tuple[bytes, str]:  # noqa: A002
         charset, part = self.charset, self.declared.part
+        if document is None:
+            return b"", ""
         if self.declared.format == "xml":
             return xml_text(self.declared.root, document, charset).encode(charset), f"text/xml; charset={charset}"
         text = json_body(document, charset)

@@ -40,7 +40,7 @@ def time_pattern(pattern: str, zone: ZoneInfo) -> TimePattern:
         if found is None:
             raise ValueError(f"a time written {pattern} is expected")
         if in_order and len(order) >= _DATE:
-            return datetime(*map(int, found.groups()), tzinfo=zone)  # type: ignore[arg-type]
+            return datetime(*map(int, found.groups()), tzinfo=zone)  # type: ignore[arg-type, misc]
         parts = {"month": 1, "day": 1} | dict(zip(order, map(int, found.groups()), strict=True))
         if "microsecond" in parts:
             parts["microsecond"] *= 1000

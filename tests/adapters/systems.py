@@ -32,9 +32,17 @@ def loaded(folder: Path, **secrets: str) -> System:
     return adapters.load(folder, {name: f"demo-{name}" for name in declared} | secrets)
 
 
-def inbound(body: bytes, *, door: str = "", content_type: str = "", at: datetime = NOW, **headers: str) -> Message:
+def inbound(body: bytes, *, door: str = "", content_type: str = "", at: datetime = NOW, token: str = "") -> Message:
     """A message as it comes through a door."""
-    return Message(system="s", body=body, at=at, id=ID, door=door, content_type=content_type, headers=headers)
+    return Message(
+        system="s",
+        body=body,
+        at=at,
+        id=ID,
+        door=door,
+        content_type=content_type,
+        headers={"token": token} if token else {},
+    )
 
 
 def sample(path: Path) -> Message:
