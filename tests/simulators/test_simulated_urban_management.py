@@ -123,8 +123,8 @@ def test_a_listed_case_has_the_elements_of_the_contracts_sample(start: Any, samp
 def test_an_ampersand_is_escaped_twice_on_the_wire(start: Any) -> None:
     side = start(NAME)
     side.emit(60)
-    day = f"{side.system.now():%F}"
-    paras = paras_of(f"{day} 00:00:00", f"{day} 23:59:59", 1, 100)
+    now, hour = side.system.now(), timedelta(hours=1)
+    paras = paras_of(f"{now - hour:%F %T}", f"{now + hour:%F %T}", 1, 100)
     response = send(side, LIST, envelope(LIST[1], ("ValidateData", SECRET), ("ParasXml", paras)))
     assert "异味 &amp;amp; 积水" in response.text
     assert "dl?id=" in response.text
