@@ -210,11 +210,13 @@ def _system(
         findings.append(Finding(file, line, f"{key}.adapter", f"no adapter '{entry.adapter}'; shipped: {known}"))
         return None
 
+    placeholder = "unset" if unset is Severity.WARNING else ""
+
     def filled(field: str, text: str) -> str:
         for name in _VARIABLE.findall(text):
             if name not in environment:
                 findings.append(Finding(file, line, f"{key}.{field}", f"environment variable {name} is not set", unset))
-        return _VARIABLE.sub(lambda match: environment.get(match[1], ""), text)
+        return _VARIABLE.sub(lambda match: environment.get(match[1], placeholder), text)
 
     url = filled("url", entry.url).rstrip("/")
     secrets = {name: filled(f"secrets.{name}", text) for name, text in entry.secrets.items()}
@@ -223,9 +225,7 @@ def _system(
     if any(finding.severity is Severity.ERROR for finding in declared_findings):
         return None
     try:
-        system = adapters.load(
-            declared, {name: value for name, value in secrets.items() if value or unset is Severity.WARNING}
-        )
+        system = adapters.load(declared, {name: value for name, value in secrets.items() if value})
     except Misconfigured as error:
         findings.append(Finding(file, line, f"{key}.secrets", str(error)))
         return None

@@ -49,7 +49,7 @@ async def _ready(url: str, *, upgrade: bool) -> None:
 async def _running(address: Path) -> str:
     """The URL of the embedded server another command has running here; empty when there is none."""
     try:
-        url = address.read_text(encoding="utf-8").strip()
+        url = (await asyncio.to_thread(address.read_text, encoding="utf-8")).strip()
     except FileNotFoundError:
         return ""
     return url if await _answers(url) else ""

@@ -43,11 +43,11 @@ async def serve(hub: Hub, host: str, port: int, *, roles: Iterable[Role] = ()) -
             await working
 
 
-def _config(app: object, host: str, port: int) -> uvicorn.Config:
+def _config(app: Front, host: str, port: int) -> uvicorn.Config:
     return uvicorn.Config(
         app, host=host, port=port, log_config=None, access_log=False, backlog=BACKLOG, timeout_keep_alive=KEEP_ALIVE,
         server_header=False, date_header=False, loop="uvloop", http="httptools", lifespan="on",
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def serve_in_processes(host: str, port: int, processes: int) -> None:

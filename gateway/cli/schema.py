@@ -10,22 +10,16 @@ from gateway.cli.shared import emit, out
 
 def schemas() -> dict[str, dict[str, Any]]:
     """JSON Schema by name."""
-    from pydantic.json_schema import models_json_schema
-
     from canonical.case import Action, Case, Event
     from canonical.report import Report
+    from canonical.value import Value
 
-    kinds = {"case": Case, "action": Action, "event": Event, "report": Report}
-    made = {}
-    for name, kind in kinds.items():
-        _, whole = models_json_schema([(kind, "serialization")], ref_template="#/$defs/{model}")
-        made[name] = {
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
-            "$id": f"urn:gridhub:{name}:1",
-            **kind.model_json_schema(mode="serialization", ref_template="#/$defs/{model}"),
-        }
-        assert whole
-    return made
+    kinds: dict[str, type[Value]] = {"case": Case, "action": Action, "event": Event, "report": Report}
+    head = "https://json-schema.org/draft/2020-12/schema"
+    return {
+        name: {"$schema": head, "$id": f"urn:gridhub:{name}:1", **kind.model_json_schema(mode="serialization")}
+        for name, kind in kinds.items()
+    }
 
 
 def add_to(app: typer.Typer) -> None:

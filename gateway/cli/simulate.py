@@ -20,7 +20,7 @@ def add_to(app: typer.Typer) -> None:
         port: Annotated[int, typer.Option(help="Port to listen on; 0: a free one.", min=0, max=65535)] = 0,
         secret: Annotated[
             str, typer.Option(help="The secret agreed with the hub.", envvar="GRIDHUB_SIMULATE_SECRET")
-        ] = "demo",
+        ] = "demo",  # noqa: S107 a word for training, told in the help
         rate: Annotated[float, typer.Option(help="Cases it reports a minute.", min=0)] = 6,
         pace: Annotated[float, typer.Option(help="Seconds for each step of its work.", min=0)] = 2,
         seed: Annotated[int | None, typer.Option(help="The same seed makes the same story.")] = None,
