@@ -205,7 +205,8 @@ class CentreDesk(System):
     def _unit(self, case: Case, dice: Random) -> str:
         if "unit" in self.setup.options:
             return self.setup.options["unit"]
-        others = [unit for unit in self._units if unit.get("id") != case.get("unit")]
+        asked = {assignment.get("unit") for assignment in case.get("assignments") or ()}
+        others = [unit for unit in self._units if unit.get("id") not in asked]
         served = [unit for unit in others if unit.get("system")]
         return str(dice.choice(served or others)["id"]) if others else ""
 

@@ -115,7 +115,7 @@ def test_of_the_cases_nobody_can_place_some_wait_some_are_refused_and_some_are_p
 
 
 def test_a_returned_case_goes_to_another_unit_and_is_given_up_in_the_end(start: Any, hub: Any) -> None:
-    book = hub.api = Casebook({"no": "1", "queue": "returned", "unit": "u2"})
+    book = hub.api = Casebook({"no": "1", "queue": "returned", "assignments": [{"unit": "u2"}]})
     side = start("centre_desk")
     for _ in range(4):
         book.cases["1"]["queue"] = "returned"
