@@ -100,6 +100,8 @@ def test_every_gauss_kruger_zone_has_its_meridian_in_the_middle(code: int) -> No
         ("EPSG:4548", 118.376, 31.326, "outside_crs"),
         ("EPSG:4527", 630970.51, 3467936.43, "outside_crs"),
         ("EPSG:3857", 3e7, 3675000, "outside_crs"),
+        ("EPSG:3857", -3e7, 3675000, "outside_crs"),
+        ("EPSG:3857", 13177556, -3e7, "outside_crs"),
         ("EPSG:4548", 2e6, 3467936.43, "outside_crs"),
         ("EPSG:4479", 118.3, 31.3, "unknown_crs"),
         ("gcj02", 118.3, 31.3, "unknown_crs"),

@@ -17,6 +17,7 @@ ROWS = """3402,city,芜湖市,
 340202016,street,赭山街道,340202
 340202020,street,大砻坊街道,340202
 340207003,street,官陡街道,340207
+340207004,street,湾里街道,340207
 340223101,street,许镇镇,340223
 340202016003,community,凤凰山社区居民委员会,340202016
 340202020005,community,古城社区居民委员会,340202020
@@ -25,6 +26,7 @@ ROWS = """3402,city,芜湖市,
 340223101200,community,天城村村民委员会,340223101
 340223101201,community,新联村民委员会,340223101
 340223101202,community,城关居委会,340223101
+340223101203,community,湾里街道居委会,340223101
 """
 WUHU = Path(__file__).parents[2].parent / "shared" / "reference" / "wuhu-divisions.csv"
 
@@ -99,6 +101,8 @@ def test_a_division_knows_what_lies_in_it(divisions: Divisions) -> None:
         ("新联村", "340223101201"),
         ("城关社区", "340223101202"),
         ("许镇镇新联村民委员会", "340223101201"),
+        ("湾里街道12号", "340207004"),
+        ("湾里街道居委会", "340223101203"),
     ],
 )
 def test_an_address_is_as_fine_as_its_names(divisions: Divisions, address: str, code: str) -> None:
