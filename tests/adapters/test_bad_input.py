@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from adapters import System
-from canonical.errors import Unacceptable, Why
+from adapters.value import int_at
+from canonical.errors import ContractViolation, Unacceptable, Why
 from tests.adapters.systems import FOLDERS, NOW, inbound, loaded
 
 FOLDER = {folder.name: folder for folder in FOLDERS}
@@ -183,6 +184,12 @@ def test_a_coordinate_that_is_no_number_breaks_the_contract(number: object) -> N
     refusal = refused(SOCIAL, record(Range={"Longitude": number, "Latitude": 31.3}), token="demo-hub_token")
 
     assert refusal.why is Why.CONTRACT
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "9" * 19, "²", "٣", "1.5", "--1", "-"])
+def test_a_whole_number_is_short_and_of_plain_digits(text: str) -> None:
+    with pytest.raises(ContractViolation):
+        int_at(text, "here")
 
 
 def test_a_coordinate_of_zero_is_passed_on_as_given() -> None:

@@ -283,7 +283,8 @@ def test_a_folder_without_a_declaration_says_so(tmp_path: Path) -> None:
 
 
 def test_a_code_in_yaml_keeps_its_zeros(folder: Path) -> None:
-    assert changed(folder, "messages/tree.yaml", '{"Y": urgent, "N": normal}', "{01: urgent, no: normal}") == []
+    rows = "{01: urgent, no: normal}, if: {blocked: [01, no, 1]}"
+    assert changed(folder, "messages/tree.yaml", '{"Y": urgent, "N": normal}', rows) == []
     system = adapters.load(folder, {"key": "K"})
 
     for code, urgency in (("01", "urgent"), ("no", "normal")):

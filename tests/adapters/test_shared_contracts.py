@@ -12,7 +12,7 @@ from lxml import etree
 
 from adapters import System
 from canonical.codes import ClassCode
-from canonical.errors import InDoubt, Refused, Unauthenticated, Unavailable
+from canonical.errors import ContractViolation, InDoubt, Refused, Unauthenticated, Unavailable
 from canonical.lifecycle import ActionKind, Party
 from canonical.message import Message, Verdict
 from canonical.place import Coordinate
@@ -184,6 +184,16 @@ def test_a_request_on_a_citizens_behalf_is_the_sample(hotline: System) -> None:
     assert document == json.loads(of_hotline("15_add_case.params.json"))
 
 
+def test_a_message_that_would_break_the_contract_is_not_written(hotline: System) -> None:
+    action = {"kind": "refuse", "at": NOW, "actor": CLERK, "reason": "号码 13800000001 " + "长" * 5000}
+
+    with pytest.raises(ContractViolation) as error:
+        written(hotline, outbound_of("back", {"action": action, "binding": TASK_1}))
+
+    assert error.value.at == "params.backReason"
+    assert "13800000001" not in str(error.value)
+
+
 def answered(body: bytes, status: int = 200, **headers: str) -> Message:
     return Message(system="s", body=body, at=NOW, id=ID, status=status, headers=headers)
 
@@ -214,6 +224,17 @@ def test_the_hub_answers_the_hotline_in_its_own_envelope(hotline: System) -> Non
 
     assert json.loads(accepted.body) == json.loads(of_hotline("21_response_ok.json"))
     assert accepted.status == 200
+
+
+def test_what_the_other_side_says_is_told_short_and_without_long_numbers(hotline: System) -> None:
+    said = "来电人 13800000001 的工单已关闭" + "，" * 500
+    body = json.dumps({"status": {"code": "200"}, "custom": {"code": "0", "text": said}}).encode()
+
+    with pytest.raises(Refused) as error:
+        hotline.judge("sign", answered(body))
+
+    assert str(error.value).startswith("来电人 *** 的工单已关闭")
+    assert len(str(error.value)) == 200
 
 
 def test_a_push_with_another_token_is_refused_as_the_hotline_does(hotline: System) -> None:
@@ -250,6 +271,19 @@ def test_a_page_of_cases_splits_into_readable_items(urban: System) -> None:
     assert other.description == "污水井盖破损，有异味 & 积水"
     assert (other.deadline, other.attachments, other.urgency) == (None, (), Urgency.URGENT)
     assert str(other.class_code) == "30428.2:P01-02"
+
+
+@pytest.mark.parametrize(("total", "asked", "more"), [(45, 1, False), (1, 1, False), (61, 2, True), (60, 2, False)])
+def test_pages_go_on_until_the_total_is_reached(urban: System, total: int, asked: int, more: bool) -> None:
+    text = of_urban("01_pull_response.xml").decode()
+    start, _, rest = text.partition("&lt;Case&gt;")
+    one, _, end = rest.partition("&lt;/CaseList&gt;")
+    many = f"&lt;Case&gt;{one}" * 15 if total > 45 else ""  # two cases, fifteen times: a full page
+    body = f"{start}{many}&lt;/CaseList&gt;{end}".replace("TotalNumCount&gt;2&", f"TotalNumCount&gt;{total}&")
+
+    page = urban.page("cases", answered(body.encode()), now=NOW, ids=uuid4, page=asked)
+
+    assert (page.total, len(page.items), page.more) == (total, 30 if many else 0, more)
 
 
 def arguments(envelope: bytes) -> tuple[str, dict[str, str | None]]:
@@ -329,6 +363,8 @@ def test_a_letters_answer_may_be_a_word_or_a_body_with_their_id(urban: System) -
 
     assert urban.judge("letter", answered(letter_answer("success"))) == Answer()
     assert urban.judge("letter", answered(letter_answer(body))) == Answer(external_id="cg-9")
+    with pytest.raises(InDoubt):
+        urban.judge("letter", answered(letter_answer("success").replace(b"DetailResult>", b"DetailOther>")))
     with pytest.raises(Refused, match="来信内容为空"):
         urban.judge("letter", answered(letter_answer("来信内容为空")))
 
