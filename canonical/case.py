@@ -120,6 +120,8 @@ class Binding(Value):
     """Our own number as we gave it to that system."""
     fingerprint: str = ""
     """Digest of what we sent, for systems that give no id back."""
+    since: int = 0
+    """`seq` of the event that brought it."""
     extra: dict[str, str] = {}
 
 
@@ -185,6 +187,8 @@ class Case(Value):
     """How many reports the case stands for."""
     returns: int = 0
     reworks: int = 0
+    reopened: int = 0
+    """`seq` of the event that reopened it after closing; 0: never closed but once."""
     merged_into: str = ""
 
     @property
@@ -326,7 +330,9 @@ def _disposed(case: Case, action: Action) -> dict[str, object]:
 
 
 def _reworked(case: Case, _action: Action) -> dict[str, object]:
-    return {"assignments": _latest(case, disposed_at=None), "reworks": case.reworks + 1, "closed_at": None}
+    reopened = case.version + 1 if case.closed_at else case.reopened
+    changes = {"assignments": _latest(case, disposed_at=None), "reworks": case.reworks + 1}
+    return changes | {"closed_at": None, "evaluation": "", "reopened": reopened}
 
 
 def _joined(case: Case, action: Action) -> dict[str, object]:

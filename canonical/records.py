@@ -84,6 +84,8 @@ class Arrival:
 
     message: Message
     content: Reading | Command | Split | Unacceptable
+    pulled: bool = False
+    """We asked for it, and windows overlap: word for word known, it is no news and leaves no row."""
 
 
 @dataclass(slots=True)

@@ -149,13 +149,13 @@ def read(
     file = _yaml(folder / "city.yaml", CityFile, findings)
     if file is None:
         return None, findings
-    systems = _systems(folder, file.systems, environment, findings, unset)
-    city = _city(folder, file, systems, findings)
+    systems, names = _systems(folder, file.systems, environment, findings, unset)
+    city = _city(folder, file, systems, names, findings)
     return Configuration(city, systems), sorted(set(findings))
 
 
 def _city(
-    folder: Path, file: CityFile, systems: Mapping[str, ConnectedSystem], findings: list[Finding]
+    folder: Path, file: CityFile, systems: Mapping[str, ConnectedSystem], names: frozenset[str], findings: list[Finding]
 ) -> City:  # fmt: skip
     windows, work_day = file.calendar.windows, file.calendar.work_day
     calendar = load_calendar(folder / file.calendar.file, windows, findings, work_day=work_day)
@@ -163,7 +163,7 @@ def _city(
     districts = load_districts(folder / file.districts, divisions, findings)
     grids = load_grids(folder / file.grids, divisions, findings)
     catalogue = load_catalogue(folder / file.catalogue.folder, findings)
-    units = load_units(folder / file.units, divisions, frozenset(systems), findings)
+    units = load_units(folder / file.units, divisions, names, findings)
     responsibility = load_responsibility(folder / file.responsibility.file, units, divisions, findings)
     findings += review(responsibility, catalogue, divisions)
     return City(
@@ -180,12 +180,13 @@ def _city(
 
 def _systems(
     folder: Path, name: str, environment: Mapping[str, str], findings: list[Finding], unset: Severity
-) -> dict[str, ConnectedSystem]:  # fmt: skip
+) -> tuple[dict[str, ConnectedSystem], frozenset[str]]:  # fmt: skip
+    """The systems that could be loaded, and the names of all: a broken one must not make its units wrong too."""
     path = folder / name
     document = _document(path, findings)
     if not isinstance(document, dict):
         findings.append(Finding(name, 0, "", "a mapping of system names is expected"))
-        return {}
+        return {}, frozenset()
     lines = _key_lines(path)
     connected: dict[str, ConnectedSystem] = {}
     for key, value in document.items():
@@ -193,7 +194,7 @@ def _systems(
         if entry is not None:
             system = _system(folder, str(key), entry, environment, findings, (name, lines.get(str(key), 0), unset))
             connected |= {str(key): system} if system else {}
-    return connected
+    return connected, frozenset(map(str, document))
 
 
 def _system(

@@ -81,7 +81,8 @@ def one_line(summary: View, left: float) -> str:
     reports, cases, messages = summary["reports"], summary["cases"], summary["messages"]
     return (
         f"{left:4.0f} s left: {reports['in']} reports in, {cases['all']} cases, {cases['closed']} closed, "
-        f"{cases['overdue']} overdue, {messages['acknowledged']}/{messages['all']} messages taken, {messages['parked']} parked"
+        f"{cases['overdue']} overdue, {messages['acknowledged']}/{messages['all']} messages taken, "
+        f"{messages['parked']} parked"
     )
 
 
@@ -96,7 +97,8 @@ def picture(summary: View, latest: list[View], left: float) -> Panel:
     state = _counts(
         "cases 案件",
         [("open 在办", cases["open"]), ("closed 办结", cases["closed"]), ("overdue 超期", cases["overdue"]),
-         ("sent 已送达", messages["acknowledged"]), ("waiting 待送", messages["waiting"]), ("parked 待人工", messages["parked"])],
+         ("sent 已送达", messages["acknowledged"]), ("waiting 待送", messages["waiting"]),
+         ("parked 待人工", messages["parked"])],
     )  # fmt: skip
     owners = _counts(
         "with whom 在谁手里", sorted((name or "centre 中心", count) for name, count in summary["owners"].items())
@@ -131,9 +133,8 @@ def print_summary(summary: dict[str, Any]) -> None:
     """The last word: figures, and each equation with its mark."""
     console = Console()
     reports, cases, messages = summary["reports"], summary["cases"], summary["messages"]
-    console.print(
-        f"\n[bold]Summary 小结[/bold] ({summary['seconds']['whole']} s, of which {summary['seconds']['start']} s to start)"
-    )
+    seconds = summary["seconds"]
+    console.print(f"\n[bold]Summary 小结[/bold] ({seconds['whole']} s, of which {seconds['start']} s to start)")
     for name, part in (("reports 上报", reports), ("cases 案件", cases), ("messages 消息", messages)):
         console.print(f"  {name}: " + ", ".join(f"{count} {word}" for word, count in part.items()), highlight=False)
     stages = ", ".join(f"{STAGE_TITLES[Stage(stage)]} {count}" for stage, count in sorted(summary["stages"].items()))

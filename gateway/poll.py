@@ -5,12 +5,13 @@ all pages of its window are committed.
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from adapters import Page, Pull
 from canonical.errors import HubError, Unauthenticated
-from canonical.message import Direction, Message, Verdict
-from canonical.records import Changes, JournalEntry
+from canonical.message import Message
+from canonical.records import Arrival, Split
 from gateway.configuration import ConnectedSystem
 from gateway.deliver import Session
 from gateway.hub import Hub
@@ -85,11 +86,7 @@ class Poller:
         return answer, self.system.page(pull.name, answer, now=hub.now(), ids=hub.ids, page=page)
 
     async def _take_in(self, answer: Message, split: Page) -> None:
-        """The page as it came, then every item of it with its own verdict."""
-        entry = JournalEntry(
-            answer, Direction.ANSWER, Verdict.SPLIT, text=f"{len(split.items)} messages", is_report=False
-        )
-        async with self.hub.store.transaction() as transaction:
-            await transaction.save(Changes(journal=[entry]), self.hub.now())
-        arrivals = [arrival for item in split.items for arrival in self.hub.reception.read(item, again=True)]
-        await self.hub.reception.take_in(arrivals)
+        """The page as it came, and every item of it with its own verdict."""
+        page = Arrival(answer, Split(len(split.items)), pulled=True)
+        items = [arrival for item in split.items for arrival in self.hub.reception.read(item, again=True)]
+        await self.hub.reception.take_in([page, *(replace(item, pulled=True) for item in items)])

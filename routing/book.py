@@ -90,7 +90,9 @@ class Book:
         bindings = self.known.of_case.get(case.id, [])
         sources = [binding for binding in bindings if binding.role is BindingRole.SOURCE]
         source_systems = {binding.system for binding in sources}
-        told = [(b.system, "source", b.external_id) for b in sources] if Party.SOURCE in tells else []
+        told = (
+            [(b.system, "source", b.external_id) for b in _unanswered(case, sources)] if Party.SOURCE in tells else []
+        )
         owner = case.owner
         if Party.OWNER in tells and owner and not (told and owner in source_systems):
             told.append((owner, "owner", _owner_address(case, bindings)))
@@ -121,6 +123,12 @@ class Book:
                 created_at=self.now,
             )
         )
+
+
+def _unanswered(case: Case, sources: list[Binding]) -> list[Binding]:
+    """A reopened case answers the task that reopened it: the earlier ones had their answer when it was closed first."""
+    new = [binding for binding in sources if case.reopened and binding.since >= case.reopened - 1]
+    return new or sources
 
 
 def _owner_address(case: Case, bindings: list[Binding]) -> str:

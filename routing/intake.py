@@ -47,12 +47,29 @@ def decide(
     """
     book = Book(known, city, now, ids)
     places = _places(arrivals, city)
-    outcomes = []
+    outcomes: list[Outcome] = []
     for index, arrival in enumerate(arrivals):
         outcome, case_id = _take(book, arrival, places.get(index), numbers)
         outcomes.append(outcome)
         book.changes.journal.append(_entry(arrival, outcome, case_id))
+    if any(arrival.pulled for arrival in arrivals):
+        book.changes.journal = _news(arrivals, book.changes.journal)
     return book.changes, outcomes
+
+
+def _news(arrivals: Sequence[Arrival], journal: Sequence[JournalEntry]) -> list[JournalEntry]:
+    """The journal without what a pull brought again, and without the pages that held nothing else."""
+    known = {entry.message.id for entry in journal if entry.verdict is Verdict.REPEATED}
+    with_news = {arrival.message.parent for arrival in arrivals if arrival.message.id not in known}
+    dull = {
+        arrival.message.id
+        for arrival in arrivals
+        if arrival.pulled
+        and (
+            arrival.message.id in known or (isinstance(arrival.content, Split) and arrival.message.id not in with_news)
+        )
+    }
+    return [entry for entry in journal if entry.message.id not in dull]
 
 
 def _places(arrivals: Sequence[Arrival], city: City) -> dict[int, Place]:
@@ -128,7 +145,7 @@ def _source_binding(case: Case, reading: Reading) -> Binding:
     extra = reading.report.extra if reading.report else {}
     return Binding(
         case_id=case.id, system=reading.system, role=BindingRole.SOURCE, external_id=reading.external_id,
-        case_key=reading.case_key, visible_no=reading.visible_no, extra=extra,
+        case_key=reading.case_key, visible_no=reading.visible_no, extra=extra, since=case.version,
     )  # fmt: skip
 
 

@@ -200,7 +200,7 @@ class CentreDesk(System):
         return {"Authorization": f"Bearer {self.setup.secret}"}
 
     def _case_dice(self, case: Case) -> Random:
-        return self.dice(case["no"], case.get("queue"), self._sent_on[case["no"]])
+        return self.dice(case["no"], case.get("queue"), self._sent_on[case["no"]], case.get("reworks", 0))
 
     def _unit(self, case: Case, dice: Random) -> str:
         if "unit" in self.setup.options:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from gateway.cli.shared import AsJson, Config, emit, hub, missing, out, run
+from gateway.cli.shared import AsJson, Config, emit, missing, out, run, store
 
 commands = typer.Typer(help="Cases and their journeys. 案件", no_args_is_help=True)
 
@@ -23,10 +23,11 @@ def show(
 ) -> None:
     """One case with everything that happened to it. 案件全程"""
     from gateway.views import journey_view
+    from storage.casebook import Casebook
 
     async def job() -> dict[str, Any] | None:
-        async with hub(config) as wired:
-            journey = await wired.casebook.journey(number)
+        async with store(config) as opened:
+            journey = await Casebook(opened).journey(number)
             return journey_view(journey) if journey else None
 
     view = run(job)
@@ -39,33 +40,46 @@ def show(
 
 
 def _print(view: dict[str, Any]) -> None:
+    """The journey in time order, to be read at 80 columns: what happened, why, and what was sent about it."""
     place = view["place"]
     out.print(f"[bold]{view['no']}[/bold] {view['title']}", highlight=False)
-    out.print(
-        f"{view['stage_title']} ({view['stage']})  class {view['class_code']}  due {view['due_at'] or '-'}",
-        highlight=False,
-    )
-    out.print(
-        f"{place['address']}  grid {place['grid'] or '-'}  area {place['area'] or '-'}  by {place['method']}",
-        highlight=False,
-    )
-    events = Table("#", "at", "action 动作", "by", "why", box=None, pad_edge=False)
+    facts = [f"{view['stage_title']} {view['stage']}", f"class {view['class_code']}", f"due {_time(view['due_at'])}"]
+    where = [
+        place["address"] or "-",
+        f"grid {place['grid'] or '-'}",
+        f"area {place['area'] or '-'}",
+        f"by {place['method']}",
+    ]
+    out.print(" · ".join(facts), highlight=False)
+    out.print(" · ".join(where), highlight=False)
+    for binding in view["bindings"]:
+        out.print(
+            f"{binding['system']} ({binding['role']}): {binding['visible_no']} {binding['external_id']}",
+            highlight=False,
+        )
     for event in view["events"]:
         action = event["action"]
-        words = action.get("reason") or action.get("result") or action.get("unit", "")
         who = f"{action['actor']['party']} {action['actor']['id']}"
-        events.add_row(
-            str(event["seq"]), action["at"][5:19].replace("T", " "), f"{event['title']} {action['kind']}", who, words
+        unit = f" -> {action['unit']} ({action.get('system') or 'desk'})" if "unit" in action else ""
+        out.print(
+            f"\n{event['seq']:>3}  {_time(action['at'])}  [bold]{event['title']}[/bold] {action['kind']} by {who}{unit}",
+            highlight=False,
         )
-    out.print(events)
-    numbers = Table("system", "role", "number", "visible", box=None, pad_edge=False)
-    for binding in view["bindings"]:
-        numbers.add_row(binding["system"], binding["role"], binding["external_id"], binding["visible_no"])
-    out.print(numbers)
-    sent = Table("to", "message", "state", "attempts", "why", box=None, pad_edge=False)
-    for row in view["deliveries"]:
-        sent.add_row(row["system"], row["message"], row["state"], str(row["attempts"]), row["text"])
-    out.print(sent)
+        for words in (action.get("reason"), action.get("result")):
+            if words:
+                out.print(f"     {words}", highlight=False, markup=False)
+        for row in view["deliveries"]:
+            if row["event_seq"] == event["seq"]:
+                text = f": {row['text']}" if row["text"] else ""
+                out.print(
+                    f"     => {row['system']} {row['message']}: {row['state']}, attempt {row['attempts']}{text}",
+                    highlight=False,
+                    markup=False,
+                )
+
+
+def _time(iso: str | None) -> str:
+    return iso[:19].replace("T", " ") if iso else "-"
 
 
 @commands.command("list")
@@ -78,10 +92,11 @@ def list_cases(
 ) -> None:
     """Cases in the order of their numbers. 案件列表"""
     from gateway.views import case_view
+    from storage.casebook import Casebook
 
     async def job() -> list[dict[str, Any]]:
-        async with hub(config) as wired:
-            return [case_view(case) for case in await wired.casebook.find(queue=queue, stage=stage, limit=limit)]
+        async with store(config) as opened:
+            return [case_view(case) for case in await Casebook(opened).find(queue=queue, stage=stage, limit=limit)]
 
     views = run(job)
     if as_json:

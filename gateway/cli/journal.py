@@ -4,10 +4,14 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from rich.table import Table
 
-from gateway.cli.shared import AsJson, Config, emit, hub, missing, out, run
+from canonical.time import in_shanghai
+from gateway.cli.shared import AsJson, Config, emit, hub, missing, out, run, store
 from gateway.views import row_view
+from storage.journal import Journal
+
+_ARROWS = {"in": "->", "out": "<-", "answer": "<="}
+"""Into the hub, out of it, and what was answered to what went out."""
 
 commands = typer.Typer(help="Messages as they came and went, and what became of them. 交换记录", no_args_is_help=True)
 
@@ -32,8 +36,8 @@ def list_messages(
     """The newest messages, without their bodies."""
 
     async def job() -> list[Any]:
-        async with hub(config) as wired:
-            found: list[Any] = await wired.journal.rows(
+        async with store(config) as opened:
+            found: list[Any] = await Journal(opened).rows(
                 system=system, verdict=verdict, case_no=case, external_id=external_id, limit=limit
             )
             return found
@@ -42,11 +46,16 @@ def list_messages(
     if as_json:
         emit([row_view(row) for row in rows])
         return
-    table = Table("at", "way", "system", "kind", "verdict", "case", "why", box=None, pad_edge=False)
     for row in rows:
-        at = row.at.astimezone().strftime("%m-%d %H:%M:%S")
-        table.add_row(at, row.direction, row.system, row.kind or row.door, row.verdict, row.case_no, row.text)
-    out.print(table)
+        at = in_shanghai(row.at).strftime("%m-%d %H:%M:%S")
+        arrow = _ARROWS[row.direction]
+        out.print(
+            f"{at} {arrow} {row.system} {row.kind or row.door}  [bold]{row.verdict}[/bold] {row.case_no}",
+            highlight=False,
+        )
+        out.print(f"    {row.id}  {row.size} bytes  {row.external_id}", highlight=False, style="dim")
+        if row.text:
+            out.print(f"    {row.text}", highlight=False, markup=False)
 
 
 @commands.command("show")
@@ -60,8 +69,8 @@ def show(
     """One message."""
 
     async def job() -> Any:  # noqa: ANN401
-        async with hub(config) as wired:
-            return await wired.journal.message(message)
+        async with store(config) as opened:
+            return await Journal(opened).message(message)
 
     found = run(job)
     if found is None:

@@ -4,10 +4,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from rich.table import Table
 
-from gateway.cli.shared import AsJson, Config, emit, hub, missing, out, run
+from gateway.cli.shared import AsJson, Config, emit, missing, out, run, store
+from gateway.hub import clock
 from gateway.views import row_view
+from storage.outbox import Outbox
 
 commands = typer.Typer(help="Outbound messages that wait for a person. 待人工处理的消息", no_args_is_help=True)
 
@@ -22,19 +23,21 @@ def list_parked(config: Config = None, as_json: AsJson = False) -> None:
     """What is parked, oldest first, with the reason. Each holds up only its own case at its own system."""
 
     async def job() -> list[Any]:
-        async with hub(config) as wired:
-            found: list[Any] = await wired.outbox.parked()
+        async with store(config) as opened:
+            found: list[Any] = await Outbox(opened).parked()
             return found
 
     rows = run(job)
     if as_json:
         emit([row_view(row) for row in rows])
         return
-    table = Table("id", "case", "to", "message", "why", box=None, pad_edge=False)
     for row in rows:
+        out.print(f"{row.id}  case {row.case_no}", highlight=False)
         doubt = "in doubt: " if row.in_doubt else ""
-        table.add_row(str(row.id), row.case_no, row.system, row.message, doubt + row.text)
-    out.print(table)
+        out.print(
+            f"    {row.system} {row.message}, attempt {row.attempts}: {doubt}{row.text}", highlight=False, markup=False
+        )
+    out.print(f"{len(rows)} parked")
 
 
 @commands.command("release")
@@ -44,8 +47,8 @@ def release(
     """Send it again. When it was in doubt, ask the other side first whether it has it."""
 
     async def job() -> bool:
-        async with hub(config) as wired:
-            return bool(await wired.outbox.release(delivery, now=wired.now()))
+        async with store(config) as opened:
+            return bool(await Outbox(opened).release(delivery, now=clock()))
 
     _settled(run(job), delivery, "released; it is sent as soon as a worker is free")
 
@@ -59,8 +62,8 @@ def withdraw(
     """Never send it; the messages behind it in its lane go on."""
 
     async def job() -> bool:
-        async with hub(config) as wired:
-            return bool(await wired.outbox.withdraw(delivery, reason, now=wired.now()))
+        async with store(config) as opened:
+            return bool(await Outbox(opened).withdraw(delivery, reason, now=clock()))
 
     _settled(run(job), delivery, "withdrawn")
 

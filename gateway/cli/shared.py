@@ -41,6 +41,21 @@ def missing(text: str) -> NoReturn:
 
 
 @asynccontextmanager
+async def store(config: Path | None) -> AsyncIterator[Any]:
+    """The database alone: what is kept can be looked at without any system's address or secret."""
+    from gateway.database import database
+    from gateway.settings import settings
+    from storage.store import Store
+
+    async with database(settings(config)) as url:
+        opened = Store(url)
+        try:
+            yield opened
+        finally:
+            await opened.close()
+
+
+@asynccontextmanager
 async def hub(config: Path | None) -> AsyncIterator[Any]:
     """A wired hub on the database of the settings, given back at the end."""
     from gateway.database import database
