@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -80,8 +81,7 @@ class _Account:
 class EmbeddedPostgres:
     """One server on one folder; without a folder, on a temporary one that goes away at the end.
 
-    The server stops with the thread that started it, however that ends: start it from the main thread.
-    `settings` are PostgreSQL's own, laid over SETTINGS.
+    The server stops with this process, however that ends. `settings` are PostgreSQL's own, laid over SETTINGS.
     """
 
     def __init__(
@@ -91,6 +91,8 @@ class EmbeddedPostgres:
         self._binaries = binaries
         self._settings = {**SETTINGS, **(settings or {})}
         self._server: subprocess.Popen[bytes] | None = None
+        # The kernel tells the server when the thread dies that launched it, so that thread stays as long as the server.
+        self._launcher: ThreadPoolExecutor | None = None
         self._lock: IO[bytes] | None = None
         self._data: Path | None = None
         self._socket: Path | None = None
@@ -143,6 +145,9 @@ class EmbeddedPostgres:
         if self._server is not None:
             _end(self._server)
             self._server = None
+        if self._launcher is not None:
+            self._launcher.shutdown()
+            self._launcher = None
         if self._data is not None:
             _wait_until_left(self._data)
         self._data = self._socket = None
@@ -166,10 +171,10 @@ class EmbeddedPostgres:
         _wait_for_the_last_one(data)
         binaries = self._reachable(_binaries(self._binaries), account)
         if not data.exists():
-            _make_cluster(binaries, data, account, durable=self._settings["fsync"] == "on")
+            _make_cluster(binaries, data, account, durable=self._given is not None)
         socket = self._temporary(account)
         self._data = data
-        self._server = self._launch(binaries, data, socket, folder / "postgres.log", account)
+        self._launch(binaries, data, socket, folder / "postgres.log", account)
         self._socket = socket
 
     def _folder(self) -> Path:
@@ -202,27 +207,21 @@ class EmbeddedPostgres:
             shutil.copytree(beside, copy / beside.name)
         return copy / top.name / binaries.relative_to(top)
 
-    def _launch(
-        self, binaries: Path, data: Path, socket: Path, log: Path, account: _Account
-    ) -> "subprocess.Popen[bytes]":
+    def _launch(self, binaries: Path, data: Path, socket: Path, log: Path, account: _Account) -> None:
         settings = {**self._settings, "listen_addresses": "", "unix_socket_directories": str(socket)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        server = [str(binaries / "postgres"), "-D", str(data), *options]
         who = [str(os.getpid()), str(account.uid), str(account.gid)]
+        server = [str(binaries / "postgres"), "-D", str(data), *options]
+        self._launcher = ThreadPoolExecutor(1, thread_name_prefix="embedded-postgres")
         with os.fdopen(os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "ab") as output:
             begin = output.tell()
             # A session of its own: Ctrl-C is for us, we stop the server when our own work is done.
-            process = subprocess.Popen(  # noqa: S603 - our own argument list
-                [sys.executable, "-I", "-S", "-c", _LAUNCH, *who, *server],
+            self._server = self._launcher.submit(
+                subprocess.Popen, [sys.executable, "-I", "-S", "-c", _LAUNCH, *who, *server],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", env=_ENVIRONMENT,
                 start_new_session=True,
-            )  # fmt: skip
-        try:
-            _wait_until_ready(process, data / "postmaster.pid", log, begin)
-        except BaseException:
-            _end(process)
-            raise
-        return process
+            ).result()  # fmt: skip
+        _wait_until_ready(self._server, data / "postmaster.pid", log, begin)
 
 
 # Not our own environment: it may hold the hub's secrets. Some Python installations need the library path to start.

@@ -1,0 +1,33 @@
+# One command each. Works on a fresh clone with make, bash and Python 3.11 or newer.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench lock clean
+SHELL := /bin/bash
+PYTHON_IN := .venv/bin/python
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
+
+setup:  ## an environment in .venv with all tools; PYTHON=... chooses the interpreter
+	@PYTHON="$(PYTHON)" deploy/environment.sh dev
+
+demo:  ## hub and simulated systems on this machine; options in DEMO="--minutes 1"
+	@PYTHON="$(PYTHON)" deploy/environment.sh run
+	@$(PYTHON_IN) -m gateway demo $(DEMO)
+
+test: setup  ## every check there is; with CI=true a skipped one fails
+	@$(PYTHON_IN) tests/house/check.py
+
+lint: setup  ## format, style, types, imports: no tests
+	@$(PYTHON_IN) tests/house/check.py format style types imports
+
+bench: setup  ## measure; options in BENCH="..."
+	@$(PYTHON_IN) -m gateway bench $(BENCH)
+
+lock:  ## renew both lock files; needs uv
+	uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
+		--upgrade --output-file requirements.lock
+	uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-annotate \
+		--upgrade --constraint requirements.lock --output-file requirements-dev.lock
+
+clean:  ## remove caches and built files; .venv and data stay
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
