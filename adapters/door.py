@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from adapters.declaration import DoorDeclaration, ReplyDeclaration, ReplyRow, Step
@@ -95,7 +95,7 @@ class Entrance:
     shown: Get | None
     """The secret the message shows; None when the door asks for none."""
     header: str
-    secret: bytes
+    secret: bytes = field(repr=False)
     document: Get
     items: Get | None
     plans: tuple[InboundPlan, ...]

@@ -21,7 +21,9 @@ FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
 _MAX_FIELDS = 64
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}\?>")
 _ILLEGAL_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-_NUL_MARKS = (b"\\u0000", b"\x00")
+_NUL_MARK = b"\\u0000"
+DEEPEST = 64
+"""Levels of a document: validators recurse, and no contract is near this."""
 
 Step = Callable[[Any, Message], Any]
 """One step of reading: what the former step gave (first: the body's bytes), and the message around it."""
@@ -56,11 +58,27 @@ def json_step(charset: str) -> Step:
             document = orjson.loads(data)
         except orjson.JSONDecodeError as error:
             raise unreadable(f"not JSON at character {error.pos}") from None
-        if _NUL_MARKS[0] in data and _holds_nul(document):
+        if data.count(b"[") + data.count(b"{") > DEEPEST and _deeper_than(DEEPEST, document):
+            raise unreadable(f"more than {DEEPEST} levels deep")
+        if _NUL_MARK in data and _holds_nul(document):
             raise unreadable("a text with the character U+0000")
         return document
 
     return read
+
+
+def _deeper_than(levels: int, document: object) -> bool:
+    level = [document]
+    for _ in range(levels + 1):
+        level = [
+            below
+            for item in level
+            if isinstance(item, dict | list)
+            for below in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _holds_nul(document: object) -> bool:
@@ -184,16 +202,18 @@ def _tree(text: str) -> etree._Element:
     return root
 
 
-def _content(element: etree._Element, repeated: frozenset[str]) -> Any:  # noqa: ANN401
+def _content(element: etree._Element, repeated: frozenset[str], level: int = 1) -> Any:  # noqa: ANN401
     """Text of a leaf; otherwise children by name, a name met twice (or declared) as a list. Attributes as `@name`."""
     if not len(element) and not element.attrib:
         text = element.text or ""
         return text if text.strip() else ""
+    if level > DEEPEST:
+        raise unreadable(f"more than {DEEPEST} levels deep")
     content: dict[str, Any] = {
         f"@{etree.QName(name).localname}": value for name, value in element.attrib.items() if not _is_type(name)
     }
     for child in element:
-        name, value = etree.QName(child).localname, _content(child, repeated)
+        name, value = etree.QName(child).localname, _content(child, repeated, level + 1)
         if name in repeated:
             content.setdefault(name, []).append(value)
         elif name not in content:

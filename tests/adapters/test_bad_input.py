@@ -108,6 +108,24 @@ def test_broken_xml_is_unreadable(body: bytes) -> None:
     assert refused(URBAN, body, "text/xml").why is Why.UNREADABLE
 
 
+@pytest.mark.parametrize("depth", [70, 300, 900])
+@pytest.mark.parametrize("name", ["attachList", "unknown"])
+def test_what_is_too_deep_is_unreadable(depth: int, name: str) -> None:
+    nested: object = 1
+    for level in range(depth):
+        nested = [nested] if level % 2 else {"a": nested}
+    xml = STATUS.replace(b"</reason>", b"</reason>" + b"<a>" * 70 + b"</a>" * 70)
+
+    assert refused(HOTLINE, task(**{name: nested})).why is Why.UNREADABLE
+    assert refused(URBAN, xml, "text/xml").why is Why.UNREADABLE
+
+
+def test_what_is_wide_is_not_deep() -> None:
+    [reading] = HOTLINE.receive(inbound(task(attachList=[{"attachUrl": "u"}] * 200, other=[[[]]] * 200)))
+
+    assert not isinstance(reading, Unacceptable)
+
+
 def test_the_label_of_xml_does_not_count_only_its_bytes() -> None:
     labelled = STATUS.replace(b'encoding="utf-8"', b'encoding="gb2312"')
 
@@ -128,6 +146,11 @@ def test_a_character_no_database_holds_is_unreadable_and_its_spelling_is_not() -
 )
 def test_another_token_is_refused(token: object) -> None:
     assert refused(HOTLINE, json.dumps(TASK | {"token": token}).encode()).why is Why.UNAUTHENTICATED
+
+
+def test_a_loaded_system_does_not_show_its_secrets() -> None:
+    for system in (HOTLINE, URBAN, SOCIAL):
+        assert "demo-" not in repr(system)
 
 
 def test_a_header_or_an_element_may_show_the_secret() -> None:
