@@ -42,7 +42,9 @@ ensure_venv() {
 
 # One line a package, so that a slow network shows that it moves.
 count() {
-    awk -v total="$1" '/^Collecting / { n++; printf "       %d/%d %s\n", n, total, $2; fflush() }
+    awk -v total="$1" '/^(Collecting|Processing|Ignoring) / {
+                           n++; sub(".*/", "", $2); sub(":$", "", $2)
+                           printf "       %d/%d %s%s\n", n, total, $2, ($1 == "Ignoring" ? " (not here)" : ""); fflush() }
                        /ERROR|error:/ { print; fflush() }'
 }
 
