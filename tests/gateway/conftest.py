@@ -1,0 +1,86 @@
+"""A hub on real sockets with a fresh database, alone or with the simulated city around it; see running.py beside this.
+
+`hub`: doors only, every system unreachable. `start_hub`: the same as a factory. `city`: doors, worker and the three
+simulated systems, which emit nothing by themselves and work at once.
+"""
+
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from gateway.configuration import Configuration, load
+from gateway.settings import Settings, example_city
+from simulators import Behaviour, Setup, running
+from tests.gateway.running import CENTRE_SECRET, ENVIRONMENT, SECRET, STILL, City, HubUnderTest, Side, connected
+
+StartHub = Callable[..., HubUnderTest]
+StartCity = Callable[..., City]
+
+
+@pytest.fixture(scope="session")
+def configuration() -> Configuration:
+    """The example city, loaded once: it never changes."""
+    return load(example_city(), ENVIRONMENT)
+
+
+@pytest.fixture
+def start_hub(database_url: str, configuration: Configuration) -> Iterator[StartHub]:
+    """Start a hub: `start_hub(urls={"hotline_12345": ...}, worker=True)`. All share this test's database."""
+    with ExitStack() as stack:
+
+        def start(
+            *, urls: Mapping[str, str] | None = None, worker: bool = False, doors: bool = True,
+            listener: socket.socket | None = None, loaded: Configuration | None = None, every: float = 0.3,
+        ) -> HubUnderTest:  # fmt: skip
+            settings = Settings(example_city(), database_url, CENTRE_SECRET, Path("unused"), ENVIRONMENT)
+            chosen = connected(loaded or configuration, urls or {}, every=every)
+            hub = HubUnderTest(settings, chosen, database_url, listener or socket.create_server(("127.0.0.1", 0)))
+            stack.callback(hub.close)
+            if doors:
+                hub.open_doors()
+            if worker:
+                hub.start_worker()
+            return hub
+
+        yield start
+
+
+@pytest.fixture
+def hub(start_hub: StartHub) -> HubUnderTest:
+    """Doors only; every system is declared and none can be reached."""
+    return start_hub()
+
+
+@pytest.fixture
+def start_city(start_hub: StartHub) -> Iterator[StartCity]:
+    """Start hub, worker and systems: `start_city(seed=3, options={"urban_management": {...}}, worker=False)`."""
+    with ExitStack() as stack:
+
+        def start(
+            *, seed: int = 7, worker: bool = True, options: Mapping[str, Mapping[str, str]] | None = None,
+            loaded: Configuration | None = None,
+        ) -> City:  # fmt: skip
+            listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+            address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            sides = {}
+            for name in ("hotline_12345", "urban_management", "social_governance"):
+                behaviour = Behaviour().changed(STILL)
+                extra = (options or {}).get(name, {})
+                setup = Setup(address, SECRET, seed, behaviour, quiet=True, timeout=30, options=extra)
+                sides[name] = Side(stack.enter_context(running(name, setup)))
+                stack.enter_context(sides[name].client)
+            urls = {name: side.url for name, side in sides.items()}
+            hub = start_hub(urls=urls, worker=worker, listener=listener, loaded=loaded)
+            stack.callback(hub.close)  # before the systems: their jobs are cancelled when they end
+            return City(hub, *sides.values())
+
+        yield start
+
+
+@pytest.fixture
+def city(start_city: StartCity) -> City:
+    """Hub with worker, and the three simulated systems."""
+    return start_city()
