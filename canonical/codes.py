@@ -37,8 +37,8 @@ class ClassCode(Value):
 
     edition: Edition
     kind: ClassKind
-    major: str = Field(pattern=r"^\d{2}$")
-    minor: str = Field(pattern=r"^\d{2,3}$")
+    major: str = Field(pattern="^[0-9]{2}$")
+    minor: str = Field(pattern="^[0-9]{2,3}$")
 
     @property
     def short(self) -> str:

@@ -7,23 +7,23 @@ or suspicious CRS is a flag on the place. Field facts: EPSG v11, axis order neve
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from canonical.value import Value
 
-AreaCode = Annotated[str, Field(pattern=r"^\d{4}$|^\d{6}$|^\d{9}$|^\d{12}$")]
+AreaCode = Annotated[str, Field(pattern="^[0-9]{4}$|^[0-9]{6}$|^[0-9]{9}$|^[0-9]{12}$")]
 """City (4), county (6, GB/T 2260), street (9) or community (12 digits)."""
 
-UnitGridCode = Annotated[str, Field(pattern=r"^\d{15}$")]
+UnitGridCode = Annotated[str, Field(pattern="^[0-9]{15}$")]
 """单元网格: 6 county + 3 street + 3 community + 3 sequence; the first 12 digits are the community's code."""
 
 
 class Coordinate(Value):
     """A position exactly as the source wrote it."""
 
-    x: float
+    x: FiniteFloat
     """Longitude in degrees, or easting in metres. Never latitude, whatever the CRS's axis order."""
-    y: float
+    y: FiniteFloat
     """Latitude in degrees, or northing in metres."""
     crs: str
     """`EPSG:4490`, `EPSG:4548`, `GCJ-02`, `BD-09`, as declared for the source. GCJ-02 and BD-09 have no EPSG code."""

@@ -4,7 +4,7 @@ Units of a limit follow the trade (GB/T 30428.8-2020 as adopted by cities): an u
 working hour and a working day run only inside service windows of working days.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -16,9 +16,17 @@ from canonical.value import Value
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
+_FIRST_YEAR = 1902
+"""Before, the zone database has local mean time, whose odd seconds no JSON offset can write."""
+_BEFORE = timezone(timedelta(hours=8))
+
+
 def in_shanghai(at: datetime) -> datetime:
-    """The same instant with the offset +08:00."""
-    return at.astimezone(SHANGHAI)
+    """The same instant in Shanghai time. Raises ValueError at the ends of what a datetime can hold."""
+    try:
+        return at.astimezone(SHANGHAI if at.year >= _FIRST_YEAR else _BEFORE)
+    except OverflowError:
+        raise ValueError("an instant between the years 1 and 9999 is expected") from None
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(in_shanghai)]
