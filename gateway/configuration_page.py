@@ -1,0 +1,159 @@
+"""docs/configuration.md, made from the models and column lists that read the configuration. Reads no city.
+
+python -m gateway.configuration_page > docs/configuration.md
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from assessment.calendar import COLUMNS as CALENDAR
+from gateway.configuration import CityFile, SystemFile
+from gateway.settings import VARIABLES
+from routing.catalogue import CLASS_COLUMNS, STANDARD_COLUMNS
+from routing.divisions import COLUMNS as DIVISIONS
+from routing.responsibility import COLUMNS as RESPONSIBILITY
+from routing.units import COLUMNS as UNITS
+
+
+@dataclass(frozen=True, slots=True)
+class TablePage:
+    """One CSV file: what it is, the columns its reader wants, and what stands in each."""
+
+    file: str
+    about: str
+    columns: Sequence[str]
+    meaning: Mapping[str, str]
+
+
+TABLES: tuple[TablePage, ...] = (
+    TablePage("divisions.csv", "行政区划, the tree of administrative divisions.", DIVISIONS, {
+        "code": "4 digits city, 6 county, 9 street or town, 12 community or village; begins with the parent's code",
+        "level": "`city`, `district`, `street` or `community`",
+        "name": "the official name; addresses are searched for it",
+        "parent": "code of the division above; empty for the city",
+    }),
+    TablePage("calendar/holidays.csv", "节假日与调休. A day not listed follows the weekday rule; "
+              "a year without any row counts as unpublished, and a due time in it is provisional.", CALENDAR, {
+        "date": "`2026-10-01`",
+        "day_type": "`off`: no working day; `work`: a weekend day that is worked",
+        "name": "the holiday",
+        "notice": "which notice of the State Council says so",
+    }),
+    TablePage("catalogue/classes.csv", "管理类目, the classes this city manages.", CLASS_COLUMNS, {
+        "code": "edition, kind, major and minor, such as `30428.2:E04-06`, `30428.2:P01-01`, `47678.5:P01-001`",
+        "name": "name of the class",
+        "acceptance": "`file`: filed at once; `verify`: verified first; `refuse`: not the city's to handle",
+        "reason": "for `verify` and `refuse`: why, as the source is told",
+        "note": "a remark for whoever edits the table",
+    }),
+    TablePage("catalogue/standards.csv", "立结案标准, one to four rows a class.", STANDARD_COLUMNS, {
+        "id": "name of the row; a case keeps it",
+        "class": "a code of classes.csv",
+        "condition": "filing condition 立案条件, in words",
+        "keywords": "words parted by `|`: the row with most of them in the text is taken",
+        "default": "`yes` for the row taken when no keyword is found; exactly one a class",
+        "limit_value": "how many units the disposal may take",
+        "limit_unit": "`minute`, `urgent_work_hour`, `urgent_work_day`, `calendar_day` (wall clock); "
+                      "`work_hour`, `work_day` (service windows)",
+        "closing": "closing condition 结案条件, in words",
+        "source": "where the limit comes from",
+    }),
+    TablePage("units.csv", "处置单位, who can be given work.", UNITS, {
+        "id": "name of the unit in other tables; not `centre`",
+        "name": "the unit's name",
+        "level": "`city`, `district`, `street` or `community`",
+        "area": "division the unit belongs to",
+        "parent": "id of the unit above; empty at the top",
+        "system": "the system of systems.yaml that carries its work; empty: the centre's desk hands it over",
+    }),
+    TablePage("responsibility.csv", "权责清单, whose work it is. The most specific row wins: class first, "
+              "then the longer area, then fixed hours before `always`.", RESPONSIBILITY, {
+        "id": "name of the row; every decision quotes it",
+        "class": "`30428.2:E04-06` one class, `30428.2:E04-*` a major, `30428.2:E*` a kind, `*` everything",
+        "area": "division code, which covers all below it; `*` everywhere",
+        "hours": "`always`, `working` or `off_hours`",
+        "unit": "id of a unit, or `centre`: left to the centre on purpose",
+        "valid_from": "first day; empty: always was",
+        "valid_to": "last day, included; empty: open",
+        "basis": "what the row rests on, in words",
+    }),
+)  # fmt: skip
+
+_HEAD = """# Configuration
+
+<!-- Made by: python -m gateway.configuration_page > docs/configuration.md -->
+
+A city is one folder of text files. `gridhub check FOLDER` says everything that is wrong with it at once, with file and
+line. `config/` is a complete example, explained in [its README](../config/README.md); how a system's own folder is
+written, [adapters/README.md](../adapters/README.md) says.
+"""
+
+_TABLES_HEAD = """## Tables
+
+UTF-8, comma-separated, the header as below. A line that begins with `#` is a remark; a cell stays on one line.
+"""
+
+_CODES = """### codes/*.csv of a system's folder
+
+`local,canonical,title` reads: the code as the system writes it, our value, a title for people. `canonical,local,title`
+writes: our value, the code the system expects; only here may `*` stand for anything else. Further columns may stand
+before `title` and are named in rules as `table.column`. A code without a row is never guessed: the message waits in
+quarantine.
+"""
+
+
+def page() -> str:
+    """The whole page, Markdown."""
+    parts = [
+        _HEAD,
+        "## Environment\n",
+        _markdown(("variable", "meaning"), ((f"`{name}`", text) for name, text in VARIABLES.items())),
+        "The city's systems.yaml names further ones as `${NAME}`: addresses and secrets.\n",
+        "## city.yaml\n",
+        "Paths are relative to the file.\n",
+        _markdown(("key", "default", "meaning"), _keys(CityFile)),
+        "## systems.yaml\n",
+        "One entry a system; its key is the system's name in tables and addresses (`/in/<name>`).\n",
+        _markdown(("key", "default", "meaning"), _keys(SystemFile)),
+        _TABLES_HEAD,
+        *(_table(table) for table in TABLES),
+        _CODES,
+    ]
+    return "\n".join(parts)
+
+
+def _table(table: TablePage) -> str:
+    rows = ((f"`{column}`", table.meaning[column]) for column in table.columns)
+    return f"### {table.file}\n\n{table.about}\n\n{_markdown(('column', 'meaning'), rows)}"
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """(key, default, meaning) of every leaf, keys of nested models with dots."""
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from _keys(inner, f"{prefix}{name}.")
+        else:
+            yield f"`{prefix}{name}`", _default(field), str(field.description)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.default.value if isinstance(field.default, Enum) else field.default
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`" if value not in (None, "", {}) else ""
+
+
+def _markdown(head: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
+    """A Markdown table; a bar in a cell would end it."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
