@@ -78,7 +78,7 @@ TABLES: tuple[TablePage, ...] = (
         "area": "division code, which covers all below it; `*` everywhere",
         "hours": "`always`, `working` or `off_hours`",
         "unit": "id of a unit, or `centre`: left to the centre on purpose",
-        "valid_from": "first day; empty: always was",
+        "valid_from": "first day it holds",
         "valid_to": "last day, included; empty: open",
         "basis": "what the row rests on, in words",
     }),
