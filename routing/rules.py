@@ -81,11 +81,22 @@ def _assign(case: Case, city: City, now: datetime, kind: ActionKind) -> Action:
 
 def assigning(action: Action, case: Case, city: City, now: datetime) -> Action:
     """A dispatch with what it lacks: the unit's system, and the due time that the standard row gives."""
-    unit = city.responsibility.units.get(action.unit)
     standard = city.catalogue.standards.get(case.standard)
     due = city.calendar.due(now, standard.limit) if standard else None
     editions = action.editions | {"calendar": city.calendar.edition}
-    return action.model_copy(update={"system": (unit and unit.system) or "", "due": due, "editions": editions})
+    system = _carrier(action.unit, case, city)
+    return action.model_copy(update={"system": system, "due": due, "editions": editions})
+
+
+def _carrier(unit_id: str, case: Case, city: City) -> str:
+    """The system that carries the work to the unit; empty where the desk hands it over.
+
+    A source that declares no messages for work on its own case cannot be given it back: it waits for our answer.
+    """
+    unit = city.responsibility.units.get(unit_id)
+    system = (unit and unit.system) or ""
+    role = city.systems.get(system)
+    return "" if role and system == case.source and "both" not in role.tells else system
 
 
 def _check(case: Case, city: City, now: datetime) -> Action | None:
