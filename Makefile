@@ -21,7 +21,7 @@ lint: setup  ## format, style, types, imports: no tests
 	@$(PYTHON_IN) tests/house/check.py format style types imports
 
 bench: setup  ## measure; options in BENCH="..."
-	@$(PYTHON_IN) -m gateway bench $(BENCH)
+	@$(PYTHON_IN) tests/bench/intake.py $(BENCH)
 
 lock:  ## renew both lock files; needs uv
 	uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
