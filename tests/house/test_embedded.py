@@ -197,11 +197,12 @@ server.start()
 print(server.pid, flush=True)
 if sys.argv[3] == "fork":
     import os
+    begin = time.monotonic()
     child = os.fork()
     if child == 0:
         sys.exit(0)  # runs what atexit holds: not the parent's server
     os.waitpid(child, 0)
-    print(server.pid, flush=True)
+    print(server.pid if time.monotonic() - begin < 10 else "the child tried to stop it", flush=True)
 if sys.argv[3] == "wait":
     time.sleep(60)
 """
