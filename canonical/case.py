@@ -167,8 +167,8 @@ class Case(Value):
     class_code: ClassCode | None = None
     given_class: str = ""
     standard: str = ""
-    place: Place = Place()
-    reporter: Reporter = Reporter()
+    place: Place = Field(default_factory=Place)
+    reporter: Reporter = Field(default_factory=Reporter)
     urgency: Urgency = Urgency.NORMAL
     attachments: tuple[Attachment, ...] = ()
     channel: str = ""

@@ -57,7 +57,7 @@ class Report(Value):
     """Division or grid code as the source wrote it (any length, any edition)."""
     coordinate: Coordinate | None = None
     reported_at: Instant | None = None
-    reporter: Reporter = Reporter()
+    reporter: Reporter = Field(default_factory=Reporter)
     urgency: Urgency = Urgency.NORMAL
     attachments: tuple[Attachment, ...] = ()
     deadline: SourceDeadline | None = None

@@ -1,5 +1,6 @@
 """The working memory of one batch: cases as they stand, and everything the transaction will have to write."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
@@ -21,6 +22,7 @@ class Book:
         self.known, self.city, self.now, self.ids = known, city, now, ids
         self.changes = Changes()
         self._last: dict[UUID, Event] = {}
+        self._told: Counter[tuple[UUID, int]] = Counter()
 
     def open(self, action: Action, message_id: UUID, number: int) -> Case:
         """A new case from a collect action. Raises IllegalAction when the action is another one."""
@@ -67,6 +69,10 @@ class Book:
         self.known.bindings[binding.system, binding.external_id] = moved
         self.known.of_case[binding.case_id].remove(binding)
         self.known.of_case.setdefault(case_id, []).append(moved)
+        if binding.case_key:  # the latest case that bears the key, as the store would tell the next batch
+            key = (binding.system, binding.case_key)
+            bearing = (b.case_id for b in self.known.bindings.values() if (b.system, b.case_key) == key)
+            self.known.by_case_key[key] = max(bearing)
         self.changes.rebound.append(moved)
 
     def tell_joined(self, case: Case, binding: Binding) -> None:
@@ -110,7 +116,8 @@ class Book:
         if message is None:
             return
         seq = case.version
-        same = sum(1 for other in self.changes.deliveries if other.case_id == case.id and other.event_seq == seq)
+        same = self._told[case.id, seq]
+        self._told[case.id, seq] += 1
         self.changes.deliveries.append(
             Delivery(
                 id=self.ids(),
