@@ -19,7 +19,7 @@ import uvloop
 from storage.embedded import EmbeddedPostgres
 from storage.schema import migrate
 from tests.bench.intake import ENVIRONMENT, TOKEN, hub
-from tests.bench.stream import ticket
+from tests.bench.stream import CASES, ticket
 
 ANSWER = (
     b'<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>'
@@ -60,7 +60,7 @@ async def steadily(port: int, owner_port: int, rate: float, seconds: float) -> l
 
     async def one(number: int) -> None:
         whole = ticket(number * len(CASES), f"lat{os.getpid()}-{begin}", TOKEN)
-        request = whole.replace("3盏路灯已连续三天".encode(), f"mark-{number:012d}-路灯 ".encode())  # of the same length
+        request = whole.replace("3盏路灯已连续三天".encode(), f"mark-{number:012d}-路灯 ".encode())
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         sent[number] = time.perf_counter()
         writer.write(request)
