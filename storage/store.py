@@ -132,8 +132,8 @@ def _take_known(known: Known, how: str, key: str, system: str, case_id: UUID | N
         known.on_their_way |= {system}
     elif case_id is not None:
         target = {"key": known.by_case_key, "print": known.by_fingerprint}.get(how)
-        if target is not None:
-            target[system, key] = case_id
+        if target is not None:  # of several the latest: numbers go to processes in blocks, ids are in order of time
+            target[system, key] = max(case_id, target.get((system, key), case_id))
 
 
 _KNOWN = text("""
@@ -141,10 +141,9 @@ SELECT 'id', b.external_id, b.system, b.case_id FROM binding b
   JOIN unnest(CAST(:systems AS text[]), CAST(:external_ids AS text[])) AS w(s, i)
     ON b.system = w.s AND b.external_id = w.i
 UNION ALL
-(SELECT 'key', b.case_key, b.system, b.case_id FROM binding b
+SELECT 'key', b.case_key, b.system, b.case_id FROM binding b
   JOIN unnest(CAST(:key_systems AS text[]), CAST(:case_keys AS text[])) AS w(s, i)
     ON b.system = w.s AND b.case_key = w.i AND b.case_key <> ''
-  JOIN cases c ON c.id = b.case_id ORDER BY c.no)
 UNION ALL
 SELECT 'print', b.fingerprint, b.system, b.case_id FROM binding b
   JOIN unnest(CAST(:print_systems AS text[]), CAST(:fingerprints AS text[])) AS w(s, i)
