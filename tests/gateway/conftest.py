@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.gateway.running import CENTRE_SECRET, ENVIRONMENT, SECRET, STILL, Cit
 
 StartHub = Callable[..., HubUnderTest]
 StartCity = Callable[..., City]
+StartSide = Callable[..., Side]
 
 
 @pytest.fixture(scope="session")
@@ -55,13 +57,33 @@ def hub(start_hub: StartHub) -> HubUnderTest:
 
 
 @pytest.fixture
+def start_side() -> Iterator[StartSide]:
+    """Start one simulated system: `start_side("urban_management", hub.url, port=..., options={...}, slow=1)`."""
+    with ExitStack() as stack:
+
+        def start(
+            name: str, hub_url: str, *, port: int = 0, options: Mapping[str, str] | None = None, **switches: Any
+        ) -> Side:  # fmt: skip
+            behaviour = Behaviour().changed(STILL | switches)
+            setup = Setup(hub_url, SECRET, 7, behaviour, quiet=True, timeout=30, options=options or {})
+            side = Side(stack.enter_context(running(name, setup, port=port)))
+            stack.enter_context(side.client)
+            return side
+
+        yield start
+
+
+@pytest.fixture
 def start_city(start_hub: StartHub) -> Iterator[StartCity]:
-    """Start hub, worker and systems: `start_city(seed=3, options={"urban_management": {...}}, worker=False)`."""
+    """Start hub, worker and systems: `start_city(seed=3, options={"urban_management": {...}}, worker=False)`.
+
+    `urls`: other addresses for the hub to reach a system at, such as one where nobody listens.
+    """
     with ExitStack() as stack:
 
         def start(
             *, seed: int = 7, worker: bool = True, options: Mapping[str, Mapping[str, str]] | None = None,
-            loaded: Configuration | None = None,
+            loaded: Configuration | None = None, urls: Mapping[str, str] | None = None,
         ) -> City:  # fmt: skip
             listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
             address = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -72,8 +94,8 @@ def start_city(start_hub: StartHub) -> Iterator[StartCity]:
                 setup = Setup(address, SECRET, seed, behaviour, quiet=True, timeout=30, options=extra)
                 sides[name] = Side(stack.enter_context(running(name, setup)))
                 stack.enter_context(sides[name].client)
-            urls = {name: side.url for name, side in sides.items()}
-            hub = start_hub(urls=urls, worker=worker, listener=listener, loaded=loaded)
+            addresses = {name: side.url for name, side in sides.items()} | dict(urls or {})
+            hub = start_hub(urls=addresses, worker=worker, listener=listener, loaded=loaded)
             stack.callback(hub.close)  # before the systems: their jobs are cancelled when they end
             return City(hub, *sides.values())
 
