@@ -20,7 +20,7 @@ test: setup  ## every check there is; with CI=true a skipped one fails
 lint: setup  ## format, style, types, imports: no tests
 	@$(PYTHON_IN) tests/house/check.py format style types imports
 
-bench: setup  ## measure; options in BENCH="..."
+bench: setup  ## measure intake and latency; options in BENCH="--rounds 5"
 	@$(PYTHON_IN) tests/bench/intake.py $(BENCH)
 
 lock:  ## renew both lock files; needs uv

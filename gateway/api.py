@@ -111,8 +111,7 @@ def _open_routes(hub: Hub) -> APIRouter:
 
     @router.get("/api/health", summary="Is this process up, and does its database answer?")
     async def health() -> dict[str, str]:
-        async with hub.store.transaction() as transaction:
-            await transaction.next_block()
+        await hub.store.answers()
         return {"status": "ok", "city": hub.configuration.city.name}
 
     @router.get("/api/lifecycle", summary="The lifecycle table: actions, stages, who may, what is needed")

@@ -24,8 +24,8 @@ from gateway.hub import Hub
 from gateway.log import log
 from storage.outbox import Claimed, Trouble
 
-LEASE = timedelta(seconds=120)
-"""Longer than any declared time-out, so that a living worker is never taken for a dead one."""
+LEASE_BEYOND_TIMEOUTS = timedelta(seconds=10)
+"""A lease outlasts two attempts by this, so that a living worker is never taken for a dead one."""
 GIVE_UP = timedelta(hours=24)
 """A system that is not there for so long gets a person's attention; nothing is lost."""
 _SOONEST, _LATEST = 1.0, 300.0
@@ -66,13 +66,36 @@ class Deliverer:
     def __init__(self, hub: Hub, connected: ConnectedSystem, connector: Connector, session: Session) -> None:
         self.hub, self.system, self.connector, self.session = hub, connected.system, connector, session
         self.name, self.concurrency = connected.system.role.id, connected.concurrency
+        self.lease = timedelta(seconds=2 * connected.system.connector.timeout) + LEASE_BEYOND_TIMEOUTS
+        self.wake = asyncio.Event()
+        self._under_way: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(connected.concurrency, thread_name_prefix=f"to-{self.name}")
 
     async def round(self) -> int:
-        """Claim what is due, as much as may be on its way at once, and settle it. Returns how many there were."""
-        claimed = await self.hub.outbox.claim(self.name, limit=self.concurrency, now=self.hub.now(), lease=LEASE)
-        await asyncio.gather(*(self._deliver(one) for one in claimed))
+        """Fill the free places with what is due. Returns how many deliveries were taken up; they go on by themselves."""
+        free = self.concurrency - len(self._under_way)
+        if not free:
+            return 0
+        claimed = await self.hub.outbox.claim(self.name, limit=free, now=self.hub.now(), lease=self.lease)
+        for one in claimed:
+            task = asyncio.create_task(self._deliver(one), name=f"{self.name}-{one.id}")
+            self._under_way.add(task)
+            task.add_done_callback(self._done)
         return len(claimed)
+
+    async def drained(self) -> None:
+        """Wait for everything that is under way."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        """A place is free again. What could not be settled stays claimed until its lease ends, and is taken up anew."""
+        self._under_way.discard(task)
+        self.wake.set()
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Unavailable):
+            log.warning("delivery.unsettled", system=self.name, why=str(error))
+        elif error is not None:
+            log.error("delivery.failed", system=self.name, exc_info=error)
 
     def close(self) -> None:
         """Wait for messages on their way, then give back threads and connections."""

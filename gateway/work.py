@@ -48,48 +48,45 @@ class Worker:
 
     def __init__(self, hub: Hub, roles: frozenset[Role]) -> None:
         self.hub, self.roles = hub, roles
-        self._wake: dict[str, asyncio.Event] = {}
+        self._deliverers: list[Deliverer] = []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; messages on their way are finished first."""
         tasks = [asyncio.create_task(self._keep_house(stop), name="housekeeping")]
-        deliverers = []
         for name, connected in self.hub.connected:
             connector = connector_for(self.hub, connected)
             session = Session(connected.system, connector, self.hub)
             if Role.DELIVER in self.roles:
                 deliverer = Deliverer(self.hub, connected, connector, session)
-                deliverers.append(deliverer)
-                self._wake[name] = asyncio.Event()
+                self._deliverers.append(deliverer)
                 tasks.append(asyncio.create_task(self._deliver(deliverer, stop), name=f"deliver-{name}"))
             if Role.POLL in self.roles and connected.system.pulls:
                 poller = Poller(self.hub, connected, session)
                 tasks.append(
                     asyncio.create_task(self._steadily(poller.round, f"poll-{name}", stop), name=f"poll-{name}")
                 )
-        if deliverers:
+        if self._deliverers:
             tasks.append(asyncio.create_task(self._listen(stop), name="listen"))
         log.info("worker.started", roles=sorted(self.roles), systems=[name for name, _ in self.hub.connected])
         await stop.wait()
-        for event in self._wake.values():
-            event.set()
+        self._woken()
         await asyncio.gather(*tasks)
-        for deliverer in deliverers:
+        for deliverer in self._deliverers:
             deliverer.close()
         log.info("worker.stopped")
 
     async def _deliver(self, deliverer: Deliverer, stop: asyncio.Event) -> None:
-        wake = self._wake[deliverer.name]
+        """Take up what is due whenever a place is free: a slow answer holds one place, not the others."""
 
         async def once() -> float:
-            wake.clear()
-            if await deliverer.round():
-                return 0.0
-            with suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), IDLE)
+            deliverer.wake.clear()
+            if not await deliverer.round():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(deliverer.wake.wait(), IDLE)
             return 0.0
 
         await self._steadily(once, f"deliver-{deliverer.name}", stop)
+        await deliverer.drained()
 
     async def _steadily(self, once: Callable[[], Awaitable[float]], name: str, stop: asyncio.Event) -> None:
         """Again and again, at the pace `once` asks for. Trouble with the database is waited out; a defect is told."""
@@ -115,13 +112,13 @@ class Worker:
 
         await self._steadily(once, "housekeeping", stop)
 
+    def _woken(self, *_: object) -> None:
+        for deliverer in self._deliverers:
+            deliverer.wake.set()
+
     async def _listen(self, stop: asyncio.Event) -> None:
         """Wake the lanes when the doors say that something is waiting."""
         url = make_url(self.hub.store.engine.url).set(drivername="postgresql")
-
-        def woken(*_: object) -> None:
-            for event in self._wake.values():
-                event.set()
 
         async def once() -> float:
             try:
@@ -129,7 +126,7 @@ class Worker:
             except (OSError, asyncpg.PostgresError) as error:
                 raise Unavailable("the database does not answer") from error
             try:
-                await connection.add_listener(WAKE, woken)
+                await connection.add_listener(WAKE, self._woken)
                 while not stop.is_set() and not connection.is_closed():
                     with suppress(TimeoutError):
                         await asyncio.wait_for(stop.wait(), 1.0)

@@ -49,6 +49,11 @@ class Store:
                 raise Unavailable("the database went away") from error
             raise
 
+    async def answers(self) -> None:
+        """Raises Unavailable when the database does not answer."""
+        async with self.transaction() as transaction:
+            await transaction.connection.execute(text("SELECT 1"))
+
     async def numbers(self, wanted: int) -> list[int]:
         """`wanted` fresh running numbers for cases. A process that ends leaves a gap: harmless."""
         taken: list[int] = []

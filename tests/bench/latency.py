@@ -46,7 +46,7 @@ async def owner(arrived: dict[int, float], port: int) -> asyncio.Server:
                 writer.write(
                     b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (kind, len(answer)) + answer
                 )
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             writer.close()
 
     return await asyncio.start_server(serve, "127.0.0.1", port)
