@@ -72,7 +72,7 @@ class Deliverer:
         self._threads = ThreadPoolExecutor(connected.concurrency, thread_name_prefix=f"to-{self.name}")
 
     async def round(self) -> int:
-        """Fill the free places with what is due. Returns how many deliveries were taken up; they go on by themselves."""
+        """Fill the free places with what is due. Returns how many were taken up; they go on by themselves."""
         free = self.concurrency - len(self._under_way)
         if not free:
             return 0

@@ -37,7 +37,6 @@ class NotConverted:
     flag: str
 
 
-NOT_FINITE = NotConverted("not_finite")
 ZERO = NotConverted("zero_coordinate")
 OUTSIDE_CRS = NotConverted("outside_crs")
 """The numbers cannot be of the declared CRS: swapped axes, another zone, degrees for metres."""
@@ -92,8 +91,6 @@ def to_cgcs2000(coordinates: Sequence[Coordinate]) -> list[Converted | NotConver
 
 def _problem(coordinate: Coordinate, system: _System | None) -> NotConverted | None:
     """What makes a conversion pointless."""
-    if not (math.isfinite(coordinate.x) and math.isfinite(coordinate.y)):
-        return NOT_FINITE
     if coordinate.x == 0 and coordinate.y == 0:
         return ZERO
     if system is None:
