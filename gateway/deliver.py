@@ -120,6 +120,8 @@ class Deliverer:
                 if last or not await self._renewed():
                     await self._later(claimed, sent, answer, Unavailable(str(error)))
                     return
+                if sent is not None:
+                    await self.hub.outbox.not_taken(claimed, sent, answer, str(error))
             except Unavailable as error:
                 await self._later(claimed, sent, answer, error)
                 return

@@ -24,6 +24,8 @@ QUEUE_TITLES = {
     Queue.TO_CHECK: "待核查",
     Queue.TO_CLOSE: "待结案",
 }
+SHORT = {"hotline_12345": "12345热线", "urban_management": "城管", "social_governance": "社会治理", "": "中心 centre"}
+"""Short names of the demonstration's systems, for narrow screens."""
 _LINES_EVERY = 10
 
 
@@ -100,9 +102,7 @@ def picture(summary: View, latest: list[View], left: float) -> Panel:
          ("sent 已送达", messages["acknowledged"]), ("waiting 待送", messages["waiting"]),
          ("parked 待人工", messages["parked"])],
     )  # fmt: skip
-    owners = _counts(
-        "with whom 在谁手里", sorted((name or "centre 中心", count) for name, count in summary["owners"].items())
-    )
+    owners = _counts("with whom 在谁手里", [(SHORT[name], count) for name, count in sorted(summary["owners"].items())])
     queues = _counts(
         "centre's queues 中心待办",
         [(QUEUE_TITLES[Queue(name)], count) for name, count in sorted(summary["queues"].items())],
@@ -123,7 +123,7 @@ def _counts(title: str, rows: list[tuple[str, int]]) -> Table:
 def _journeys(latest: list[View]) -> Table:
     table = Table(title="last journeys 最近动态", title_justify="left", box=None, show_header=False, pad_edge=False)
     for view in latest:
-        way = f"{view['source']} → {view['owner'] or '中心'}"
+        way = f"{SHORT[view['source']]} → {SHORT[view['owner']]}"
         title = Text(view["title"] or view["description"], overflow="ellipsis", no_wrap=True)
         table.add_row(view["no"][-9:], STAGE_TITLES[Stage(view["stage"])], way, title)
     return table

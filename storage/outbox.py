@@ -124,6 +124,11 @@ class Outbox:
                     transaction.connection, claimed, sent, answer, Verdict.WAITING, trouble.text
                 )  # fmt: skip
 
+    async def not_taken(self, claimed: Claimed, sent: Message, answer: Message | None, text: str) -> None:
+        """One attempt of several within the same claim: the journal says why it was not the last."""
+        async with self.store.transaction() as transaction:
+            await self._answered(transaction.connection, claimed, sent, answer, Verdict.REFUSED, text)
+
     async def park(
         self, claimed: Claimed, sent: Message | None, answer: Message | None, trouble: Trouble, *, now: datetime
     ) -> None:
