@@ -24,12 +24,16 @@ WAKE = "gridhub_delivery"
 
 MAX_REFERENCE = 64
 
+_NO_ANSWER = ("08", "53", "57")
+"""SQLSTATE classes of a server that cannot serve now: no connection, no room, shutting down or starting up."""
+
 
 class Store:
     """One database. Async; give it back with `close`."""
 
     def __init__(self, url: str, *, pool: int = 8) -> None:
-        self.engine: AsyncEngine = create_async_engine(url, pool_size=pool, max_overflow=pool)
+        # Parameters are citizens' words: they must not stand in error texts, which are logged.
+        self.engine: AsyncEngine = create_async_engine(url, pool_size=pool, max_overflow=pool, hide_parameters=True)
         self._numbers: Iterator[int] = iter(())
 
     async def close(self) -> None:
@@ -42,10 +46,11 @@ class Store:
         try:
             async with self.engine.begin() as connection:
                 yield Transaction(connection)
-        except (OperationalError, InterfaceError, ConnectionError, TimeoutError) as error:
+        except (OperationalError, InterfaceError, OSError) as error:
             raise Unavailable("the database does not answer") from error
         except DBAPIError as error:
-            if error.connection_invalidated:
+            state = str(getattr(error.orig, "sqlstate", None) or "")
+            if error.connection_invalidated or state.startswith(_NO_ANSWER):
                 raise Unavailable("the database went away") from error
             raise
 

@@ -1,0 +1,66 @@
+"""Migrations end in the schema that the models say, and several processes may start at once."""
+
+import asyncio
+from typing import Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from storage.schema import migrate, newest
+from storage.tables import NUMBERS_AT_ONCE, metadata
+
+_INDEXES = "SELECT indexname, replace(indexdef, schemaname || '.', '') FROM pg_indexes WHERE schemaname = :schema"
+_COLUMNS = (
+    "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns"
+    " WHERE table_schema = :schema"
+)
+_SEQUENCES = "SELECT sequencename, start_value, increment_by FROM pg_sequences WHERE schemaname = :schema"
+
+
+async def _with(url: str, look: Any) -> Any:
+    engine = create_async_engine(url)
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(look)
+    finally:
+        await engine.dispose()
+
+
+def test_alembic_finds_no_difference_between_migrations_and_models(database_url: str) -> None:
+    def differences(connection: Connection) -> list[Any]:
+        options = {"compare_type": True, "compare_server_default": True}
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+
+    assert asyncio.run(_with(database_url, differences)) == []
+
+
+def test_columns_indexes_and_sequences_are_those_of_the_models_to_the_letter(database_url: str) -> None:
+    """Alembic looks at no index condition and no sequence; the database's own words do."""
+
+    def described(connection: Connection, schema: str) -> list[set[tuple[Any, ...]]]:
+        rows = (connection.execute(text(query), {"schema": schema}) for query in (_INDEXES, _COLUMNS, _SEQUENCES))
+        return [{tuple(row) for row in some if not str(row[0]).startswith("alembic")} for some in rows]
+
+    def both(connection: Connection) -> tuple[Any, Any]:
+        migrated = described(connection, "public")
+        connection.execute(text("CREATE SCHEMA models"))
+        connection.execute(text("SET LOCAL search_path TO models"))
+        metadata.create_all(connection, checkfirst=False)
+        return migrated, described(connection, "models")
+
+    migrated, modelled = asyncio.run(_with(database_url, both))
+    assert migrated == modelled
+    assert migrated[2] == {("case_number", 1, NUMBERS_AT_ONCE)}
+
+
+def test_two_processes_that_start_at_once_migrate_once(empty_database_url: str) -> None:
+    async def both() -> list[str]:
+        return list(await asyncio.gather(migrate(empty_database_url), migrate(empty_database_url)))
+
+    assert asyncio.run(both()) == [newest(), newest()]
+
+
+def test_migrating_again_changes_nothing(database_url: str) -> None:
+    assert asyncio.run(migrate(database_url)) == newest()
