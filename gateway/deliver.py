@@ -25,7 +25,7 @@ from gateway.log import log
 from storage.outbox import Claimed, Trouble
 
 LEASE_BEYOND_TIMEOUTS = timedelta(seconds=10)
-"""A lease outlasts two attempts by this, so that a living worker is never taken for a dead one."""
+"""A lease outlasts attempt, signing in and second attempt by this: a living worker is never taken for a dead one."""
 GIVE_UP = timedelta(hours=24)
 """A system that is not there for so long gets a person's attention; nothing is lost."""
 _SOONEST, _LATEST = 1.0, 300.0
@@ -66,7 +66,7 @@ class Deliverer:
     def __init__(self, hub: Hub, connected: ConnectedSystem, connector: Connector, session: Session) -> None:
         self.hub, self.system, self.connector, self.session = hub, connected.system, connector, session
         self.name, self.concurrency = connected.system.role.id, connected.concurrency
-        self.lease = timedelta(seconds=2 * connected.system.connector.timeout) + LEASE_BEYOND_TIMEOUTS
+        self.lease = timedelta(seconds=3 * connected.system.connector.timeout) + LEASE_BEYOND_TIMEOUTS
         self.wake = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(connected.concurrency, thread_name_prefix=f"to-{self.name}")

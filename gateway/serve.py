@@ -4,7 +4,8 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -12,7 +13,7 @@ import uvicorn
 from gateway.api import Front, create_app
 from gateway.hub import Hub, wire
 from gateway.log import log, set_up
-from gateway.settings import settings
+from gateway.settings import LOG, settings
 from gateway.work import Role, Worker
 
 BACKLOG = 2048
@@ -27,10 +28,21 @@ def steady() -> None:
     gc.set_threshold(50_000, 50, 50)
 
 
+class _Server(uvicorn.Server):
+    """Leaves signals to us: uvicorn raises a caught SIGTERM again before the worker and the database could end."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Catch nothing."""
+        yield
+
+
 async def serve(hub: Hub, host: str, port: int, *, roles: Iterable[Role] = ()) -> None:
     """Serve until told to stop; with `roles`, work in the same process too."""
-    server = uvicorn.Server(_config(create_app(hub), host, port))
-    stop = asyncio.Event()
+    server = _Server(_config(create_app(hub), host, port))
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.handle_exit, number, None)
     chosen = frozenset(roles)
     working = asyncio.create_task(Worker(hub, chosen).run(stop)) if chosen else None
     steady()
@@ -60,7 +72,7 @@ def serve_in_processes(host: str, port: int, processes: int) -> None:
 
 def from_environment() -> Front:
     """The application of one of several processes."""
-    set_up()
+    set_up(json=os.environ.get(LOG) == "json")
     told = settings()
     front = create_app(wire(told, told.database_url))
     steady()
@@ -77,7 +89,8 @@ async def work(hub: Hub, roles: frozenset[Role]) -> None:
     await hub.store.close()
 
 
-def export(config: Path, database_url: str) -> None:
+def export(config: Path, database_url: str, *, json: bool) -> None:
     """Tell child processes what this one was told."""
+    os.environ[LOG] = "json" if json else "text"
     os.environ["GRIDHUB_CONFIG"] = str(config)
     os.environ["GRIDHUB_DATABASE_URL"] = database_url

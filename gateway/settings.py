@@ -7,17 +7,21 @@ from pathlib import Path
 
 from canonical.errors import Misconfigured
 
-CONFIG, DATABASE_URL, CENTRE_TOKEN, DATA = (
+CONFIG, DATABASE_URL, CENTRE_TOKEN, DATA, LOG, SIMULATE_SECRET = (
     "GRIDHUB_CONFIG",
     "GRIDHUB_DATABASE_URL",
     "GRIDHUB_CENTRE_TOKEN",
     "GRIDHUB_DATA",
+    "GRIDHUB_LOG",
+    "GRIDHUB_SIMULATE_SECRET",
 )
 VARIABLES = {
     CONFIG: "configuration folder of the city; default: the example city that comes with gridhub",
     DATABASE_URL: "PostgreSQL 15 or newer, postgresql://user:password@host/name; default: an embedded server",
     CENTRE_TOKEN: "bearer token of the centre's people at /api; without it /api answers nobody",
     DATA: "folder of the embedded database; default: .gridhub in the current folder",
+    LOG: "json for log lines as JSON, set by serve --json-log for its processes; default: text",
+    SIMULATE_SECRET: "secret a simulated system agreed with the hub; default: demo",
 }
 """Every environment variable gridhub reads by itself; a city's systems.yaml names further ones."""
 

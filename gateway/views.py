@@ -10,6 +10,7 @@ from canonical.case import Case
 from canonical.lifecycle import BY_ACTION, ENDED, LIFECYCLE, STAGE_TITLES, Stage
 from canonical.message import Verdict
 from canonical.records import DeliveryState
+from canonical.time import in_shanghai
 from gateway.masking import masked
 from storage.casebook import Books, Journey
 from storage.rows import due_at
@@ -56,7 +57,13 @@ def row_view(row: "DataclassInstance") -> View:
 
 
 def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else str(value) if isinstance(value, UUID) else value
+    return (
+        in_shanghai(value).isoformat()
+        if isinstance(value, datetime)
+        else str(value)
+        if isinstance(value, UUID)
+        else value
+    )
 
 
 def lifecycle_view() -> list[View]:

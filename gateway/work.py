@@ -67,7 +67,11 @@ class Worker:
                 )
         if self._deliverers:
             tasks.append(asyncio.create_task(self._listen(stop), name="listen"))
-        log.info("worker.started", roles=sorted(self.roles), systems=[name for name, _ in self.hub.connected])
+        log.info(
+            "worker.started",
+            roles=sorted(role.value for role in self.roles),
+            systems=[name for name, _ in self.hub.connected],
+        )
         await stop.wait()
         self._woken()
         await asyncio.gather(*tasks)

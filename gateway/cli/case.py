@@ -102,10 +102,11 @@ def list_cases(
     if as_json:
         emit(views)
         return
-    table = Table("no", "stage", "queue", "class", "owner", "title", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading, width in (("no", 19), ("stage", 8), ("waits for", 16), ("title", 10)):
+        table.add_column(heading, no_wrap=True, min_width=width, overflow="ellipsis")
     for view in views:
-        title = view["title"][:24]
         table.add_row(
-            view["no"], view["stage_title"], view["queue"] or "", view["class_code"] or "", view["owner"], title
+            view["no"], view["stage_title"], view["queue"] or view["owner"], view["title"] or view["description"]
         )
     out.print(table)

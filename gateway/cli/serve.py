@@ -63,7 +63,7 @@ def add_to(app: typer.Typer) -> None:
             run(one)
         else:
             run(prepare)
-            serving.export(told.config, told.database_url)
+            serving.export(told.config, told.database_url, json=json_log)
             serving.serve_in_processes(host, port, processes)
 
     @app.command()
