@@ -103,8 +103,8 @@ def list_cases(
         emit(views)
         return
     table = Table(box=None, pad_edge=False)
-    for heading, width in (("no", 19), ("stage", 8), ("waits for", 16), ("title", 10)):
-        table.add_column(heading, no_wrap=True, min_width=width, overflow="ellipsis")
+    for heading, width in (("no", 19), ("stage", 8), ("waits for", 16), ("title", 33)):
+        table.add_column(heading, no_wrap=True, width=width, overflow="ellipsis")
     for view in views:
         table.add_row(
             view["no"], view["stage_title"], view["queue"] or view["owner"], view["title"] or view["description"]
