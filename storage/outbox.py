@@ -10,7 +10,6 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.case import Action, Binding, BindingRole, Case, Event
-from canonical.lifecycle import ActionKind
 from canonical.message import Direction, Message, Verdict
 from canonical.records import DeliveryState, JournalEntry
 from storage.rows import BIND, JOURNAL, binding_rows, journal_rows
@@ -78,11 +77,12 @@ class Outbox:
             states = (await connection.execute(_CASES, {"ids": ids})).all()
             keys = {"ids": [row.case_id for row in rows], "seqs": [row.event_seq for row in rows]}
             events = (await connection.execute(_EVENTS, keys)).all()
-            bodies = (await connection.execute(_BINDINGS, {"ids": ids, "system": system})).scalars()
+            addresses = {"ids": ids, "system": system, "addresses": [row.address for row in rows if row.address]}
+            bodies = (await connection.execute(_BINDINGS, addresses)).scalars()
             bindings = [Binding.model_validate_json(body) for body in bodies]
         cases = {row.id: Case.model_validate_json(row.state) for row in states}
-        actions = {(row.case_id, row.seq): Event.model_validate_json(row.body).action for row in events}
-        return [_claimed(row, cases[row.case_id], actions[row.case_id, row.event_seq], bindings) for row in rows]
+        told = {(row.case_id, row.seq): (Event.model_validate_json(row.body).action, row.rounds) for row in events}
+        return [_claimed(row, cases[row.case_id], *told[row.case_id, row.event_seq], bindings) for row in rows]
 
     async def sending(self, sent: Sequence[tuple[Claimed, Message]]) -> None:
         """Journal what is about to be sent, before it is: an answer can then never find us without a record."""
@@ -113,6 +113,7 @@ class Outbox:
         async with self.store.transaction() as transaction:
             values = {
                 "id": claimed.id,
+                "attempts": claimed.attempts,
                 "at": at,
                 "why": trouble.why,
                 "text": trouble.text,
@@ -135,8 +136,8 @@ class Outbox:
         """A person has to look: the lane stands still, every other lane goes on."""
         async with self.store.transaction() as transaction:
             values = {"id": claimed.id, "now": now, "state": DeliveryState.PARKED, "why": trouble.why}
-            values |= {"text": trouble.text, "in_doubt": trouble.in_doubt}
-            await transaction.connection.execute(_DONE, values)
+            values |= {"text": trouble.text, "in_doubt": trouble.in_doubt, "attempts": claimed.attempts}
+            await transaction.connection.execute(_PARK, values)
             if sent is not None:
                 await self._answered(transaction.connection, claimed, sent, answer, Verdict.PARKED, trouble.text)
 
@@ -176,15 +177,15 @@ def _entry(claimed: Claimed, message: Message, direction: Direction, verdict: Ve
     )  # fmt: skip
 
 
-def _claimed(row: Row[Any], case: Case, action: Action, bindings: Sequence[Binding]) -> Claimed:
+def _claimed(row: Row[Any], case: Case, action: Action, rounds: int, bindings: Sequence[Binding]) -> Claimed:
     own = [binding for binding in bindings if binding.case_id == case.id]
-    case = _as_of(case, action, row.system)
+    case = _as_of(case, rounds, row.system)
     source = next((binding for binding in own if binding.role is BindingRole.SOURCE), None)
-    if row.address:
-        addressed = next((binding for binding in own if binding.external_id == row.address), None)
+    if row.address:  # which may follow another case since: the one its own was merged into
+        addressed = next((binding for binding in bindings if binding.external_id == row.address), None)
     else:  # the owner may have told us its id since this was decided
-        rounds = len(case.assignments)
-        owners = [binding for binding in own if binding.role is BindingRole.OWNER and binding.round == rounds]
+        round_ = len(case.assignments)
+        owners = [binding for binding in own if binding.role is BindingRole.OWNER and binding.round == round_]
         addressed = owners[-1] if owners else None
     return Claimed(
         id=row.id, system=row.system, message=row.message, attempts=row.attempts, in_doubt=row.in_doubt,
@@ -192,13 +193,14 @@ def _claimed(row: Row[Any], case: Case, action: Action, bindings: Sequence[Bindi
     )  # fmt: skip
 
 
-def _as_of(case: Case, action: Action, system: str) -> Case:
-    """The case with the rounds this message is about: a later round must not lend an earlier one its number."""
-    if action.kind in {ActionKind.DISPATCH, ActionKind.REDISPATCH}:
-        rounds = [a.round for a in case.assignments if a.dispatched_at == action.at and a.unit == action.unit]
-    else:
-        rounds = [a.round for a in case.assignments if a.system == system]
-    return case.model_copy(update={"assignments": case.assignments[: rounds[-1]]}) if rounds else case
+def _as_of(case: Case, rounds: int, system: str) -> Case:
+    """The case with the rounds this message is about: a later round must not lend an earlier one its number.
+
+    `rounds`: how many there were when this was decided; 0 before the first dispatch.
+    """
+    known = case.assignments[: rounds or None]
+    own = [assignment.round for assignment in known if assignment.system == system]
+    return case.model_copy(update={"assignments": case.assignments[: own[-1]]}) if own else case
 
 
 # A lease that ran out after the message had gone to the journal leaves a doubt: it may have been sent.
@@ -217,24 +219,31 @@ RETURNING d.id, d.case_id, d.system, d.event_seq, d.message, d.address, d.attemp
 """)
 _CASES = text("SELECT id, CAST(state AS text) AS state FROM cases WHERE id = ANY(CAST(:ids AS uuid[]))")
 _EVENTS = text("""
-SELECT e.case_id, e.seq, CAST(e.body AS text) AS body FROM event e
+SELECT e.case_id, e.seq, CAST(e.body AS text) AS body,
+       (SELECT count(*) FROM event f WHERE f.case_id = e.case_id AND f.seq <= e.seq
+           AND f.action IN ('dispatch', 'redispatch')) AS rounds
+  FROM event e
   JOIN unnest(CAST(:ids AS uuid[]), CAST(:seqs AS int[])) AS w(i, s) ON e.case_id = w.i AND e.seq = w.s
 """)
-_BINDINGS = text(
-    "SELECT CAST(body AS text) FROM binding WHERE case_id = ANY(CAST(:ids AS uuid[])) AND system = :system"
-    " ORDER BY external_id"
-)  # fmt: skip
+_BINDINGS = text("""
+SELECT CAST(body AS text) FROM binding
+ WHERE system = :system AND (case_id = ANY(CAST(:ids AS uuid[])) OR external_id = ANY(CAST(:addresses AS text[])))
+ ORDER BY external_id
+""")
 _SENDING = text("""
 UPDATE delivery d SET message_id = w.m FROM unnest(CAST(:ids AS uuid[]), CAST(:messages AS uuid[])) AS w(i, m)
  WHERE d.id = w.i
 """)
-_DONE = text("""
+_SETTLED = """
 UPDATE delivery SET state = :state, done_at = :now, lease_until = NULL, why = :why, text = :text, in_doubt = :in_doubt
- WHERE id = :id AND state = 'sending'
-""")
+ WHERE id = :id AND state = 'sending'"""
+# Taken is taken, whoever sent it. A worker that was taken for dead must not put back or park what another holds now:
+# the number of the attempt tells them apart.
+_DONE = text(_SETTLED)
+_PARK = text(f"{_SETTLED} AND attempts = :attempts")
 _RETRY = text("""
 UPDATE delivery SET state = 'waiting', next_at = :at, lease_until = NULL, why = :why, text = :text, in_doubt = :in_doubt
- WHERE id = :id AND state = 'sending'
+ WHERE id = :id AND state = 'sending' AND attempts = :attempts
 """)
 _VERDICT = text("UPDATE message SET verdict = :verdict, text = :text WHERE id = :id")
 _PARKED = text("""
