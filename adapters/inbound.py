@@ -114,7 +114,7 @@ def digest(parts: Iterable[str | None]) -> str:
 def _needed(key: Get) -> Get:
     def get(document: object) -> str:
         value: str = key(document)
-        if not value:
+        if not value or value.isspace():  # two reports with blank ids would pass for one said twice
             raise ContractViolation("the external id is empty", at="external_id")
         return value
 
