@@ -188,6 +188,7 @@ class Desk:
             assert reduce(Case.after, others, Case.opened(first, no=case.no, sequence=case.sequence)) == case
         verdicts = Counter(entry.verdict for entry in self.journal.values() if entry.is_report)
         assert verdicts[Verdict.CASE] == len(self.cases)
+        assert not verdicts[Verdict.APPLIED]
         assert verdicts[Verdict.CASE] + verdicts[Verdict.JOINED] == sum(case.reports for case in self.cases.values())
         sources = [binding for binding in self.bindings.values() if binding.role is BindingRole.SOURCE]
         assert len(sources) == verdicts[Verdict.CASE] + verdicts[Verdict.JOINED]

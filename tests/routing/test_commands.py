@@ -155,6 +155,15 @@ def test_a_merged_case_hands_its_source_to_the_case_that_remains() -> None:
     desk.check_books()
 
 
+def test_a_source_that_was_told_of_filing_is_not_told_again_by_merging() -> None:
+    desk = Desk()
+    desk.take(reported("hotline", "1"), reported("grid", "9"))
+    first, second = numbers(desk)
+
+    assert merge(desk, first, second) is Verdict.APPLIED
+    assert desk.told() == [("works", "stop", "")]
+
+
 def test_both_sources_hear_the_end_of_a_merged_case() -> None:
     desk = two()
     first, second = numbers(desk)

@@ -116,6 +116,16 @@ def test_a_message_with_report_and_action_opens_an_unknown_case_and_acts_on_a_kn
     assert [entry.is_report for entry in desk.journal.values()] == [True, True]
 
 
+def test_a_status_that_carries_the_whole_report_again_is_counted_as_an_action() -> None:
+    desk = Desk()
+    desk.take(reported("grid", "1", area="340207"))
+    arrival = stated("grid", "1", {Party.OWNER: K.SIGN}, report=Report(given_area="340207"))
+
+    assert verdicts(desk.take(arrival)) == [Verdict.APPLIED]
+    assert desk.journal[arrival.message.id].is_report is False
+    desk.check_books()
+
+
 def test_a_returned_case_goes_to_the_next_unit_of_the_list() -> None:
     desk = desk_with_work()
 

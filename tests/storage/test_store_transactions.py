@@ -252,15 +252,15 @@ def test_killing_every_connection_again_and_again_loses_and_doubles_nothing(data
 
         async def kill() -> None:
             async with opened(database_url) as other:
-                for _ in range(15):
+                for _ in range(8):
                     await other.scalar(
                         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
                         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                     )
                     await asyncio.sleep(0.02)
 
-        await asyncio.gather(kill(), *(push(str(number)) for number in range(60)))
-        assert [await room.count(table) for table in ("cases", "binding", "delivery")] == [60, 60, 120]
+        await asyncio.gather(kill(), *(push(str(number)) for number in range(40)))
+        assert [await room.count(table) for table in ("cases", "binding", "delivery")] == [40, 40, 80]
 
     story(database_url, tell)
 
