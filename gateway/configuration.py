@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -183,14 +183,17 @@ def _systems(
 ) -> tuple[dict[str, ConnectedSystem], frozenset[str]]:  # fmt: skip
     """The systems that could be loaded, and the names of all: a broken one must not make its units wrong too."""
     path = folder / name
+    found = len(findings)
     document = _document(path, findings)
+    if len(findings) > found:
+        return {}, frozenset()
     if not isinstance(document, dict):
         findings.append(Finding(name, 0, "", "a mapping of system names is expected"))
         return {}, frozenset()
-    lines = _key_lines(path)
+    lines = _lines(path)
     connected: dict[str, ConnectedSystem] = {}
     for key, value in document.items():
-        entry = _model(value, SystemFile, name, lines.get(str(key), 0), str(key), findings)
+        entry = _model(value, SystemFile, name, lines, str(key), findings)
         if entry is not None:
             system = _system(folder, str(key), entry, environment, findings, (name, lines.get(str(key), 0), unset))
             connected |= {str(key): system} if system else {}
@@ -221,7 +224,7 @@ def _system(
 
     url = filled("url", entry.url).rstrip("/")
     secrets = {name: filled(f"secrets.{name}", text) for name, text in entry.secrets.items()}
-    declared_findings = adapters.check(declared)
+    declared_findings = [replace(one, file=f"{declared.name}/{one.file}") for one in adapters.check(declared)]
     findings += declared_findings
     if any(finding.severity is Severity.ERROR for finding in declared_findings):
         return None
@@ -252,24 +255,39 @@ def _document(path: Path, findings: list[Finding]) -> Any:  # noqa: ANN401 whate
 
 
 def _yaml(path: Path, model: type[M], findings: list[Finding]) -> M | None:
+    found = len(findings)
     document = _document(path, findings)
-    return _model(document, model, path.name, 0, "", findings) if document is not None else None
+    if len(findings) > found:
+        return None
+    return _model(document, model, path.name, _lines(path), "", findings)
 
 
 def _model(
-    document: object, model: type[M], file: str, line: int, prefix: str, findings: list[Finding]
+    document: object, model: type[M], file: str, lines: Mapping[str, int], prefix: str, findings: list[Finding]
 ) -> M | None:  # fmt: skip
     try:
         return model.model_validate(document)
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
             key = ".".join([*([prefix] if prefix else []), *map(str, problem["loc"])])
-            findings.append(Finding(file, line, key, problem["msg"]))
+            findings.append(Finding(file, _line(lines, key), key, problem["msg"]))
     return None
 
 
-def _key_lines(path: Path) -> dict[str, int]:
-    """Line of each top-level key."""
-    node = yaml.compose(path.read_text(encoding="utf-8"))
-    pairs = node.value if isinstance(node, yaml.MappingNode) else []
-    return {key.value: key.start_mark.line + 1 for key, _ in pairs}
+def _lines(path: Path) -> dict[str, int]:
+    """Line of each key, by its dotted path."""
+    lines: dict[str, int] = {}
+    waiting = [("", yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader))]
+    while waiting:
+        prefix, node = waiting.pop()
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            lines[f"{prefix}{key.value}"] = key.start_mark.line + 1
+            waiting.append((f"{prefix}{key.value}.", value))
+    return lines
+
+
+def _line(lines: Mapping[str, int], key: str) -> int:
+    """Line of the key, or of the nearest one above it that is there; 0 for the whole file."""
+    while key and key not in lines:
+        key = key.rpartition(".")[0]
+    return lines.get(key, 0)

@@ -22,6 +22,11 @@ StartCity = Callable[..., City]
 StartSide = Callable[..., Side]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The marks of this folder."""
+    config.addinivalue_line("markers", "slow: takes many seconds; leave it out with -m 'not slow'")
+
+
 @pytest.fixture(scope="session")
 def configuration() -> Configuration:
     """The example city, loaded once: it never changes."""
