@@ -277,10 +277,14 @@ def _model(
 def _lines(path: Path) -> dict[str, int]:
     """Line of each key, by its dotted path."""
     lines: dict[str, int] = {}
+    seen: set[int] = set()  # an alias may lead back to where it stands
     waiting = [("", yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader))]
     while waiting:
         prefix, node = waiting.pop()
-        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if not isinstance(node, yaml.MappingNode) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        for key, value in node.value:
             lines[f"{prefix}{key.value}"] = key.start_mark.line + 1
             waiting.append((f"{prefix}{key.value}.", value))
     return lines

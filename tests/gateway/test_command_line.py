@@ -118,6 +118,7 @@ def test_check_names_classes_that_nobody_answers_for(folder: Path) -> None:
         ("city.yaml", "work_day: hours", "work_day: days", 11, "'hours' or 'end_of_day'"),
         ("city.yaml", "check: centre", "chekc: centre", 29, "Extra inputs are not permitted"),
         ("systems.yaml", "every: 60s", "every: [60s", 13, "not YAML"),
+        ("systems.yaml", "every: 60s", "every: &again {minutes: *again}", 12, "valid number"),
     ],
 )
 def test_check_names_the_line_of_what_is_wrong_in_a_yaml_file(
