@@ -71,6 +71,7 @@ def test_a_quarantined_message_that_is_read_again_keeps_its_row_and_takes_its_ne
         assert await room.journal.deferred(Verdict.QUARANTINED) == []
         [row] = await room.journal.rows()
         assert (row.id, row.verdict, row.why, row.size) == (good.message.id, Verdict.CASE, "", len(BYTES))
+        assert (row.kind, row.case_no) == ("report", (await room.case()).no)
 
     story(database_url, tell)
 

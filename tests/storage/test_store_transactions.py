@@ -3,6 +3,7 @@
 import asyncio
 import traceback
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from itertools import count
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from canonical.records import Arrival, Changes, Known
 from routing.intake import decide
 from storage.embedded import EmbeddedPostgres
 from storage.store import Store
-from tests.routing.intake_city import CITY, NOW, Desk, by_owner, by_source, ordered, reported, verdicts
+from tests.routing.intake_city import CITY, LAWSUIT, NOW, Desk, by_owner, by_source, ordered, reported, verdicts
 from tests.routing.test_intake_any_order import batches, stories
 from tests.storage.storeroom import Storeroom, assert_no_orphans, opened, sent, several, story
 
@@ -199,17 +200,51 @@ def test_a_poisonous_message_is_set_aside_and_its_neighbours_are_stored(database
     story(database_url, tell)
 
 
-def test_a_poisonous_message_does_not_tell_its_words_in_the_error(database_url: str) -> None:
+def test_an_error_of_the_database_does_not_tell_what_was_to_be_stored(database_url: str) -> None:
+    """Error texts are logged, and parameters are citizens' words."""
+
     async def tell(room: Storeroom) -> None:
-        arrival = reported("hotline", "2", text="王小明 13900000000\x00")
-        changes, _ = decide([arrival], Known(), CITY, numbers=iter([1]), now=NOW, ids=room.reception.ids)
+        await room.take(reported("hotline", "1"))
+        [claimed] = await room.claim("works")
+        said = Binding(
+            case_id=claimed.case.id, system="works", role=BindingRole.OWNER, external_id="w1",
+            extra={"who": "王小明 13900000000\x00"},
+        )  # fmt: skip
 
         with pytest.raises(DBAPIError) as failed:
-            await _save(room, changes)
+            await room.outbox.acknowledge(claimed, sent(claimed), None, said, now=NOW)
 
         told = "".join(traceback.format_exception(failed.value))
         assert "13900000000" not in told
         assert "王小明" not in told
+
+    story(database_url, tell)
+
+
+def test_a_merged_cases_source_is_known_as_the_other_cases(database_url: str) -> None:
+    async def tell(room: Storeroom) -> None:
+        await room.take(reported("hotline", "1"), reported("hotline", "2"))
+        first, second = await room.casebook.find()
+        await room.take(ordered(first.no, K.MERGE, reason="the same", target=second.no))
+
+        found = await known(room, reported("hotline", "1"))
+
+        assert found.bindings["hotline", "1"].case_id == second.id
+        assert set(found.cases) == {second.id}
+
+    story(database_url, tell)
+
+
+def test_of_several_cases_with_one_key_the_latest_is_meant(database_url: str) -> None:
+    async def tell(room: Storeroom) -> None:
+        await room.take(reported("hotline", "1", case_key="k", class_code=LAWSUIT))
+        room.now += timedelta(seconds=1)
+        [opened_anew] = await room.take(reported("hotline", "2", case_key="k"))
+
+        [joined] = await room.take(reported("hotline", "3", case_key="k"))
+
+        assert (opened_anew.verdict, joined.verdict) == (Verdict.CASE, Verdict.JOINED)
+        assert joined.case_no == opened_anew.case_no
 
     story(database_url, tell)
 
