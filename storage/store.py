@@ -91,6 +91,7 @@ class Transaction:
         known = Known()
         if not readings and not numbers:
             return known
+        await self._alone(readings)
         acting = sorted({reading.system for reading in readings if reading.action})
         keys = _known_keys(readings) | {"numbers": sorted(numbers), "acting": acting}
         ids: set[UUID] = set()
@@ -101,6 +102,12 @@ class Transaction:
         if ids:
             await self._lock(known, sorted(ids))
         return known
+
+    async def _alone(self, readings: Sequence[Reading]) -> None:
+        """Wait until no other transaction takes in a report of the same matters: both would open a case for it."""
+        matters = sorted({f"{reading.system} {reading.case_key}" for reading in readings if reading.case_key})
+        if matters:
+            await self.connection.execute(_ALONE, {"matters": matters})
 
     async def _lock(self, known: Known, ids: list[UUID]) -> None:
         for case_id, state in await self.connection.execute(_LOCK, {"ids": ids}):
@@ -145,6 +152,13 @@ def _take_known(known: Known, how: str, key: str, system: str, case_id: UUID | N
         if target is not None:  # of several the latest: numbers go to processes in blocks, ids are in order of time
             target[system, key] = max(case_id, target.get((system, key), case_id))
 
+
+# A statement of its own: only the next one sees what the transaction that was waited for has committed. Held until the
+# end, taken in one order and before any row, so that two batches cannot deadlock.
+_ALONE = text("""
+SELECT pg_advisory_xact_lock(matter) FROM (
+  SELECT DISTINCT hashtextextended(m, 0) AS matter FROM unnest(CAST(:matters AS text[])) AS m ORDER BY matter) AS held
+""")
 
 _KNOWN = text("""
 SELECT 'id', b.external_id, b.system, b.case_id FROM binding b
