@@ -202,6 +202,7 @@ AT_THE_GRID_PLATFORMS_DOOR: Bad = {
     "photos that are a text": (grid(record(EventPhotos="x")), "contract"),
     "a place that is a text": (grid(record(Range="118.38,31.36")), "contract"),
     "a coordinate that is a word": (grid(record(Range={"Longitude": "east", "Latitude": "31"})), "contract"),
+    "a coordinate beyond all": (grid(record(Range={"Longitude": 1e300, "Latitude": 1e300})), "contract"),
     "a coordinate that is NaN": (grid(record(Range={"Longitude": "nan", "Latitude": "31"})), "contract"),
     "half a coordinate": (grid(record(Range={"Longitude": 118.38})), "contract"),
     "a day that is none": (grid(record(CDate="2026/2/30 1:2:3")), "contract"),
