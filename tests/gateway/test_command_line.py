@@ -43,6 +43,7 @@ def test_every_command_explains_itself_in_eighty_columns(path: tuple[str, ...]) 
     assert "Usage:" in result.stdout
     assert len(" ".join(lines).split()) > 12
     assert max(map(cell_len, lines)) <= 80
+    assert "…" not in result.stdout  # no option's name is cut short
 
 
 @pytest.fixture
