@@ -41,6 +41,8 @@ STATUS: dict[Why, int] = {
 _NO_PAGES: dict[str, Any] = {"docs_url": None, "redoc_url": None}
 """The ready-made documentation pages load scripts from elsewhere: no request leaves the machine."""
 MOST = 500
+MOST_BYTES = 64 * 1024
+"""Of an order: its texts are bounded far below."""
 Limited = Annotated[int, Query(ge=1, le=MOST, description="rows at most")]
 
 
@@ -158,7 +160,7 @@ def _acting_routes(hub: Hub, committer: Committer) -> APIRouter:
 
     @router.post("/api/cases/{number}/actions", summary="Do something to a case", openapi_extra=_ORDER)
     async def act(number: str, request: Request) -> View:
-        outcome = await _order(hub, committer, _text(number), await request.body())
+        outcome = await _order(hub, committer, _text(number), await _beginning(request))
         if outcome.verdict not in ACCEPTED:
             why = outcome.why or Why.CONTRACT
             raise Refusal(STATUS[why], why, outcome.text, "what is possible: /api/lifecycle")
@@ -228,6 +230,14 @@ def _guard(hub: Hub) -> Callable[[Request], Awaitable[None]]:
     return allowed
 
 
+async def _beginning(request: Request) -> bytes:
+    """The whole body, or one byte more than an order may have; the rest is read and dropped."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk[: MOST_BYTES + 1 - len(body)]
+    return body
+
+
 async def _order(hub: Hub, committer: Committer, number: str, body: bytes) -> Outcome:
     """An order goes the way of every message: read, decided, committed, in the journal."""
     message = Message(
@@ -236,6 +246,8 @@ async def _order(hub: Hub, committer: Committer, number: str, body: bytes) -> Ou
     )  # fmt: skip
     content: Command | Unacceptable
     try:
+        if len(body) > MOST_BYTES:
+            raise Unacceptable(f"larger than {MOST_BYTES} bytes", why=Why.TOO_LARGE)
         content = ordered(number, body, hub.now())
     except Unacceptable as error:
         content = error

@@ -1,5 +1,6 @@
 """What the centre's people send to the API, and how it becomes a command."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -50,12 +51,13 @@ def ordered(case_no: str, body: bytes, now: datetime) -> Command:
         class_code = ClassCode.parse(order.class_code) if order.class_code else None
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        at = ".".join(map(str, problem["loc"]))
+        at = ".".join(_named(part) for part in problem["loc"])
         raise ContractViolation(f"{at or 'body'}: {problem['msg']}", at=at) from None
-    except ValueError as error:
-        raise ContractViolation(f"class_code: {error}", at="class_code") from None
+    except ValueError:
+        raise ContractViolation("class_code: one like 30428.2:E04-06 is expected", at="class_code") from None
     given: dict[str, Any] = order.place.model_dump(exclude_none=True) if order.place else {}
-    if any("\0" in text for text in (order.reason, order.result, order.by, given.get("address", ""))):
+    texts = (value for value in [*dict(order).values(), *given.values()] if isinstance(value, str))
+    if any("\0" in text for text in texts):
         raise ContractViolation("U+0000 cannot be stored", at="body")
     return Command(
         case_no=case_no,
@@ -65,3 +67,8 @@ def ordered(case_no: str, body: bytes, now: datetime) -> Command:
             limit=order.limit, place=Place(**given) if given else None,
         ),
     )  # fmt: skip
+
+
+def _named(part: int | str) -> str:
+    """A field's name as it may be repeated: a name of the sender's own making can be anything."""
+    return str(part) if re.fullmatch("[a-z0-9_]{1,32}", str(part)) else "?"
