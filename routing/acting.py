@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from canonical.case import Action, Actor, BindingRole, Case, checked
+from canonical.case import Action, Actor, Assignment, BindingRole, Case, checked
 from canonical.errors import IllegalAction
 from canonical.lifecycle import ActionKind, Party, Stage
 from canonical.message import Message, Verdict
@@ -15,6 +15,9 @@ from routing.book import Book
 def act(book: Book, case_id: UUID, reading: Reading, stated: StatedAction, message: Message) -> Outcome:
     """Do what a system says was done. Said again, it is `repeated`; raises IllegalAction when the table forbids it."""
     case = book.known.cases[case_id]
+    ended = _ended_round(book, case, reading)
+    if ended is not None:
+        return _of_ended_round(case, ended, stated)
     parties = [party for party in _parties(book, case, reading.system) if party in stated.kinds]
     actions = [_action(reading, stated, party, book.now) for party in parties]
     possible = next((action for action in actions if _possible(action, case)), None)
@@ -26,6 +29,30 @@ def act(book: Book, case_id: UUID, reading: Reading, stated: StatedAction, messa
         return Outcome(Verdict.REPEATED, case_no=case.no)
     for action in actions:
         checked(action, stage=case.stage)
+    raise IllegalAction(f"your system has no part in case {case.no} that could say this now")
+
+
+def _ended_round(book: Book, case: Case, reading: Reading) -> Assignment | None:
+    """The earlier assignment a reading speaks of, by the owner's id or by our reference; None: the present one."""
+    binding = book.known.bindings.get((reading.system, reading.external_id))
+    no, _, said = reading.reference.partition("-")
+    round_ = len(case.assignments)
+    if binding is not None and binding.role is BindingRole.OWNER:
+        round_ = binding.round
+    elif no == case.no and said.isdigit():
+        round_ = int(said)
+    return case.assignments[round_ - 1] if 0 < round_ < len(case.assignments) else None
+
+
+def _of_ended_round(case: Case, ended: Assignment, stated: StatedAction) -> Outcome:
+    """A late word about an earlier assignment changes nothing; said before, it is no error either."""
+    said = {
+        ActionKind.SIGN: ended.signed_at,
+        ActionKind.RETURN: ended.returned_at,
+        ActionKind.DISPOSE: ended.disposed_at,
+    }
+    if any(said.get(kind) for kind in stated.kinds.values()):
+        return Outcome(Verdict.REPEATED, case_no=case.no)
     raise IllegalAction(f"your system has no part in case {case.no} that could say this now")
 
 

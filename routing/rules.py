@@ -84,19 +84,24 @@ def assigning(action: Action, case: Case, city: City, now: datetime) -> Action:
     standard = city.catalogue.standards.get(case.standard)
     due = city.calendar.due(now, standard.limit) if standard else None
     editions = action.editions | {"calendar": city.calendar.edition}
-    system = _carrier(action.unit, case, city)
+    system = _carrier(action, case, city)
     return action.model_copy(update={"system": system, "due": due, "editions": editions})
 
 
-def _carrier(unit_id: str, case: Case, city: City) -> str:
+def _carrier(action: Action, case: Case, city: City) -> str:
     """The system that carries the work to the unit; empty where the desk hands it over.
 
-    A source that declares no messages for work on its own case cannot be given it back: it waits for our answer.
+    A source without messages for work on its own case cannot be given it, nor one that gave it back and has no message
+    to be given it again: told nothing, it would wait for us as we for it.
     """
-    unit = city.responsibility.units.get(unit_id)
+    unit = city.responsibility.units.get(action.unit)
     system = (unit and unit.system) or ""
     role = city.systems.get(system)
-    return "" if role and system == case.source and "both" not in role.tells else system
+    if role is None or system != case.source:
+        return system
+    own = role.tells.get("both")
+    deaf = own is None or (action.kind is ActionKind.REDISPATCH and action.kind not in own)
+    return "" if deaf else system
 
 
 def _check(case: Case, city: City, now: datetime) -> Action | None:

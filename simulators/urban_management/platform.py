@@ -266,7 +266,7 @@ _STATUS_FROM = {
     "A": frozenset({NEW}),
     "B": frozenset({FINISHED, GIVEN_BACK, ACCEPTED}),
     "E": frozenset({NEW, ACCEPTED, GIVEN_BACK, FINISHED}),
-    "F": frozenset({NEW, ACCEPTED, FINISHED}),
+    "F": frozenset({NEW, ACCEPTED, FINISHED, GIVEN_BACK}),
     "Y": frozenset({ACCEPTED}),
 }
 """From which of our states the hub may set which status."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from canonical.lifecycle import ENDED
 from canonical.time import SHANGHAI
 from simulators import SYSTEMS, Behaviour, Setup, running
 from simulators.hotline_12345.envelope import pushed
@@ -175,8 +176,8 @@ def test_a_case_its_owner_returns_goes_to_the_next_unit_and_in_the_end_to_the_ce
     start_city: StartCity, seed: int, owner: str
 ) -> None:
     city = start_city(seed=seed)
-    city.urban.behave(**{"return": 1})
-    city.grid.behave(**{"return": 1})
+    city.urban.behave(**{"return": 1, "repeat": 1})  # a return said twice must not return the next round too
+    city.grid.behave(**{"return": 1, "repeat": 1})
     number = reported(city, city.hotline)
     city.hub.until_stage(number, "returned")
     city.settled()
@@ -188,6 +189,7 @@ def test_a_case_its_owner_returns_goes_to_the_next_unit_and_in_the_end_to_the_ce
     assert 1 < rounds == len(set(units))
     assert all(assignment["returned_at"] for assignment in case["assignments"])
     assert kinds(case).count("return") == rounds == case["returns"]
+    assert city.urban.summary().get("returned", 0) + city.grid.summary().get("returned", 0) == rounds
 
     city.urban.behave(**{"return": 0})
     city.grid.behave(**{"return": 0})
@@ -349,6 +351,9 @@ def test_sixty_cases_of_all_sources_end_with_books_that_balance_and_sides_that_a
 
     assert books["balance"]["holds"], books
     assert books["messages"]["parked"] == 0, city.hub.get("/api/parked")
+    stuck = [city.hub.case(case["no"]) for case in city.hub.cases() if case["stage"] not in ENDED]
+    journeys = [(case["source"], case["stage"], case["owner"], kinds(case)) for case in stuck]
+    assert journeys == []  # nobody works any more: nobody may still owe anything
     one_each(city)
     assert city.hub.orphans() == dict.fromkeys(city.hub.orphans(), 0)
     agree(city)
