@@ -254,7 +254,7 @@ class Plausible(Declared):
     """How far stated times may lie from the moment of receipt."""
 
     ahead_days: int = Field(default=1, ge=0)
-    behind_days: int = Field(default=3650, ge=0)
+    behind_days: int = Field(default=10950, ge=0)
 
 
 class InboundDeclaration(Declared):

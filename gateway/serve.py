@@ -58,7 +58,7 @@ async def serve(hub: Hub, host: str, port: int, *, roles: Iterable[Role] = ()) -
 def _config(app: Front, host: str, port: int) -> uvicorn.Config:
     return uvicorn.Config(
         app, host=host, port=port, log_config=None, access_log=False, backlog=BACKLOG, timeout_keep_alive=KEEP_ALIVE,
-        server_header=False, date_header=False, loop="uvloop", http="httptools", lifespan="on",
+        server_header=False, date_header=False, proxy_headers=False, loop="uvloop", http="httptools", lifespan="on",
     )  # fmt: skip
 
 

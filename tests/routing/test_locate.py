@@ -1,6 +1,5 @@
 """Where a report lies: coordinate, code, names, and the flags when they do not agree."""
 
-
 import pytest
 import shapely
 from hypothesis import given
