@@ -18,10 +18,15 @@ def set_up(*, json: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        logger_factory=_on_standard_error,
+        cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
+def _on_standard_error(*_: object) -> structlog.PrintLogger:
+    """Where standard error is now: whoever redirects it later gets the lines."""
+    return structlog.PrintLogger(sys.stderr)
 
 
 def _for_people() -> structlog.types.Processor:

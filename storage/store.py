@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -18,6 +19,9 @@ from canonical.reading import Reading
 from canonical.records import Arrival, Changes, Command, Known
 from storage.rows import CHANGE, REBIND, SAVE, binding_rows, case_rows, rows_of
 from storage.tables import NUMBERS_AT_ONCE, case_number
+
+_LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
+"""A connection that was killed between two statements: the driver's own words come through unwrapped."""
 
 WAKE = "gridhub_delivery"
 """NOTIFY channel: deliveries are waiting. Sent at most once a batch: one per transaction costs a factor of 3.5."""
@@ -46,7 +50,7 @@ class Store:
         try:
             async with self.engine.begin() as connection:
                 yield Transaction(connection)
-        except (OperationalError, InterfaceError, OSError) as error:
+        except (OperationalError, InterfaceError, OSError, *_LOST) as error:
             raise Unavailable("the database does not answer") from error
         except DBAPIError as error:
             state = str(getattr(error.orig, "sqlstate", None) or "")
