@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters import System
-from canonical.errors import Misconfigured, Unacceptable
+from canonical.errors import HubError, Misconfigured, Unacceptable
 from canonical.findings import Severity
 from canonical.message import Message
 from canonical.reading import Reading
@@ -64,8 +64,10 @@ def _through(system: System, message: Message) -> list[Reading | Unacceptable]:
         return system.read(message)
     try:
         page = system.page(message.door, message, now=message.at, ids=fresh_id)
-    except Exception as error:  # noqa: BLE001 not a page: read it as one item, and let that say what is wrong
-        return system.read(message) if not isinstance(error, Unacceptable) else [error]
+    except Unacceptable as error:
+        return [error]
+    except HubError:  # not a page: read it as one item, and let that say what is wrong
+        return system.read(message)
     return [reading for item in page.items for reading in system.read(item)]
 
 

@@ -5,6 +5,7 @@ A system never looks into the hub: it knows the address, the agreed secret and t
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
@@ -53,7 +54,7 @@ class Setup:
     """What only one of the systems knows, such as `answer_with_id`."""
 
 
-class System:
+class System(ABC):
     """One simulated industry system. Subclasses add the contract's doors and the work behind them."""
 
     name: ClassVar[str]
@@ -80,17 +81,17 @@ class System:
 
     # What subclasses say
 
+    @abstractmethod
     def routes(self) -> list[BaseRoute]:
         """The contract's doors."""
-        raise NotImplementedError
 
+    @abstractmethod
     def create(self, number: int) -> str:
         """Let the `number`-th case happen (1, 2, ...): a function of seed and number alone. Returns its id."""
-        raise NotImplementedError
 
+    @abstractmethod
     def items(self) -> list[dict[str, str]]:
         """Everything the system knows, oldest first; each with `id`, `no`, `state` and `title`."""
-        raise NotImplementedError
 
     # What they use
 
