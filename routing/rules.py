@@ -6,6 +6,7 @@ the table row, its reason says why, its editions say which tables: every decisio
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from canonical.case import Action, Actor, Case, Event
 from canonical.lifecycle import ActionKind, Party, Stage
@@ -23,7 +24,9 @@ def next_action(case: Case, event: Event, city: City, now: datetime) -> Action |
     return rule(case, city, now) if rule else None
 
 
+@lru_cache(1024)
 def _by(rule: str) -> Actor:
+    """The hub as actor, by a row of a table: there are only as many as rows."""
     return Actor(party=Party.HUB, id=rule)
 
 

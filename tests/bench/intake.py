@@ -87,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cases", type=int, default=4000, help="cases a round and setting")
-    parser.add_argument("--settings", default="1x16,1x64,2x64,2x256", help="hub processes x connections")
+    parser.add_argument("--settings", default="1x16,2x16,1x64,2x64,2x256", help="hub processes x connections")
     chosen = parser.parse_args()
     settings = [tuple(map(int, text.split("x"))) for text in chosen.settings.split(",")]
     configuration = load(example_city(), os.environ | ENVIRONMENT)
