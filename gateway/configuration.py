@@ -114,7 +114,6 @@ class ConnectedSystem:
     every: float | None
     concurrency: int
     paused: bool
-    has_session: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +234,6 @@ def _system(
         return None
     return ConnectedSystem(
         system=system.named(key), url=url, every=entry.every, concurrency=entry.concurrency, paused=entry.paused,
-        has_session=system.signing_in is not None,
     )  # fmt: skip
 
 

@@ -114,8 +114,7 @@ class Deliverer:
                 sent = self._write(claimed)
                 await self.hub.outbox.sending([(claimed, sent)])
                 answer = await self._send(sent)
-                await self._taken(claimed, sent, answer, self.system.judge(claimed.message, answer))
-                return
+                read = self.system.judge(claimed.message, answer)
             except Unauthenticated as error:
                 if last or not await self._renewed():
                     await self._later(claimed, sent, answer, Unavailable(str(error)))
@@ -130,6 +129,9 @@ class Deliverer:
                 return
             except (Unacceptable, Misconfigured) as error:
                 await self._refused(claimed, sent, answer, error)
+                return
+            else:  # outside the try: a database that fails now does not mean that the other side did not take it
+                await self._taken(claimed, sent, answer, read)
                 return
 
     def _write(self, claimed: Claimed) -> Message:

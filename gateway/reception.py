@@ -15,11 +15,12 @@ from sqlalchemy.exc import IntegrityError
 
 from canonical.errors import Unacceptable, Unavailable, Why
 from canonical.message import ACCEPTED, Direction, Message, Verdict
-from canonical.reading import Outcome
+from canonical.reading import Outcome, Reading
 from canonical.records import Arrival, Changes, JournalEntry, Split
 from gateway.configuration import Configuration
 from gateway.log import log
 from routing.intake import decide
+from storage.journal import Journal
 from storage.store import Store
 
 _RACES = 5
@@ -89,7 +90,8 @@ class Reception:
         """A message that our own code or the database cannot take: kept whole, for a person and a replay."""
         text = f"could not be stored ({type(error).__name__}); kept for the operator"
         outcome = Outcome(Verdict.QUARANTINED, text=text)
-        entry = JournalEntry(arrival.message, Direction.IN, Verdict.QUARANTINED, text=text)
+        is_report = isinstance(arrival.content, Reading) and arrival.content.report is not None
+        entry = JournalEntry(arrival.message, Direction.IN, Verdict.QUARANTINED, text=text, is_report=is_report)
         async with self.store.transaction() as transaction:
             await transaction.save(Changes(journal=[entry]), self.now())
         return [outcome]
@@ -98,10 +100,22 @@ class Reception:
         """Messages of the journal, read with today's declarations; their rows take the new verdicts."""
         outcomes: dict[UUID, Outcome] = {}
         for message in messages:
-            arrivals = self.read(message, again=True)
-            results = await self.take_in(arrivals)
+            arrivals = await self._read_again(message)
+            results = await self.take_in(arrivals) if arrivals else []
             outcomes |= {arrival.message.id: result for arrival, result in zip(arrivals, results, strict=True)}
         return outcomes
+
+    async def _read_again(self, message: Message) -> list[Arrival]:
+        """A message as it was kept; one that came inside another is read out of that one's bytes."""
+        part = message.path.removeprefix("#")
+        if message.parent is None or part == message.path or not part.isdigit():
+            return self.read(message, again=True)
+        whole = await Journal(self.store).message(message.parent)
+        connected = self.configuration.systems.get(message.system)
+        contents = connected.system.read(whole[1]) if connected and whole else []
+        if int(part) >= len(contents):
+            return []
+        return [Arrival(message, contents[int(part)])]
 
 
 @dataclass(slots=True)

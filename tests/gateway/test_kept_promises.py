@@ -1,0 +1,110 @@
+"""Two moments that could double or lose a message: the database fails after the answer; a part is replayed."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import adapters
+from canonical.errors import Unavailable
+from canonical.message import Verdict
+from gateway.configuration import Configuration
+from gateway.deliver import Deliverer, Session
+from gateway.hub import Hub, clock
+from gateway.reception import Reception
+from gateway.work import connector_for
+from storage.outbox import Outbox
+from tests.gateway.outside import push
+from tests.gateway.running import SECRET, HubUnderTest, Side
+
+URBAN, GRID = "urban_management", "social_governance"
+
+
+class OutboxOfAFailingDatabase(Outbox):
+    """A real outbox whose database goes away just when the other side's answer is to be kept."""
+
+    async def acknowledge(self, *_: Any, **__: Any) -> bool:
+        raise Unavailable("the database went away")
+
+
+def clock_ahead(by: timedelta) -> datetime:
+    """What a clock says that is ahead of ours."""
+    return clock() + by
+
+
+async def rounds(hub: Hub, name: str, *outboxes: Outbox, later: timedelta) -> None:
+    """One round of deliveries for each outbox, the last one `later` than the others."""
+    connected = hub.configuration.systems[name]
+    for outbox in outboxes:
+        shifted = later if outbox is outboxes[-1] else timedelta()
+        one = replace(hub, outbox=outbox, now=partial(clock_ahead, shifted))
+        connector = connector_for(one, connected)
+        deliverer = Deliverer(one, connected, connector, Session(connected.system, connector, one))
+        await deliverer.round()
+        await deliverer.drained()
+        deliverer.close()
+    await hub.store.close()
+
+
+def test_a_letter_that_was_taken_is_not_sent_again_because_the_database_failed_afterwards(
+    start_hub: Callable[..., HubUnderTest], start_side: Callable[..., Side]
+) -> None:
+    side = start_side(URBAN, "http://127.0.0.1:9", pace=600)
+    hub = start_hub(urls={URBAN: side.url})
+    push(hub, "taken")
+    wired = hub.wired()
+    real, failing = Outbox(wired.store), OutboxOfAFailingDatabase(wired.store)
+
+    asyncio.run(rounds(wired, URBAN, failing, real, real, later=timedelta(hours=1)))
+
+    [row] = hub.rows("SELECT state, in_doubt FROM delivery WHERE system = $1 AND message = 'letter'", URBAN)
+    assert row == {"state": "parked", "in_doubt": True}  # never twice: a person asks the other side
+    assert len(side.items()) == 1
+
+
+def batching(configuration: Configuration, folder: Path) -> Configuration:
+    """The city with a grid platform that pushes several records at once."""
+    system = adapters.load(folder, {"token": SECRET}).named(GRID)
+    systems = dict(configuration.systems) | {GRID: replace(configuration.systems[GRID], system=system)}
+    roles = dict(configuration.city.systems) | {GRID: system.role}
+    return replace(configuration, systems=systems, city=replace(configuration.city, systems=roles))
+
+
+def test_a_quarantined_part_of_a_push_is_healed_by_a_row_and_a_replay(
+    start_hub: Callable[..., HubUnderTest], configuration: Configuration, tmp_path: Path
+) -> None:
+    folder = tmp_path / "grid"
+    shutil.copytree(adapters.shipped()[GRID], folder)
+    declared = (folder / "system.yaml").read_text(encoding="utf-8")
+    declared = declared.replace("    messages: [record]\n", "    items: rows\n    messages: [record]\n")
+    (folder / "system.yaml").write_text(declared, encoding="utf-8")
+    record = json.loads((folder / "samples" / "records.fitness.in.json").read_text(encoding="utf-8"))
+    rows = [record | {"Id": "9001"}, record | {"Id": "9002", "SCategoryId": "7777"}]
+    for sample in (folder / "samples").glob("records.*"):
+        sample.unlink()
+    hub = start_hub(loaded=batching(configuration, folder))
+
+    hub.client.post("/in/social_governance", json={"rows": rows}, headers={"token": SECRET}).raise_for_status()
+
+    verdicts = hub.rows("SELECT verdict FROM message WHERE direction = 'in' ORDER BY id")
+    assert sorted(row["verdict"] for row in verdicts) == ["case", "quarantined", "split"]
+    codes = folder / "codes" / "categories.csv"
+    codes.write_text(
+        codes.read_text(encoding="utf-8") + f"{record['BCategoryId']}/7777,local:E97-01,新类\n", encoding="utf-8"
+    )
+
+    async def replayed() -> list[Verdict]:
+        wired = hub.wired()
+        healed = Reception(batching(configuration, folder), wired.store, now=wired.now, ids=wired.ids)
+        outcomes = await healed.take_in_again(await wired.journal.deferred(Verdict.QUARANTINED))
+        await wired.store.close()
+        return [outcome.verdict for outcome in outcomes.values()]
+
+    assert asyncio.run(replayed()) == [Verdict.CASE]
+    assert hub.case("9002")["class_code"] == "local:E97-01"
+    assert hub.summary()["balance"]["holds"]
