@@ -50,6 +50,12 @@ class Verdict(StrEnum):
     """Known already, word for word: answered as before, nothing added."""
     APPLIED = "applied"
     """An action that was done to a case."""
+    ADDED = "added"
+    """It belongs to a report that is known already: later pictures, a stop, a correction in words."""
+    COUNTED = "counted"
+    """A telling of an alarm that makes no case of its own: counted with its device."""
+    NOTED = "noted"
+    """Understood, and nothing of it concerns a case: a heartbeat, a device catalogue, a test."""
     SPLIT = "split"
     """A page that held other messages; each has its own row and verdict."""
     REFUSED = "refused"
@@ -64,5 +70,10 @@ class Verdict(StrEnum):
     PARKED = "parked"
 
 
-ACCEPTED = frozenset({Verdict.CASE, Verdict.JOINED, Verdict.REPEATED, Verdict.APPLIED, Verdict.SPLIT})
+ACCEPTED = frozenset(
+    {
+        Verdict.CASE, Verdict.JOINED, Verdict.REPEATED, Verdict.APPLIED, Verdict.ADDED, Verdict.COUNTED,
+        Verdict.NOTED, Verdict.SPLIT,
+    }
+)  # fmt: skip
 """The source is answered with its own word for success, after the commit."""

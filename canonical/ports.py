@@ -1,5 +1,6 @@
 """The seams between the rooms. The gateway puts the parts together; nobody else knows both sides."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -22,6 +23,53 @@ class Connector(Protocol):
 
     def close(self) -> None:
         """Give back connections. Harmless twice."""
+
+
+class Received(Protocol):
+    """A received message that waits for its verdict. Exactly one of the three is called, once, after the commit."""
+
+    @property
+    def message(self) -> Message:
+        """The message as it came. Its `path` says where it came from: table, file name, topic or queue."""
+
+    def accept(self) -> None:
+        """It is durable with us: mark, archive or acknowledge it at the other side. Raises Unavailable."""
+
+    def reject(self, reason: str) -> None:
+        """It will never be taken as it is. `reason` is for the other side's people: no personal data. Raises Unavailable."""
+
+    def defer(self) -> None:
+        """Not now: it must come again. Harmless when the connection is gone."""
+
+
+class Receiver(Protocol):
+    """Fetches what no door of ours gets: exchange tables, files, topics, queues. Blocking; used by one thread."""
+
+    def receive(self, *, most: int, wait: float) -> Sequence[Received]:
+        """Up to `most` messages, in the other side's order; empty after about `wait` seconds without any.
+
+        What was handed out and got no verdict comes again, at the latest after a restart. Raises Unavailable when the
+        other side cannot be reached, ContractViolation when its table, folder or queue is not as declared (drift).
+        """
+
+    def close(self) -> None:
+        """Give back connections and claims. Harmless twice."""
+
+
+class Memory(Protocol):
+    """What one receiver remembers between its runs, in the hub's database. Blocking."""
+
+    def position(self) -> str:
+        """How far it has come, in its own notation; empty at first."""
+
+    def move(self, position: str) -> None:
+        """Remember how far it has come. Raises Unavailable."""
+
+    def news(self, digests: Mapping[str, str]) -> frozenset[str]:
+        """Those keys that are new, or whose digest differs from the remembered one. Raises Unavailable."""
+
+    def remember(self, digests: Mapping[str, str]) -> None:
+        """Key to digest of things that are durable with us now. Raises Unavailable."""
 
 
 class WorkingCalendar(Protocol):

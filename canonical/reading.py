@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from canonical.alarm import Alarm, AlarmPolicy
 from canonical.case import Action, Binding, Case
 from canonical.errors import Why
 from canonical.lifecycle import ActionKind, Party
@@ -26,8 +27,21 @@ class StatedAction(Value):
     attachments: tuple[Attachment, ...] = ()
 
 
+class Addition(Value):
+    """What a later message adds to a report: pictures that were uploaded afterwards, a stop, a remark."""
+
+    remark: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    stated_at: Instant | None = None
+
+
 class Reading(Value):
-    """One thing read. With a report and an action both: a known case takes the action, an unknown one is opened."""
+    """One thing read: a report, an action, an addition or an alarm, or several of them.
+
+    With a report and an action both, a known case takes the action and an unknown one is opened; with a report and an
+    addition both, a known case takes the addition. With an alarm, the report becomes a case only when the alarm's
+    policy says so. With none of them the message was understood and concerns no case.
+    """
 
     system: str
     kind: str
@@ -45,6 +59,8 @@ class Reading(Value):
     """Digest of fields we once sent, for systems that carry no number back."""
     report: Report | None = None
     action: StatedAction | None = None
+    addition: Addition | None = None
+    alarm: Alarm | None = None
 
 
 class SystemRole(Value):
@@ -57,6 +73,10 @@ class SystemRole(Value):
     owner: bool
     tells: dict[str, dict[ActionKind, str]]
     """`source`, `owner` or `both` (the system reported the case and does the work) to action to outbound message."""
+    unsupported: dict[str, dict[ActionKind, str]] = {}
+    """In the same shape: what the platform cannot be told, with the reason the dispatcher is shown."""
+    alarms: dict[str, AlarmPolicy] = {}
+    """By kind of alarm; `*` for every other kind."""
 
 
 @dataclass(frozen=True, slots=True)

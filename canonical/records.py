@@ -8,10 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from canonical.alarm import AlarmKey, AlarmState, CapState
 from canonical.case import Action, Binding, Case, Event
 from canonical.errors import Unacceptable, Why
 from canonical.message import Direction, Message, Verdict
 from canonical.reading import Reading
+from canonical.report import Attachment
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,17 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseFile:
+    """A file that a message gave to a case, by reference or with its bytes."""
+
+    case_id: UUID
+    system: str
+    """The system that knows how to fetch it."""
+    attachment: Attachment
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """An action a person of the centre orders for one case."""
 
@@ -102,6 +115,10 @@ class Known:
     """All bindings of the cases above."""
     on_their_way: frozenset[str] = frozenset()
     """Systems to which something is being sent right now, so that an id unknown here may be one of ours."""
+    alarms: dict[AlarmKey, AlarmState] = field(default_factory=dict)
+    """Devices the batch speaks of, locked until the commit; a device without an entry was never heard of."""
+    caps: dict[tuple[str, str], CapState] = field(default_factory=dict)
+    """Storm caps by (system, kind), locked until the commit."""
 
 
 @dataclass(slots=True)
@@ -116,3 +133,7 @@ class Changes:
     rebound: list[Binding] = field(default_factory=list)
     """Bindings that were there already and now mean another case."""
     deliveries: list[Delivery] = field(default_factory=list)
+    alarms: dict[AlarmKey, AlarmState] = field(default_factory=dict)
+    caps: dict[tuple[str, str], CapState] = field(default_factory=dict)
+    files: list[CaseFile] = field(default_factory=list)
+    """Files that cases have got in this transaction; fetching them is a step of its own."""

@@ -31,8 +31,11 @@ class Attachment(Value):
     """A file the source points to. Fetched, if ever, as a step of its own; never decides whether a case is accepted."""
 
     url: str
+    """Where it lies; `inline:sha256:<hex>` for one whose bytes came inside the message."""
     name: str = ""
     id: str = ""
+    content: bytes = Field(default=b"", repr=False, exclude=True)
+    """Bytes that came inside the message. Never part of the stored case: they go to the file store."""
 
 
 class SourceDeadline(Value):

@@ -51,6 +51,7 @@ message = Table(
     Column("external_id", Text, nullable=False),
     Column("case_id", Uuid),
     Column("edition", Text, nullable=False),
+    Column("headers", JSONB, nullable=False, server_default="{}"),
     Index("message_case", "case_id"),
     Index("message_external", "system", "external_id"),
     Index("message_deferred", "verdict", "system", postgresql_where=text("verdict IN ('quarantined', 'held')")),
@@ -145,4 +146,71 @@ cursor = Table(
     Column("polled_at", INSTANT),
     Column("trouble", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("system", "pull"),
+)
+
+memory = Table(  # what a receiver or a full-list pull remembers between its runs: how far it came
+    "memory",
+    metadata,
+    Column("system", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("position", Text, nullable=False, server_default=""),
+    Column("claimed_until", INSTANT),
+    Column("claimed_by", Uuid),
+    Column("seen_at", INSTANT),
+    Column("trouble", Text, nullable=False, server_default=""),
+    PrimaryKeyConstraint("system", "name"),
+)
+
+seen = Table(  # what was durable with us when it was last seen, for full lists and reloads
+    "seen",
+    metadata,
+    Column("system", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("seen_at", INSTANT, nullable=False),
+    PrimaryKeyConstraint("system", "name", "key"),
+)
+
+alarm = Table(  # canonical.alarm.AlarmState as `state`
+    "alarm",
+    metadata,
+    Column("system", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("case_id", Uuid),
+    Column("seen_at", INSTANT, nullable=False),
+    Column("state", JSONB, nullable=False),
+    PrimaryKeyConstraint("system", "device", "kind"),
+    Index("alarm_case", "case_id", postgresql_where=text("case_id IS NOT NULL")),
+)
+
+alarm_cap = Table(  # canonical.alarm.CapState as `state`
+    "alarm_cap",
+    metadata,
+    Column("system", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", JSONB, nullable=False),
+    PrimaryKeyConstraint("system", "kind"),
+)
+
+attachment = Table(  # a file of a case: fetched as a step of its own, with its own retry
+    "attachment",
+    metadata,
+    Column("case_id", Uuid, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("system", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="waiting"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("created_at", INSTANT, nullable=False),
+    Column("next_at", INSTANT, nullable=False),
+    Column("lease_until", INSTANT),
+    Column("content", LargeBinary),
+    Column("sha256", Text, nullable=False, server_default=""),
+    Column("size", BigInteger, nullable=False, server_default="0"),
+    Column("media", Text, nullable=False, server_default=""),
+    Column("text", Text, nullable=False, server_default=""),
+    PrimaryKeyConstraint("case_id", "url"),
+    Index("attachment_due", "next_at", postgresql_where=text("state IN ('waiting', 'fetching')")),
 )
