@@ -20,9 +20,17 @@ from simulators.hotline_12345 import Hotline
 from simulators.social_governance import SocialGovernance
 from simulators.system import Setup, System
 from simulators.urban_management import UrbanManagement
+from simulators.video_platform import VideoPlatform
 
 SYSTEMS: dict[str, type[System]] = {
-    system.name: system for system in (Hotline, UrbanManagement, SocialGovernance, CentreDesk)
+    system.name: system
+    for system in (
+        Hotline,
+        UrbanManagement,
+        SocialGovernance,
+        CentreDesk,
+        VideoPlatform,
+    )
 }
 
 

@@ -37,8 +37,9 @@ EVENT: dict[str, Any] = {
 }
 
 
-def test_the_four_systems_are_there() -> None:
-    assert set(SYSTEMS) == {"hotline_12345", "urban_management", "social_governance", "centre_desk"}
+def test_every_system_is_there_under_its_own_name() -> None:
+    assert set(SYSTEMS) >= {"hotline_12345", "urban_management", "social_governance", "centre_desk"}
+    assert {name: system.name for name, system in SYSTEMS.items()} == {name: name for name in SYSTEMS}
 
 
 @with_doors
