@@ -22,7 +22,8 @@ from zeep.wsdl.bindings.soap import Soap11Binding
 
 from canonical.errors import ContractViolation, Misconfigured
 from canonical.message import Message
-from connectors.http import HttpConnector
+from connectors.credentials import Credentials
+from connectors.http import MAX_ANSWER, HttpConnector
 
 _SETTINGS = Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True, xml_huge_tree=False)
 
@@ -45,9 +46,13 @@ class SoapConnector:
         ids: Callable[[], UUID],
         now: Callable[[], datetime],
         verify: bool | ssl.SSLContext = True,
+        credentials: Credentials | None = None,
+        max_answer: int = MAX_ANSWER,
     ) -> None:
         self._services = {path: _operations(wsdl) for path, wsdl in wsdls.items()}
-        self._http = HttpConnector(base_url, timeout=timeout, ids=ids, now=now, verify=verify)
+        self._http = HttpConnector(
+            base_url, timeout=timeout, ids=ids, now=now, verify=verify, credentials=credentials, max_answer=max_answer
+        )
 
     def seal(self, message: Message) -> Message:
         """The envelope for the arguments. Raises ContractViolation when they do not fit the WSDL."""
