@@ -1,4 +1,4 @@
-"""Small pieces of the doors: a JSON object out of a body, and the control door that lets one named thing happen."""
+"""Small pieces of the doors: an object out of a body, the target as sent, a door that lets one named thing happen."""
 
 import json
 from collections.abc import Callable, Collection
@@ -15,6 +15,13 @@ def json_object(body: bytes) -> dict[str, object] | None:
     except ValueError:
         return None
     return document if isinstance(document, dict) else None
+
+
+def sent_target(request: Request) -> str:
+    """The path with its query exactly as the caller wrote it: what signatures are made over."""
+    path: bytes = request.scope["raw_path"]
+    query: bytes = request.scope["query_string"]
+    return (path + (b"?" + query if query else b"")).decode("latin-1")
 
 
 def happening(kinds: Collection[str], happen: Callable[[str], str]) -> Route:

@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from simulators import wire
 from simulators.artemis import Gatekeeper
-from simulators.door import happening, json_object
+from simulators.door import happening, json_object, sent_target
 from simulators.picture import png
 from simulators.system import Setup, System
 
@@ -172,8 +172,7 @@ class VideoPlatform(System):
         return door
 
     def _refused(self, request: Request, body: bytes) -> Response | None:
-        target = request.scope["raw_path"].decode("latin-1") + (f"?{request.url.query}" if request.url.query else "")
-        problem = self._gate.problem(request.method, target, request.headers, body)
+        problem = self._gate.problem(request.method, sent_target(request), request.headers, body)
         if problem:
             self.counts["unauthenticated"] += 1
             return _answered(_BAD_SIGNATURE, problem, status=401)
