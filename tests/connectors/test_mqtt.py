@@ -1,0 +1,509 @@
+"""MQTT against a real broker: what it keeps, loses and refuses."""
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from canonical.errors import ContractViolation, InDoubt, Misconfigured, Unauthenticated, Unavailable
+from canonical.message import Message
+from connectors.mqtt import MAX_PAYLOAD, MqttConnector, MqttReceived, MqttReceiver
+from tests.connectors.servers.mosquitto import PASSWORD, PROGRAM, USERNAME, Mosquitto, mosquitto
+
+AT = datetime(2026, 3, 16, 1, 0, tzinfo=UTC)
+ACCOUNT = {"username": USERNAME, "password": PASSWORD}
+VERSIONS = ("3.1.1", "5")
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="mosquitto is not installed")
+
+
+def find_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[Mosquitto]:
+    """One broker for this file."""
+    with mosquitto(find_port) as made:
+        yield made
+
+
+@pytest.fixture
+def own_broker() -> Iterator[Mosquitto]:
+    """A broker that a test may stop."""
+    with mosquitto(find_port) as made:
+        yield made
+
+
+@pytest.fixture
+def place() -> str:
+    """A topic level of this test's own."""
+    return f"t{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def closing() -> Iterator[Callable[[Any], Any]]:
+    """What is put in is closed at the end."""
+    made: list[Any] = []
+
+    def keep(thing: Any) -> Any:
+        made.append(thing)
+        return thing
+
+    yield keep
+    for thing in reversed(made):
+        thing.close()
+
+
+def receiver(url: str, *topics: str, **settings: Any) -> MqttReceiver:
+    given = {"system": "city-iot", "door": "alarms", "ids": uuid4, "now": lambda: AT, "timeout": 5.0, **ACCOUNT}
+    return MqttReceiver(url, topics, **{**given, **settings})
+
+
+def connector(url: str, **settings: Any) -> MqttConnector:
+    return MqttConnector(url, **{"ids": uuid4, "now": lambda: AT, "timeout": 5.0, **ACCOUNT, **settings})
+
+
+def message(topic: str, body: bytes = b"{}", **headers: str) -> Message:
+    return Message(system="city-iot", body=body, at=AT, id=UUID(int=7), path=topic, headers=headers)
+
+
+def heard(hearing: MqttReceiver, count: int, *, seconds: float = 10.0) -> list[MqttReceived]:
+    """Exactly so many messages, and no more in the next moment."""
+    until = time.monotonic() + seconds
+    found: list[MqttReceived] = []
+    while len(found) < count and time.monotonic() < until:
+        found += hearing.receive(most=100, wait=0.5)
+    found += hearing.receive(most=100, wait=0.1)
+    assert len(found) == count
+    return found
+
+
+def bodies(received: Sequence[MqttReceived]) -> list[bytes]:
+    return [one.message.body for one in received]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_is_published_is_heard(broker: Mosquitto, place: str, closing: Any, version: Any) -> None:
+    hearing = closing(receiver(broker.url, f"{place}/+", version=version, client_id=place))
+    assert hearing.receive(most=10, wait=0) == []
+
+    sending = closing(connector(broker.url, version=version))
+    answer = sending.send(sending.seal(message(f"{place}/d1", "水位高".encode())))
+    [received] = heard(hearing, 1)
+
+    assert (answer.status, answer.parent, answer.path, answer.body) == (200, UUID(int=7), f"{place}/d1", b"")
+    got = received.message
+    assert (got.system, got.door, got.path, got.body) == ("city-iot", "alarms", f"{place}/d1", "水位高".encode())
+    assert (got.at, dict(got.headers)) == (AT, {"qos": "1"})
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_was_not_accepted_comes_again_to_the_next_receiver(
+    broker: Mosquitto, place: str, closing: Any, version: Any
+) -> None:
+    first = receiver(broker.url, f"{place}/#", version=version, client_id=place)
+    first.receive(most=1, wait=0)
+    sending = closing(connector(broker.url))
+    for number in range(3):
+        sending.send(message(f"{place}/d1", b"%d" % number))
+    taken = heard(first, 3)
+    taken[1].accept()
+    first.close()
+
+    second = receiver(broker.url, f"{place}/#", version=version, client_id=place)
+    again = heard(second, 2)
+    assert bodies(again) == [b"0", b"2"]
+    assert again[0].message.headers["dup"] == "true"
+    for one in again:
+        one.accept()
+    second.close()
+
+    third = closing(receiver(broker.url, f"{place}/#", version=version, client_id=place))
+    assert heard(third, 0) == []
+
+
+def test_what_was_published_while_nobody_listened_is_heard_later(broker: Mosquitto, place: str, closing: Any) -> None:
+    first = receiver(broker.url, place, client_id=place)
+    first.receive(most=1, wait=0)
+    first.close()
+    closing(connector(broker.url)).send(message(place, b"in the night"))
+
+    assert bodies(heard(closing(receiver(broker.url, place, client_id=place)), 1)) == [b"in the night"]
+
+
+def test_a_rejected_message_does_not_come_again(broker: Mosquitto, place: str, closing: Any) -> None:
+    first = receiver(broker.url, place, client_id=place)
+    first.receive(most=1, wait=0)
+    closing(connector(broker.url)).send(message(place))
+    heard(first, 1)[0].reject("not the agreed form")
+    first.close()
+
+    assert heard(closing(receiver(broker.url, place, client_id=place)), 0) == []
+
+
+def test_deferred_messages_come_again_in_order_before_newer_ones(broker: Mosquitto, place: str, closing: Any) -> None:
+    hearing = closing(receiver(broker.url, place, client_id=place))
+    hearing.receive(most=1, wait=0)
+    sending = closing(connector(broker.url))
+    for number in range(3):
+        sending.send(message(place, b"%d" % number))
+    for one in reversed(heard(hearing, 3)):
+        one.defer()
+    sending.send(message(place, b"3"))
+
+    again = heard(hearing, 4)
+    assert bodies(again) == [b"0", b"1", b"2", b"3"]
+    for one in again:
+        one.accept()
+    hearing.close()
+    assert heard(closing(receiver(broker.url, place, client_id=place)), 0) == []
+
+
+def test_a_deferred_message_comes_again_after_a_restart(broker: Mosquitto, place: str, closing: Any) -> None:
+    first = receiver(broker.url, place, client_id=place)
+    first.receive(most=1, wait=0)
+    closing(connector(broker.url)).send(message(place, b"later"))
+    heard(first, 1)[0].defer()
+    first.close()
+
+    assert bodies(heard(closing(receiver(broker.url, place, client_id=place)), 1)) == [b"later"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_retained_message_says_so_and_can_be_left_out(
+    broker: Mosquitto, place: str, closing: Any, version: Any
+) -> None:
+    sending = closing(connector(broker.url))
+    sending.send(message(place, b"state", retain="true"))
+
+    wanting = closing(receiver(broker.url, place, version=version, client_id=f"{place}-a"))
+    [state] = heard(wanting, 1)
+    refusing = closing(receiver(broker.url, place, version=version, client_id=f"{place}-b", retained=False))
+    assert heard(refusing, 0) == []
+    sending.send(message(place, b"news"))
+
+    assert state.message.headers["retained"] == "true"
+    assert "retained" not in heard(refusing, 1)[0].message.headers
+    sending.send(message(place, b"", retain="true"))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_shared_subscription_parts_the_messages_without_loss_or_double(
+    broker: Mosquitto, place: str, closing: Any, version: Any
+) -> None:
+    both = [
+        closing(receiver(broker.url, f"{place}/#", share="hub", version=version, client_id=f"{place}-{name}"))
+        for name in "ab"
+    ]
+    for hearing in both:
+        hearing.receive(most=1, wait=0)
+    sending = closing(connector(broker.url))
+    for number in range(200):
+        sending.send(message(f"{place}/d{number % 7}", b"%d" % number))
+
+    found: list[list[bytes]] = [[], []]
+    until = time.monotonic() + 10
+    while sum(map(len, found)) < 200 and time.monotonic() < until:
+        for hearing, mine in zip(both, found, strict=True):
+            for one in hearing.receive(most=100, wait=0.05):
+                one.accept()
+                mine.append(one.message.body)
+
+    assert sorted(map(int, found[0] + found[1])) == list(range(200))
+    assert min(map(len, found)) > 50
+
+
+def test_topics_of_a_platform_begin_with_a_dollar_and_may_end_in_a_query(
+    broker: Mosquitto, place: str, closing: Any
+) -> None:
+    """Only a filter that begins with the `$` itself hears them, and the query is part of the last level."""
+    filters = ("$oc/devices/+/sys/properties/+", "$oc/devices/+/sys/properties/report")
+    hearing = closing(receiver(broker.url, *filters, client_id=f"{place}-a"))
+    exact = closing(receiver(broker.url, filters[1], client_id=f"{place}-b"))
+    everything = closing(receiver(broker.url, "#", "+/devices/#", client_id=f"{place}-c"))
+    for one in (hearing, exact, everything):
+        one.receive(most=1, wait=0)
+
+    topic = f"$oc/devices/{place}/sys/properties/report"
+    sending = closing(connector(broker.url))
+    sending.send(message(f"{topic}?request_id=7"))
+    sending.send(message(topic))
+
+    assert {one.message.path for one in heard(hearing, 2)} == {f"{topic}?request_id=7", topic}
+    assert [one.message.path for one in heard(exact, 1)] == [topic]
+    assert all(not one.message.path.startswith("$") for one in everything.receive(most=1000, wait=0.1))
+
+
+@pytest.mark.parametrize("topic", ["$oc/devices/+/sys/properties/report", "a/#"])
+def test_the_whole_filter_follows_the_group_of_a_shared_subscription(closing: Any, topic: str) -> None:
+    """On the wire, because mosquitto itself does not share topics that begin with `$`."""
+    with subscribed_to(b"\x90\x03\x00\x01\x01") as (url, asked):
+        closing(receiver(url, topic, share="hub", timeout=1)).receive(most=1, wait=0)
+    wanted = f"$share/hub/{topic}".encode()
+    assert asked[0][4:] == len(wanted).to_bytes(2, "big") + wanted + b"\x01"
+
+
+@contextmanager
+def subscribed_to(suback: bytes) -> Iterator[tuple[str, list[bytes]]]:
+    """A broker of MQTT 3.1.1 that welcomes one client and answers its subscription like this; and the subscription."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            wire, _ = listener.accept()
+            with wire:
+                wire.recv(4096)
+                wire.sendall(b"\x20\x02\x00\x00")
+                asked.append(wire.recv(4096))
+                wire.sendall(suback)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            yield f"mqtt://127.0.0.1:{listener.getsockname()[1]}", asked
+        finally:
+            thread.join()
+
+
+def test_a_wrong_password_is_unauthenticated(broker: Mosquitto, place: str, closing: Any) -> None:
+    with pytest.raises(Unauthenticated):
+        closing(receiver(broker.url, place, password="wrong")).receive(most=1, wait=0)
+    with pytest.raises(Unauthenticated) as caught:
+        closing(connector(broker.url, version="5", password="wrong")).send(message(place))
+    assert "wrong" not in f"{caught.value}"
+
+
+def test_a_refused_filter_is_misconfigured_and_named(closing: Any) -> None:
+    with subscribed_to(b"\x90\x04\x00\x01\x01\x80") as (url, _):
+        hearing = closing(receiver(url, "allowed/#", "forbidden/#", timeout=1))
+        with pytest.raises(Misconfigured, match="forbidden/#") as caught:
+            hearing.receive(most=1, wait=0)
+    assert "allowed" not in f"{caught.value}"
+
+
+@pytest.mark.parametrize("topic", ["", "a/#/b", "a+/b", "b#", "a\0"])
+def test_a_filter_that_is_none_is_misconfigured(topic: str) -> None:
+    with pytest.raises(Misconfigured):
+        receiver("mqtt://127.0.0.1", topic)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"qos": 2}, {"inflight": 0}, {"version": "4"}, {"share": "a/b"}, {"ca": "/no/such/file"}]
+)
+def test_settings_that_cannot_be_are_misconfigured(settings: dict[str, Any]) -> None:
+    with pytest.raises(Misconfigured):
+        receiver("mqtts://127.0.0.1", "a", **settings)
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:1883", "amqp://h", "mqtt://", "mqtt://h:x", "mqtt://a:secret@h"])
+def test_an_address_that_is_none_is_misconfigured(url: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        connector(url)
+    assert "secret" not in f"{caught.value}"
+
+
+def test_over_tls_the_broker_is_checked_by_its_authority(broker: Mosquitto, place: str, closing: Any) -> None:
+    hearing = closing(receiver(broker.secure_url, place, client_id=place, ca=f"{broker.ca}"))
+    hearing.receive(most=1, wait=0)
+    closing(connector(broker.secure_url, ca=f"{broker.ca}")).send(message(place, b"." * 100_000))
+
+    assert bodies(heard(hearing, 1)) == [b"." * 100_000]
+
+
+# paho leaves the socket of a failed handshake to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_broker_that_nobody_vouches_for_is_unavailable(broker: Mosquitto, place: str, closing: Any) -> None:
+    with pytest.raises(Unavailable, match="certificate"):
+        closing(connector(broker.secure_url)).send(message(place))
+
+
+def test_a_long_payload_is_cut_and_says_so(broker: Mosquitto, place: str, closing: Any) -> None:
+    hearing = closing(receiver(broker.url, place, client_id=place))
+    hearing.receive(most=1, wait=0)
+    sending = closing(connector(broker.url))
+    sending.send(message(place, b"." * MAX_PAYLOAD))
+    sending.send(message(place, b"." * (MAX_PAYLOAD + 1)))
+
+    whole, cut = heard(hearing, 2)
+    assert "oversize" not in whole.message.headers
+    assert (len(cut.message.body), cut.message.headers["oversize"]) == (MAX_PAYLOAD, f"{MAX_PAYLOAD + 1}")
+
+
+@pytest.mark.parametrize("inflight", [50])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_slow_hub_loses_nothing_and_keeps_little(
+    broker: Mosquitto, place: str, closing: Any, version: Any, inflight: int
+) -> None:
+    hearing = closing(receiver(broker.url, place, client_id=place, version=version, inflight=inflight))
+    hearing.receive(most=1, wait=0)
+    sending = closing(connector(broker.url))
+    with_threads(4, lambda part: [sending.send(message(place, b"%d" % n)) for n in range(part, 2000, 4)])
+
+    found: set[int] = set()
+    until = time.monotonic() + 20
+    while len(found) < 2000 and time.monotonic() < until:
+        taken = hearing.receive(most=2000, wait=1)
+        assert len(taken) <= inflight
+        for one in taken:
+            found.add(int(one.message.body))
+            one.accept()
+    assert found == set(range(2000))
+    assert hearing.dropped == 0
+
+
+def with_threads(count: int, work: Callable[[int], object]) -> None:
+    threads = [threading.Thread(target=work, args=(part,)) for part in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_messages_nobody_acknowledges_are_dropped_and_counted_when_the_queue_is_full(
+    broker: Mosquitto, place: str, closing: Any
+) -> None:
+    hearing = closing(receiver(broker.url, place, qos=0, client_id=place, inflight=10))
+    hearing.receive(most=1, wait=0)
+    sending = closing(connector(broker.url))
+    for number in range(30):
+        assert sending.send(message(place, b"%d" % number, qos="0")).status == 202
+
+    until = time.monotonic() + 5
+    while hearing.dropped < 20 and time.monotonic() < until:
+        threading.Event().wait(0.01)
+    assert hearing.dropped == 20
+    assert bodies(heard(hearing, 10)) == [b"%d" % number for number in range(10)]
+
+
+def test_a_restarted_broker_costs_nothing(own_broker: Mosquitto, place: str, closing: Any) -> None:
+    hearing = closing(receiver(own_broker.url, place, client_id=place, timeout=0.5))
+    hearing.receive(most=1, wait=0)
+    sending = closing(connector(own_broker.url))
+    for number in range(100):
+        sending.send(message(place, b"%d" % number))
+    seen: dict[bytes, bool] = {}
+    early = hearing.receive(most=20, wait=5)
+    for one in early[:10]:
+        one.accept()
+        seen[one.message.body] = True
+    own_broker.stop()
+
+    with pytest.raises(Unavailable):
+        sending.send(message(place, b"too early"))
+    with pytest.raises(Unavailable):
+        receive_long(hearing)
+    with pytest.raises(Unavailable):
+        early[10].accept()
+    early[11].defer()
+
+    own_broker.start()
+    until = time.monotonic() + 15
+    while len(seen) < 100 and time.monotonic() < until:
+        for one in patiently(hearing):
+            one.accept()
+            seen[one.message.body] = True
+    assert set(seen) == {b"%d" % number for number in range(100)}
+    assert sending.send(message(place, b"100")).status == 200
+    assert b"100" in bodies(patiently(hearing))
+
+
+def receive_long(hearing: MqttReceiver) -> None:
+    for _ in range(100):
+        hearing.receive(most=1, wait=0.1)
+
+
+def patiently(hearing: MqttReceiver) -> Sequence[MqttReceived]:
+    try:
+        return hearing.receive(most=100, wait=0.5)
+    except Unavailable:
+        return []
+
+
+def test_without_a_broker_a_message_is_unavailable(closing: Any, free_port: Callable[[], int]) -> None:
+    with pytest.raises(Unavailable):
+        closing(connector(f"mqtt://127.0.0.1:{free_port()}")).send(message("a"))
+    with pytest.raises(Unavailable):
+        closing(connector("mqtt://no-such-host.invalid")).send(message("a"))
+
+
+def test_without_a_broker_a_receiver_waits_for_its_time_out_before_it_says_so(
+    closing: Any, free_port: Callable[[], int]
+) -> None:
+    hearing = closing(receiver(f"mqtt://127.0.0.1:{free_port()}", "a", timeout=0.3))
+    assert hearing.receive(most=1, wait=0.1) == []
+    with pytest.raises(Unavailable):
+        receive_long(hearing)
+
+
+def test_a_broker_that_stops_answering_leaves_the_message_in_doubt_and_sends_nothing_later(
+    own_broker: Mosquitto, place: str, closing: Any
+) -> None:
+    hearing = closing(receiver(own_broker.url, place, client_id=place))
+    hearing.receive(most=1, wait=0)
+    sending = closing(connector(own_broker.url, timeout=0.3))
+    sending.send(message(place, b"first"))
+    own_broker.pause(signal.SIGSTOP)
+    try:
+        with pytest.raises(InDoubt):
+            sending.send(message(place, b"doubtful"))
+        with pytest.raises(Unavailable):  # a new connection, which nobody answers
+            sending.send(message(place, b"second"))
+    finally:
+        own_broker.pause(signal.SIGCONT)
+
+    assert sending.send(message(place, b"third")).status == 200
+    found = bodies(heard(hearing, 3))
+    assert found.count(b"doubtful") == 1  # the broker had it in its socket; nobody sent it twice
+    assert (found[0], found[-1]) == (b"first", b"third")
+
+
+@pytest.mark.parametrize("topic", ["", "a/+", "a/#", "a\0", "." * 65536, "\ud800"])
+def test_a_topic_that_cannot_be_published_to_breaks_the_contract(broker: Mosquitto, closing: Any, topic: str) -> None:
+    with pytest.raises(ContractViolation):
+        closing(connector(broker.url)).send(message(topic))
+
+
+def test_a_quality_of_service_that_is_none_breaks_the_contract(broker: Mosquitto, closing: Any) -> None:
+    with pytest.raises(ContractViolation):
+        closing(connector(broker.url)).send(message("a", qos="3"))
+
+
+def test_a_message_that_must_not_be_published_is_told_by_mqtt_5(broker: Mosquitto, closing: Any) -> None:
+    answer = closing(connector(broker.url, version="5")).send(message("forbidden/a"))
+    assert answer.status == 403
+
+
+def test_threads_may_share_a_connector(broker: Mosquitto, place: str, closing: Any) -> None:
+    hearing = closing(receiver(broker.url, place, client_id=place))
+    hearing.receive(most=1, wait=0)
+    sending = closing(connector(broker.url))
+    with_threads(8, lambda part: [sending.send(message(place, b"%d" % (part * 10 + n))) for n in range(10)])
+    found: list[bytes] = []
+    until = time.monotonic() + 10
+    while len(found) < 80 and time.monotonic() < until:
+        for one in hearing.receive(most=100, wait=0.5):
+            found.append(one.message.body)
+            one.accept()
+    assert sorted(map(int, found)) == list(range(80))
+
+
+def test_a_receiver_and_a_connector_may_be_closed_twice(broker: Mosquitto, place: str) -> None:
+    hearing, sending = receiver(broker.url, place, client_id=place), connector(broker.url)
+    hearing.close()
+    hearing.receive(most=1, wait=0)
+    sending.send(message(place))
+    before = threading.active_count()
+    for _ in range(2):
+        hearing.close()
+        sending.close()
+    assert threading.active_count() == before - 2
