@@ -342,6 +342,12 @@ def _joined(case: Case, action: Action) -> dict[str, object]:
     return {"reports": case.reports + 1, "attachments": (*case.attachments, *new)}
 
 
+def _commented(case: Case, action: Action) -> dict[str, object]:
+    known = {attachment.url for attachment in case.attachments}
+    new = {attachment.url: attachment for attachment in action.attachments if attachment.url not in known}
+    return {"attachments": (*case.attachments, *new.values())}
+
+
 def _closed(_case: Case, action: Action) -> dict[str, object]:
     return {"closed_at": action.at, "result": action.result}
 
@@ -366,4 +372,5 @@ _CHANGES: dict[ActionKind, Callable[[Case, Action], dict[str, object]]] = {
     ActionKind.CLOSE: _closed,
     ActionKind.EVALUATE: _evaluated,
     ActionKind.MERGE: _merged,
+    ActionKind.COMMENT: _commented,
 }

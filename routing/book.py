@@ -5,14 +5,17 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
+from canonical.alarm import AlarmState, CapState
 from canonical.case import Action, Binding, BindingRole, Case, Event, checked
 from canonical.lifecycle import BY_ACTION, ActionKind, Party, Stage
-from canonical.records import Changes, Delivery, Known
+from canonical.records import CaseFile, Changes, Delivery, Known
 from routing.city import City
 from routing.rules import next_action
 
 STEPS = 1000
 """One event has room for so many deliveries: the lane's order is the event's number times this, plus a count."""
+
+_SYSTEMS = frozenset({Party.SOURCE, Party.OWNER})
 
 
 class Book:
@@ -75,6 +78,23 @@ class Book:
             self.known.by_case_key[key] = max(bearing)
         self.changes.rebound.append(moved)
 
+    def amend(self, binding: Binding) -> None:
+        """The same identity of the same case, with something changed beside it."""
+        key = (binding.system, binding.external_id)
+        old, self.known.bindings[key] = self.known.bindings[key], binding
+        _replace(self.known.of_case[binding.case_id], old, binding)
+        if not _replace(self.changes.bindings, old, binding) and not _replace(self.changes.rebound, old, binding):
+            self.changes.rebound.append(binding)
+
+    def remember(self, state: AlarmState) -> None:
+        """What is remembered of a device from now on; its next telling in this batch finds it."""
+        key = (state.system, state.device, state.kind)
+        self.known.alarms[key] = self.changes.alarms[key] = state
+
+    def remember_cap(self, cap: CapState) -> None:
+        """What the storm cap of a kind remembers from now on."""
+        self.known.caps[cap.system, cap.kind] = self.changes.caps[cap.system, cap.kind] = cap
+
     def tell_joined(self, case: Case, binding: Binding) -> None:
         """A task that joins a case already filed is taken on at once; one that joins earlier is told when it is."""
         if case.filed_at is not None:
@@ -85,8 +105,16 @@ class Book:
         self.known.cases[case.id] = case
         self._last[case.id] = event
         self.changes.events.append(event)
+        self._keep_files(event)
         new = case.id in self.changes.new_cases
         (self.changes.new_cases if new else self.changes.changed_cases)[case.id] = case
+
+    def _keep_files(self, event: Event) -> None:
+        """Files that a system gave the case; it knows how to fetch them. What a person orders brings none."""
+        action = event.action
+        files = action.attachments + (action.report.attachments if action.report else ())
+        if files and action.actor.party in _SYSTEMS:
+            self.changes.files += (CaseFile(event.case_id, action.actor.id, file, self.now) for file in files)
 
     def _tell(self, case: Case, event: Event) -> None:
         """Outbox rows for those whom the table tells, except whoever did it. Who plays both parts is told once."""
@@ -130,6 +158,14 @@ class Book:
                 created_at=self.now,
             )
         )
+
+
+def _replace(bindings: list[Binding], old: Binding, new: Binding) -> bool:
+    """Put `new` where `old` stands; False when it stands nowhere."""
+    if old not in bindings:
+        return False
+    bindings[bindings.index(old)] = new
+    return True
 
 
 def _unanswered(case: Case, sources: list[Binding]) -> list[Binding]:

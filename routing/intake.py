@@ -1,7 +1,8 @@
 """Intake: what becomes of each arrival. Pure: gets what is known, gives what to write and what to answer.
 
-A report becomes a case, joins one, or is refused; an action is done to a case or refused; what cannot be decided yet is
-held or quarantined. Nothing else can happen to a message.
+A report becomes a case, joins one, or is refused; an action is done to a case or refused, an addition is added to one;
+a telling of an alarm goes through the storm filter; what cannot be decided yet is held or quarantined, and what
+concerns no case is noted. Nothing else can happen to a message.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from canonical.alarm import Alarm, AlarmState
 from canonical.case import Action, Actor, Binding, BindingRole, Case
 from canonical.errors import Unacceptable, Why
 from canonical.lifecycle import ActionKind, Party, Stage
@@ -17,16 +19,21 @@ from canonical.place import Place
 from canonical.reading import Outcome, Reading
 from canonical.records import Arrival, Changes, Command, JournalEntry, Known, Split
 from routing.acting import act
+from routing.adding import add, comment, new_files
 from routing.book import Book
 from routing.city import City
 from routing.commands import CENTRE, command
 from routing.rules import source_due
+from routing.storm import Decision, Told, policy_of, tell
 
 _GONE = frozenset({Stage.REFUSED, Stage.CANCELLED, Stage.MERGED})
 """A further task of such a case is a new case: there is nothing left to join."""
 
 HOLD = timedelta(minutes=10)
-"""How long an action may wait for its case to become known here; then it is refused like any unknown one."""
+"""How long an action or addition may wait for its case to become known here; then it is refused as unknown."""
+
+_NO_REPORTS = frozenset({Verdict.APPLIED, Verdict.ADDED, Verdict.COUNTED, Verdict.NOTED})
+"""What ended so is no report in the books, whatever was read in it."""
 
 Taken = tuple[Outcome, UUID | None]
 """What became of an arrival, and of which case it spoke."""
@@ -73,11 +80,11 @@ def _news(arrivals: Sequence[Arrival], journal: Sequence[JournalEntry]) -> list[
 
 
 def _places(arrivals: Sequence[Arrival], city: City) -> dict[int, Place]:
-    """Locate all reports of the batch at once."""
+    """Locate all reports of the batch at once; of alarms only those that open a case, when they do."""
     reports = {
         index: arrival.content.report
         for index, arrival in enumerate(arrivals)
-        if isinstance(arrival.content, Reading) and arrival.content.report
+        if isinstance(arrival.content, Reading) and arrival.content.report and not arrival.content.alarm
     }
     return dict(zip(reports, city.locator.locate(list(reports.values())), strict=True))
 
@@ -102,18 +109,99 @@ def _unacceptable(error: Unacceptable) -> Outcome:
 
 
 def _reading(book: Book, reading: Reading, message: Message, place: Place | None, numbers: Iterator[int]) -> Taken:
+    if reading.alarm is not None:
+        return _alarm(book, reading, reading.alarm, message, numbers)
+    if not (reading.report or reading.action or reading.addition):
+        return Outcome(Verdict.NOTED, text="understood; it concerns no case"), None
     case_id = _find(book, reading)
     if case_id is not None:
-        if reading.action is not None:
-            return act(book, case_id, reading, reading.action, message), case_id
-        return Outcome(Verdict.REPEATED, case_no=book.known.cases[case_id].no), case_id
+        return _known_case(book, case_id, reading, message), case_id
     if reading.report is not None and place is not None:
         return _report(book, reading, message, place, numbers)
-    if reading.system in book.known.on_their_way and book.now - message.at < HOLD:
+    # An addition is often faster than its report; an action only where something is under way to its system.
+    awaited = reading.addition is not None or reading.system in book.known.on_their_way
+    if awaited and book.now - message.at < HOLD:
         return Outcome(
             Verdict.HELD, text="its case is still on its way to you; kept, and applied when it is there"
         ), None
     raise Unacceptable("there is no case that your system knows by this id", why=Why.UNKNOWN_CASE)
+
+
+def _known_case(book: Book, case_id: UUID, reading: Reading, message: Message) -> Outcome:
+    """What a known case takes: the action, and the addition as far as it is news. A report it has already."""
+    outcome = Outcome(Verdict.REPEATED, case_no=book.known.cases[case_id].no)
+    if reading.action is not None:
+        outcome = act(book, case_id, reading, reading.action, message)
+    if reading.addition is not None:
+        added = add(book, book.known.cases[case_id], reading, reading.addition, message)
+        outcome = added if outcome.verdict is Verdict.REPEATED else outcome
+    return outcome
+
+
+def _alarm(book: Book, reading: Reading, alarm: Alarm, message: Message, numbers: Iterator[int]) -> Taken:
+    """A telling goes through the storm filter; an action or addition beside it is done to the case it speaks of."""
+    state = book.known.alarms.get((reading.system, alarm.device, alarm.kind))
+    state = state or AlarmState(system=reading.system, device=alarm.device, kind=alarm.kind)
+    case = _case_of(book, state)
+    if case is not None and case.id != state.case_id:  # merged: the device follows the case that remained
+        state = state.model_copy(update={"case_id": case.id})
+    role = book.city.systems.get(reading.system)
+    told = tell(
+        state, book.known.caps.get((reading.system, alarm.kind)), alarm,
+        policy_of(role.alarms if role else {}, alarm.kind), case,
+        received_at=message.at, now=book.now, may_open=reading.report is not None,
+    )  # fmt: skip
+    if told.decision is Decision.OPEN:
+        return _alarm_case(book, reading, told, message, numbers)
+    _remember(book, told.state, told)
+    return _beside(book, reading, told, message)
+
+
+def _case_of(book: Book, state: AlarmState) -> Case | None:
+    """The case of a device; of a merged one the case that remained. None: there is none, or it is not to be seen."""
+    case = book.known.cases.get(state.case_id) if state.case_id else None
+    while case is not None and case.stage is Stage.MERGED:
+        remaining = book.known.by_no.get(case.merged_into)
+        case = book.known.cases.get(remaining) if remaining else None
+    return case
+
+
+def _remember(book: Book, state: AlarmState, told: Told) -> None:
+    book.remember(state)
+    if told.cap is not None and told.cap is not book.known.caps.get((told.cap.system, told.cap.kind)):
+        book.remember_cap(told.cap)
+
+
+def _alarm_case(book: Book, reading: Reading, told: Told, message: Message, numbers: Iterator[int]) -> Taken:
+    assert reading.report is not None  # the filter opens nothing without one
+    [place] = book.city.locator.locate([reading.report])
+    outcome, case_id = _report(book, reading, message, place, numbers)
+    _remember(book, told.state.model_copy(update={"case_id": case_id}), told)
+    return outcome, case_id
+
+
+def _beside(book: Book, reading: Reading, told: Told, message: Message) -> Taken:
+    """A telling that opened nothing: the annotation of its open case, and what it says besides the alarm."""
+    case = _case_of(book, told.state)
+    is_open = case is not None and not case.ended
+    outcome = Outcome(Verdict.COUNTED, case_no=case.no if case and is_open else "", text=told.text)
+    if case is not None and told.decision is Decision.ANNOTATE:
+        alarm_at = reading.alarm.at if reading.alarm else None
+        comment(book, case, reading, told.text, message, stated_at=alarm_at)
+        outcome = Outcome(Verdict.APPLIED, case_no=case.no, text=told.text)
+    if reading.action is not None or reading.addition is not None:
+        spoken_of = case.id if case and is_open and _called(book, case, reading) else _find(book, reading)
+        done = _known_case(book, spoken_of, reading, message) if spoken_of else outcome
+        if done.verdict is not Verdict.REPEATED:
+            return done, spoken_of or (case.id if case and is_open else None)
+    return outcome, case.id if case and is_open else None
+
+
+def _called(book: Book, case: Case, reading: Reading) -> bool:
+    """Whether the reading's id is this case's, where a device has one id for all its alarms."""
+    base = f"{reading.external_id}#"
+    bindings = book.known.of_case.get(case.id, ())
+    return any(binding.system == reading.system and binding.external_id.startswith(base) for binding in bindings)
 
 
 def _find(book: Book, reading: Reading) -> UUID | None:
@@ -141,10 +229,13 @@ def _owner_binding(case: Case, reading: Reading, round_: int) -> Binding:
     )  # fmt: skip
 
 
-def _source_binding(case: Case, reading: Reading) -> Binding:
+def _source_binding(book: Book, case: Case, reading: Reading) -> Binding:
+    """The source's identity of the case. A device's one id for all its alarms is made unique by the case's number."""
     extra = reading.report.extra if reading.report else {}
+    taken = (reading.system, reading.external_id) in book.known.bindings
+    external_id = f"{reading.external_id}#{case.sequence}" if taken else reading.external_id
     return Binding(
-        case_id=case.id, system=reading.system, role=BindingRole.SOURCE, external_id=reading.external_id,
+        case_id=case.id, system=reading.system, role=BindingRole.SOURCE, external_id=external_id,
         case_key=reading.case_key, visible_no=reading.visible_no, extra=extra, since=case.version,
     )  # fmt: skip
 
@@ -154,13 +245,13 @@ def _report(book: Book, reading: Reading, message: Message, place: Place, number
     joined = book.known.by_case_key.get((reading.system, reading.case_key)) if reading.case_key else None
     if joined is not None and book.known.cases[joined].stage not in _GONE:
         case = book.do(joined, action.model_copy(update={"kind": ActionKind.JOIN}), message.id)
-        binding = _source_binding(case, reading)
+        binding = _source_binding(book, case, reading)
         book.bind(binding)
         book.tell_joined(case, binding)
         book.follow(case.id)
         return Outcome(Verdict.JOINED, case_no=case.no), case.id
     case = book.open(action, message.id, next(numbers))
-    book.bind(_source_binding(case, reading))
+    book.bind(_source_binding(book, case, reading))
     book.follow(case.id)
     return Outcome(Verdict.CASE, case_no=case.no), case.id
 
@@ -168,6 +259,9 @@ def _report(book: Book, reading: Reading, message: Message, place: Place, number
 def _collecting(book: Book, reading: Reading, place: Place) -> Action:
     report = reading.report
     assert report is not None
+    if reading.addition is not None:
+        files = new_files(reading.addition.attachments, report.attachments)
+        report = report.model_copy(update={"attachments": (*report.attachments, *files)})
     return Action(
         kind=ActionKind.COLLECT, actor=Actor(party=Party.SOURCE, id=reading.system), at=book.now,
         stated_at=report.reported_at, report=report, place=place, system=reading.system,
@@ -181,7 +275,7 @@ def _entry(arrival: Arrival, outcome: Outcome, case_id: UUID | None) -> JournalE
         arrival.message, Direction.IN, outcome.verdict, why=outcome.why, text=outcome.text, case_id=case_id
     )  # fmt: skip
     if isinstance(content, Reading):
-        is_report = content.report is not None and outcome.verdict is not Verdict.APPLIED
+        is_report = content.report is not None and outcome.verdict not in _NO_REPORTS
         return replace(
             entry, kind=content.kind, external_id=content.external_id, edition=content.edition, is_report=is_report
         )  # fmt: skip

@@ -1,0 +1,187 @@
+"""The storm filter: what one telling of a device's state comes to. Pure: remembered state in, new state and a word out.
+
+A detector tells the same smoke every ten seconds; the city wants one case of it. Debounce, hysteresis, one open case
+for a device and kind, re-arming and the storm cap are here and nowhere else. Every telling is counted, so that what
+made no case is not lost. It must never know what a telling is read from or how a case is opened.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from math import isnan
+
+from canonical.alarm import Alarm, AlarmPolicy, AlarmState, CapState
+from canonical.case import Case
+
+AHEAD = timedelta(days=1)
+"""A device's clock further ahead than this is wrong, and receipt counts. Believed, it would silence the device."""
+
+ANY = "*"
+"""The policy of every kind that has none of its own."""
+
+
+class Decision(StrEnum):
+    """What a telling comes to."""
+
+    OPEN = "open"
+    """A case is to be opened of its report."""
+    COUNT = "count"
+    ANNOTATE = "annotate"
+    """The condition is over, and its case is still open: the case is told so, and never closed by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A telling's result. `cap` is the very object that was given when the storm cap has not changed."""
+
+    state: AlarmState
+    """When `decision` is to open, the caller enters the case it opened as `case_id`."""
+    cap: CapState | None
+    decision: Decision
+    text: str
+    """Why, for the journal and the source."""
+
+
+def policy_of(policies: dict[str, AlarmPolicy], kind: str) -> AlarmPolicy:
+    """The policy of a kind: its own, else that of `*`, else every new alarm is a case."""
+    return policies.get(kind) or policies.get(ANY) or _PLAIN
+
+
+def tell(
+    state: AlarmState,
+    cap: CapState | None,
+    alarm: Alarm,
+    policy: AlarmPolicy,
+    case: Case | None,
+    *,
+    received_at: datetime,
+    now: datetime,
+    may_open: bool = True,
+) -> Told:
+    """What one more telling comes to.
+
+    `state`: what is remembered; of a device never heard of, one with nothing but its key. `case`: the one behind
+    `state.case_id` as it stands now. `received_at` stands in for a device without a clock; `now` is the hub's clock,
+    by which `quiet` and the storm cap are counted. `may_open`: False for a telling that holds no report.
+    """
+    at = _instant(alarm, received_at)
+    followed = state.case_id is not None
+    counts: dict[str, object] = {"told": state.told + 1, "since_case": state.since_case + followed}
+    if state.seen_at is not None and at < state.seen_at:
+        return Told(state.model_copy(update=counts), cap, Decision.COUNT, "older than what was told before")
+    open_ = followed and (case is None or not case.ended)
+    if not open_ and _silent(state, at, policy):
+        state = state.model_copy(update=_ANEW)
+        counts["since_case"] = 0
+        case = None
+    active = _active(state, alarm, policy)
+    if at == state.seen_at == alarm.at and active == state.active:
+        return Told(state.model_copy(update=counts), cap, Decision.COUNT, "told before, word for word")
+    if not active:
+        return _normal(state, cap, policy, counts, at, open_=open_)
+    state = state.model_copy(update=counts | _still_active(state, at))
+    if open_:
+        return Told(state, cap, Decision.COUNT, "its case is open")
+    why = _held_back(state, policy, case, at, now) or ("" if may_open else "it holds no report to open a case of")
+    if why:
+        return Told(state, cap, Decision.COUNT, why)
+    return _open(state, cap, policy, now)
+
+
+def _instant(alarm: Alarm, received_at: datetime) -> datetime:
+    return received_at if alarm.at is None or alarm.at - received_at > AHEAD else alarm.at
+
+
+_PLAIN = AlarmPolicy()
+
+_ANEW: dict[str, object] = {
+    "active": False, "since": None, "in_a_row": 0, "since_case": 0, "case_id": None, "case_at": None,
+    "cleared_since_case": False,
+}  # fmt: skip
+"""What a device that was silent for too long begins with. `told` and `capped` are kept: they are nobody's state."""
+
+
+def _silent(state: AlarmState, at: datetime, policy: AlarmPolicy) -> bool:
+    return state.seen_at is not None and at - state.seen_at > timedelta(seconds=policy.forget)
+
+
+def _active(state: AlarmState, alarm: Alarm, policy: AlarmPolicy) -> bool:
+    """Whether the condition holds. Once it does, a value that is not below `clear_below` keeps it."""
+    value = None if alarm.value is None or isnan(alarm.value) else alarm.value  # a broken sensor is not back to normal
+    if policy.raise_at is None or value is None:
+        raised, floor = alarm.active, policy.clear_below
+    else:
+        raised = value >= policy.raise_at
+        floor = policy.raise_at if policy.clear_below is None else policy.clear_below
+    return raised or (state.active and value is not None and floor is not None and value >= floor)
+
+
+def _still_active(state: AlarmState, at: datetime) -> dict[str, object]:
+    if state.active:
+        return {"seen_at": at, "in_a_row": state.in_a_row + 1}
+    return {"active": True, "since": at, "seen_at": at, "in_a_row": 1}
+
+
+def _normal(
+    state: AlarmState,
+    cap: CapState | None,
+    policy: AlarmPolicy,
+    counts: dict[str, object],
+    at: datetime,
+    *,
+    open_: bool,
+) -> Told:
+    """Back to normal, or still so. An open case is told once for each time that was a lasting alarm: not each flap."""
+    worth_telling = not state.cleared_since_case or not _debouncing(state, policy, state.seen_at or at)
+    annotated = open_ and state.active and worth_telling
+    changes = {"active": False, "since": None, "seen_at": at, "in_a_row": 0}
+    cleared = state.cleared_since_case or state.case_id is not None
+    new = state.model_copy(update=counts | changes | {"cleared_since_case": cleared})
+    if annotated:
+        return Told(new, cap, Decision.ANNOTATE, f"设备恢复正常 (told {new.since_case} times)")
+    return Told(new, cap, Decision.COUNT, "back to normal" if state.active else "normal")
+
+
+def _held_back(state: AlarmState, policy: AlarmPolicy, case: Case | None, at: datetime, now: datetime) -> str:
+    """Why an active device without an open case gets none yet; empty when it gets one."""
+    if case is not None:
+        if policy.rearm == "cleared" and not state.cleared_since_case:
+            return "not normal since its last case"
+        left = policy.quiet - (now - _ended_at(case)).total_seconds()
+        if left > 0:
+            return f"quiet for {left:.0f} s more after its last case"
+    return _debouncing(state, policy, at)
+
+
+def _debouncing(state: AlarmState, policy: AlarmPolicy, at: datetime) -> str:
+    """What an alarm lacks to be believed; empty when it lacks nothing."""
+    if state.in_a_row < policy.times:
+        return f"held back: told {state.in_a_row} of {policy.times} times in a row"
+    lasted = (at - state.since).total_seconds() if state.since else 0.0
+    if lasted < policy.hold:
+        return f"held back: active for {lasted:.0f} of {policy.hold:g} s"
+    return ""
+
+
+def _ended_at(case: Case) -> datetime:
+    """When a case ended. One that was refused or cancelled does not say: the last that is known of it, never later."""
+    latest = case.assignment
+    known = (
+        case.closed_at, case.disposed_at, case.filed_at, latest and latest.dispatched_at, latest and latest.signed_at,
+        latest and latest.returned_at,
+    )  # fmt: skip
+    return case.closed_at or max((at for at in known if at), default=case.received_at)
+
+
+def _open(state: AlarmState, cap: CapState | None, policy: AlarmPolicy, now: datetime) -> Told:
+    if policy.cap:
+        cap = cap or CapState(system=state.system, kind=state.kind)
+        window = timedelta(seconds=policy.cap_window)
+        recent = tuple(at for at in cap.opened if now - at < window)
+        if len(recent) >= policy.cap:
+            cap = cap.model_copy(update={"opened": recent[-policy.cap :], "withheld": cap.withheld + 1})
+            text = f"withheld by the storm cap: {policy.cap} cases in {policy.cap_window:g} s"
+            return Told(state.model_copy(update={"capped": state.capped + 1}), cap, Decision.COUNT, text)
+        cap = cap.model_copy(update={"opened": (*recent, now)})
+    opened = {"case_id": None, "case_at": now, "since_case": 1, "cleared_since_case": False}
+    return Told(state.model_copy(update=opened), cap, Decision.OPEN, "a case is opened")
