@@ -93,6 +93,7 @@ class Journal:
                 id=row.id,
                 door=row.door,
                 content_type=row.content_type,
+                headers=row.headers,
                 path=row.path,
                 status=row.status,
                 parent=row.parent,

@@ -1,8 +1,9 @@
 """Rows and the statements that write them: one array a column, one statement a batch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+import orjson
 from sqlalchemy import Table, TextClause, text
 from sqlalchemy.dialects import postgresql
 
@@ -120,8 +121,19 @@ def _journal_row(entry: JournalEntry) -> tuple[object, ...]:
     return (
         message.id, message.at, entry.direction, message.system, message.door, message.parent, message.content_type,
         message.path, message.status, message.body, entry.verdict, entry.why or "", entry.text, entry.kind,
-        entry.is_report, entry.external_id, entry.case_id, entry.edition,
+        entry.is_report, entry.external_id, entry.case_id, entry.edition, _headers(message.headers),
     )  # fmt: skip
+
+
+_CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
+"""Nobody needs them to read a message again, and the journal is read by people."""
+
+
+def _headers(headers: Mapping[str, str]) -> str:
+    if not headers:
+        return "{}"
+    kept = {name: value.replace("\0", "") for name, value in headers.items() if name not in _CREDENTIALS}
+    return orjson.dumps(kept).decode()  # PostgreSQL's text has no U+0000
 
 
 def _case_row(case: Case) -> tuple[object, ...]:

@@ -17,6 +17,8 @@ from canonical.case import Binding, Case
 from canonical.errors import Unavailable
 from canonical.reading import Reading
 from canonical.records import Arrival, Changes, Command, Known
+from storage.alarms import know_alarms, save_alarms
+from storage.file_rows import ADD_FILES, file_rows
 from storage.rows import CHANGE, REBIND, SAVE, binding_rows, case_rows, rows_of
 from storage.tables import NUMBERS_AT_ONCE, case_number
 
@@ -80,6 +82,7 @@ class Transaction:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
+        self._caps: frozenset[tuple[str, str]] = frozenset()
 
     async def next_block(self) -> int:
         """First number of a block of NUMBERS_AT_ONCE that nobody else has."""
@@ -96,9 +99,10 @@ class Transaction:
         if not readings and not numbers:
             return known
         await self._alone(readings)
+        ids = await know_alarms(self.connection, known, readings)
+        self._caps = frozenset(known.caps)
         acting = sorted({reading.system for reading in readings if reading.action})
         keys = _known_keys(readings) | {"numbers": sorted(numbers), "acting": acting}
-        ids: set[UUID] = set()
         for how, key, system, case_id in await self.connection.execute(_KNOWN, keys):
             _take_known(known, how, key, system, case_id)
             if case_id:
@@ -131,6 +135,10 @@ class Transaction:
             await self.connection.execute(CHANGE, rows)
         if changes.rebound:
             await self.connection.execute(REBIND, binding_rows(changes.rebound))
+        if changes.alarms or changes.caps:
+            await save_alarms(self.connection, changes.alarms, changes.caps, self._caps, now)
+        if changes.files:
+            await self.connection.execute(ADD_FILES, file_rows(changes.files, now))
         if changes.deliveries:
             await self.connection.execute(_NOTIFY)
 
