@@ -15,12 +15,21 @@ from starlette.middleware import Middleware
 from simulators.behaviour import Behaviour
 from simulators.centre_desk import CentreDesk
 from simulators.control import control_routes
+from simulators.fire_alarms import FireAlarms
 from simulators.front import CuttableProtocol, Front
 from simulators.hotline_12345 import Hotline
+from simulators.image_database import ImageDatabase
+from simulators.iot_platform import IotPlatform
+from simulators.lifeline import Lifeline
+from simulators.patrol_app import PatrolApp
+from simulators.public_opinion import PublicOpinion
+from simulators.sensors import Sensors
 from simulators.social_governance import SocialGovernance
 from simulators.system import Setup, System
 from simulators.urban_management import UrbanManagement
+from simulators.utility_usage import UtilityUsage
 from simulators.video_platform import VideoPlatform
+from simulators.work_safety import WorkSafety
 
 SYSTEMS: dict[str, type[System]] = {
     system.name: system
@@ -29,7 +38,16 @@ SYSTEMS: dict[str, type[System]] = {
         UrbanManagement,
         SocialGovernance,
         CentreDesk,
+        Lifeline,
+        IotPlatform,
+        Sensors,
+        UtilityUsage,
+        PublicOpinion,
         VideoPlatform,
+        ImageDatabase,
+        FireAlarms,
+        PatrolApp,
+        WorkSafety,
     )
 }
 
