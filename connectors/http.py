@@ -34,6 +34,15 @@ _PLAIN = frozenset({"", "identity"})
 _NOT_TAKEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """Nothing of the message has left us."""
 
+_CERTIFICATE_ALERTS = frozenset(
+    {
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED", "TLSV1_ALERT_UNKNOWN_CA", "TLSV1_ALERT_ACCESS_DENIED",
+        "SSLV3_ALERT_BAD_CERTIFICATE", "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE", "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED", "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+    }
+)  # fmt: skip
+"""OpenSSL's words for: your certificate will not do. TLS 1.3 says it when we have sent already, yet before it reads."""
+
 
 class HttpConnector:
     """Sends to one system below `base_url`. Safe to share between threads.
@@ -210,4 +219,12 @@ def _ours(system: str, error: httpx.HTTPError) -> HubError:
         return Unavailable(f"{system}: no connection ({what}: {error})")
     if isinstance(error, httpx.LocalProtocolError):  # h11 refuses a header before it writes the first byte
         return ContractViolation(f"{system}: a header cannot be sent", at="headers")
+    if _certificate_refused(error):
+        return Unavailable(f"{system}: the other side refuses our certificate, or wants one")
     return InDoubt(f"{system}: sent, and no whole answer came ({what})")
+
+
+def _certificate_refused(error: httpx.HTTPError) -> bool:
+    """Whether httpcore's error below, which carries the socket's as its argument, is such an alert."""
+    carried = getattr(error.__cause__, "args", ())
+    return any(isinstance(inner, ssl.SSLError) and inner.reason in _CERTIFICATE_ALERTS for inner in carried)
