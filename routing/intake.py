@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from canonical.alarm import Alarm, AlarmState
+from canonical.alarm import Alarm, AlarmState, CapState
 from canonical.case import Action, Actor, Binding, BindingRole, Case
 from canonical.errors import Unacceptable, Why
 from canonical.lifecycle import ActionKind, Party, Stage
@@ -153,7 +153,8 @@ def _alarm(book: Book, reading: Reading, alarm: Alarm, message: Message, numbers
     )  # fmt: skip
     if told.decision is Decision.OPEN:
         return _alarm_case(book, reading, told, message, numbers)
-    _remember(book, told.state, told)
+    book.remember(told.state)
+    _remember_cap(book, told.cap)
     return _beside(book, reading, told, message)
 
 
@@ -166,17 +167,18 @@ def _case_of(book: Book, state: AlarmState) -> Case | None:
     return case
 
 
-def _remember(book: Book, state: AlarmState, told: Told) -> None:
-    book.remember(state)
-    if told.cap is not None and told.cap is not book.known.caps.get((told.cap.system, told.cap.kind)):
-        book.remember_cap(told.cap)
+def _remember_cap(book: Book, cap: CapState | None) -> None:
+    if cap is not None and cap is not book.known.caps.get((cap.system, cap.kind)):
+        book.remember_cap(cap)
 
 
 def _alarm_case(book: Book, reading: Reading, told: Told, message: Message, numbers: Iterator[int]) -> Taken:
     assert reading.report is not None  # the filter opens nothing without one
     [place] = book.city.locator.locate([reading.report])
     outcome, case_id = _report(book, reading, message, place, numbers)
-    _remember(book, told.state.model_copy(update={"case_id": case_id}), told)
+    book.remember(told.state.model_copy(update={"case_id": case_id}))
+    if outcome.verdict is Verdict.CASE:  # one that joins a case opens none
+        _remember_cap(book, told.cap)
     return outcome, case_id
 
 
