@@ -1,8 +1,12 @@
 """Translation: one folder of data for every industry system, and the engine that compiles it. See README.md here."""
 
-from adapters.door import Door, Reply
+from adapters.door import Door
 from adapters.loading import check, load, shipped
 from adapters.outbound import OutboundFacts
-from adapters.system import ConnectorFacts, Page, Pull, System
+from adapters.reply import Reply
+from adapters.system import Account, ConnectorFacts, Page, Pull, Receiver, System, Token
 
-__all__ = ["ConnectorFacts", "Door", "OutboundFacts", "Page", "Pull", "Reply", "System", "check", "load", "shipped"]
+__all__ = [
+    "Account", "ConnectorFacts", "Door", "OutboundFacts", "Page", "Pull", "Receiver", "Reply", "System", "Token",
+    "check", "load", "shipped",
+]  # fmt: skip

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.contract import ANYTHING
+from adapters.condition import compile_condition
 from adapters.declaration import AnswerDeclaration, AnswerRow
-from adapters.door import Shape, compile_shape
-from adapters.rule import Get, Scope, compile_condition, compile_rule
+from adapters.path import ANYTHING, Get
+from adapters.rule import compile_rule
+from adapters.scope import Scope
+from adapters.shape import Shape, compile_shape
 from adapters.value import text_at
 from adapters.yaml_file import Where
 from canonical.errors import HubError, InDoubt, Refused, Unacceptable, Unauthenticated, Unavailable
@@ -61,7 +63,7 @@ class AnswerPlan:
 def compile_answer(declared: AnswerDeclaration, scope: Scope, where: Where, charset: str) -> AnswerPlan:
     """Compile a declaration; what is wrong is added to the scope's findings."""
     rows = tuple(_row(row, scope, (*where, "rows", index)) for index, row in enumerate(declared.rows))
-    return AnswerPlan(compile_shape(declared.shape, charset), rows)
+    return AnswerPlan(compile_shape(declared.shape, scope, (*where, "shape"), charset), rows)
 
 
 def _row(declared: AnswerRow, scope: Scope, where: Where) -> _Row:
@@ -94,6 +96,8 @@ def _statuses(pattern: str | None) -> range:
 
 
 def _ended(row: _Row, document: object, answer: Message) -> Answer:
+    if row.then == "absent":
+        return Answer(absent=True)
     if row.then == "accepted":
         try:
             return Answer(external_id=row.external_id(document), visible_no=row.visible_no(document))

@@ -12,6 +12,9 @@ from canonical.findings import Finding
 from canonical.tables import TableRow, read_table
 
 REST = "*"
+UNCHANGED, TEXT_ONLY, QUARANTINE = OUTCOMES = ("unchanged", "text only", "quarantine")
+"""What a row may say instead of a value: the code stays as it is (texts only); there is no value, the source's own text
+must do; the code is known and must still be decided by a person."""
 _LAST = "title"
 
 
@@ -33,10 +36,16 @@ class CodeTable:
         values: dict[str, object] = {}
         for key, row in self.rows.items():
             try:
-                values[key] = convert(row[column]) if row[column] else None
+                values[key] = _outcome(row[column], convert)
             except ValueError as error:
                 findings.append(row.finding(column, str(error)))
         return values
+
+
+def _outcome(cell: str, convert: Callable[[str], object]) -> object:
+    if cell == UNCHANGED:
+        raise ValueError("the hub has a closed list here; a code cannot stay unchanged")
+    return cell if cell == QUARANTINE else None if cell in {"", TEXT_ONLY} else convert(cell)
 
 
 def read_code_table(path: Path, findings: list[Finding], *, name: str) -> CodeTable | None:

@@ -14,16 +14,10 @@ import jsonschema
 import jsonschema_rs
 from jsonschema.exceptions import SchemaError, ValidationError
 
+from adapters.path import Names
 from canonical.errors import ContractViolation
 from canonical.findings import Finding
 
-Names = Mapping[str, Any]
-"""The names a document may have: name to the names below; `[]` stands for the items of a list, `*` for any name."""
-
-_any: dict[str, Any] = {}
-_any["*"] = _any
-ANYTHING: Names = _any
-"""Any name, at any depth."""
 _SHOWN = 5
 _QUIET = frozenset({"properties", "items", "anyOf", "oneOf", "allOf", "then", "else", "not", "if"})
 
@@ -34,6 +28,7 @@ class Contract:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self.schema = schema
         self.names = names_of(schema)
+        self.values = dict(_values(schema))
         self._fast: Callable[[Any], bool] = jsonschema_rs.Draft202012Validator(dict(schema)).is_valid
         self._slow = jsonschema.Draft202012Validator(schema)
 
@@ -101,6 +96,19 @@ def names_of(schema: Mapping[str, Any]) -> Names:
         for alternative in schema.get(keyword, ()):
             names |= names_of(alternative)
     return names
+
+
+def _values(schema: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Path to the listed values (enum, const) of every member outside lists."""
+    listed = schema.get("enum", [schema["const"]] if "const" in schema else ())
+    if where and listed:
+        yield (
+            where,
+            tuple(str(value) for value in listed if isinstance(value, str | int) and not isinstance(value, bool)),
+        )
+    for name, below in schema.get("properties", {}).items():
+        if isinstance(below, dict):
+            yield from _values(below, f"{where}.{name}".strip("."))
 
 
 def read_contract(path: Path, findings: list[Finding], *, name: str) -> Contract | None:

@@ -1,25 +1,28 @@
-"""What a system's folder may declare: the keys of `system.yaml` and `messages/*.yaml`, and nothing else.
+"""`system.yaml`: who the system is, how it is reached, what it sends and how its answers are judged.
 
-The table in adapters/README.md is made from the descriptions here. Leaves typed `Any` are rules, see rule.py.
+The tables in adapters/README.md and the schemas for editors are made from the descriptions here. Leaves typed `Any` are
+rules, see rule_model.py.
 """
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from adapters.rule import Condition
+from adapters.declared import Conditions, Declared
+from adapters.receiver_declaration import AccountDeclaration, ReceiverDeclaration
+from adapters.shape_declaration import Step
+from canonical.alarm import AlarmPolicy
 from canonical.errors import Why
-from canonical.lifecycle import ActionKind, Party
-from canonical.message import Verdict
+from canonical.lifecycle import ActionKind
+from canonical.message import ACCEPTED, Verdict
 
-
-class Declared(BaseModel):
-    """Base of all: unknown keys are findings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-Conditions = dict[str, Condition]
+Party = Literal["source", "owner", "both"]
+_GROUPS: dict[str, frozenset[Verdict]] = {
+    "accepted": ACCEPTED | {Verdict.HELD},
+    "duplicate": frozenset({Verdict.REPEATED}),
+    "deferred": frozenset({Verdict.QUARANTINED, Verdict.HELD}),
+}
+"""Words for several verdicts; a single verdict's own name may stand beside them."""
 
 
 class Secret(Declared):
@@ -29,85 +32,171 @@ class Secret(Declared):
     optional: bool = Field(default=False, description="may be left out, when signing in replaces it")
 
 
-class XmlStep(Declared):
-    """How XML is read."""
+class LedgerDeclaration(Declared):
+    """A table of the city's own things that messages name by id; the file is ledgers/<name>.csv or the city's."""
 
-    lists: tuple[str, ...] = Field(default=(), description="elements that are lists even when there is one")
-    or_text: bool = Field(default=False, description="what is no XML becomes {text: ...}")
+    title: str
+    columns: tuple[str, ...] = Field(min_length=2, description="its columns, the key first")
 
 
-class Step(Declared):
-    """One step from bytes to document; exactly one key. `json` and `xml` may stand as a word."""
+class BasicCheck(Declared):
+    """HTTP Basic: names of the two secrets."""
 
-    form: str | None = Field(default=None, description="the text of this part of a multipart or urlencoded form")
-    json_: bool = Field(default=False, alias="json", description="JSON to document")
-    soap: str | None = Field(default=None, description="SOAP 1.1 envelope to the children of this operation element")
-    pick: str | None = Field(default=None, description="one value inside, by path")
-    xml: XmlStep | None = Field(default=None, description="XML (bytes or text) to {root: content}")
+    username: str
+    password: str
 
-    @model_validator(mode="before")
-    @classmethod
-    def _word(cls, value: Any) -> Any:  # noqa: ANN401
-        if value in {"json", "xml"} if isinstance(value, str) else False:
-            return {"json": True} if value == "json" else {"xml": {}}
-        if isinstance(value, dict) and len(value) != 1:
-            raise ValueError("one of json, form, soap, pick, xml is expected")
-        return value
+
+class SignatureCheck(Declared):
+    """A signature the other side made: computed again, and compared."""
+
+    shown: Any = Field(description="rule: where the signature stands")
+    of: Any = Field(description="rule: what it must be, with digest")
+    fold: bool = Field(default=False, description="true: letter case does not matter")
+
+
+class Fresh(Declared):
+    """A time stamp that must be near the hub's clock."""
+
+    at: Any = Field(description="rule with time: where it stands")
+    seconds: int = Field(default=300, ge=1)
 
 
 class Authenticate(Declared):
-    """Where the other side shows its secret."""
+    """Where the other side shows its secret, or what it signs. All that is declared must hold."""
 
     from_: str | None = Field(default=None, alias="from", description="path in the whole document")
     header: str | None = Field(default=None, description="or an HTTP header")
-    secret: str | tuple[str, ...] = Field(description="name of the secret, or names: the first given")
+    query: str | None = Field(default=None, description="or a name in the query")
+    prefix: str = Field(default="", description="what stands before it, as `Bearer `")
+    secret: str | tuple[str, ...] | None = Field(
+        default=None, description="name of the secret, or names: the first given"
+    )
+    basic: BasicCheck | None = None
+    signature: SignatureCheck | None = None
+    fresh: Fresh | None = None
 
 
 class ReplyRow(Declared):
-    """One envelope; the first row that fits is sent. A row without verdict and why always fits."""
+    """One envelope; the first row that fits is sent. A row without verdict, why and when always fits."""
 
-    verdict: tuple[Verdict, ...] = ()
+    verdict: tuple[Verdict, ...] = Field(
+        default=(), description="verdicts, or accepted, duplicate, deferred for several at once"
+    )
     why: tuple[Why, ...] = ()
+    when: Conditions | None = Field(default=None, description="conditions on what the body may use, such as format")
     status: int = Field(default=200, ge=100, le=599)
-    body: Any = Field(default=None, description="tree; it may use words, text, why, case_no, number")
+    body: Any = Field(default=None, description="tree; it may use words, text, why, case_no, number, request, outcomes")
     fault: str | None = Field(default=None, description="SOAP fault code (Client, Server) instead of a body")
+    format: Literal["json", "soap", "text", "xml"] | None = Field(default=None, description="when not the reply's")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _groups(cls, value: Any) -> Any:  # noqa: ANN401
+        if not isinstance(value, dict) or not isinstance(value.get("verdict"), list | tuple | str):
+            return value
+        given = [value["verdict"]] if isinstance(value["verdict"], str) else list(value["verdict"])
+        verdicts: list[Any] = []
+        for one in given:
+            verdicts += sorted(_GROUPS[one]) if one in _GROUPS else [one]
+        return {**value, "verdict": tuple(verdicts)}
 
 
 class ReplyDeclaration(Declared):
     """What the other side is answered, in its own envelope."""
 
-    format: Literal["json", "soap", "text"]
-    element: str = Field(default="", description="SOAP: the answer's element")
-    namespace: str = Field(default="", description="SOAP: its namespace")
-    words: dict[Why, str] = Field(description="what it is told, for every reason")
+    format: Literal["json", "soap", "text", "xml"]
+    element: str = Field(default="", description="SOAP: the answer's element; xml: the root")
+    version: Literal["1.1", "1.2"] = Field(default="1.1", description="SOAP: its version")
+    namespace: str = Field(default="", description="SOAP, xml: its namespace")
+    content_type: str = Field(default="", description="default: that of the format")
+    headers: dict[str, str] = {}
+    words: dict[Why, str] = Field(default={}, description="what it is told, by reason; others have common words")
     rows: tuple[ReplyRow, ...] = Field(min_length=1)
+
+
+class Handshake(Declared):
+    """A question the other side asks before it sends: answered by the door itself, nothing is taken in."""
+
+    method: Literal["GET", "POST", "HEAD", "OPTIONS"] = "GET"
+    when: Conditions = Field(default={}, description="conditions on the document (of a POST) and what is around it")
+    authenticate: Authenticate | tuple[Authenticate, ...] | None = None
+    status: int = Field(default=200, ge=200, le=299)
+    format: Literal["json", "text", "xml"] = "text"
+    element: str = ""
+    body: Any = Field(description="tree over the document and what is around it, such as $query.echostr")
 
 
 class DoorDeclaration(Declared):
     """A door of ours the system pushes to."""
 
-    path: str = Field(default="", description="what follows /in/<system>/")
-    media: tuple[str, ...] = Field(min_length=1, description="media types taken")
+    path: str = Field(
+        default="", description="what follows /in/<system>/; {name} stands for one segment, read as $path.name"
+    )
+    methods: tuple[Literal["POST", "PUT", "PATCH", "GET", "DELETE"], ...] = ("POST",)
+    media: tuple[str, ...] = Field(default=(), description="media types taken; empty: any")
     max_bytes: int = Field(default=1_048_576, ge=1)
     wsdl: str | None = Field(default=None, description="the WSDL we serve, below contract/")
     shape: tuple[Step, ...] = Field(min_length=1)
-    authenticate: Authenticate | None = None
+    authenticate: Authenticate | tuple[Authenticate, ...] | None = None
+    handshakes: tuple[Handshake, ...] = ()
     document: str = Field(default=".", description="path to what the messages' paths begin at")
-    items: str | None = Field(default=None, description="path to a list, when one push holds several messages")
+    items: str | tuple[str, ...] | None = Field(
+        default=None, description="path to a list, when one push holds several; several paths: lists inside its items"
+    )
     messages: tuple[str, ...] = Field(min_length=1, description="inbound messages; the first whose `when` fits")
     reply: ReplyDeclaration
 
 
+class Detail(Declared):
+    """What is asked for every item of a list."""
+
+    ask: str = Field(description="the message that asks; it may use pull.item")
+    items: str = Field(default=".", description="path to the one (or the list) in the answer")
+
+
+class Acknowledge(Declared):
+    """What is told after the commit, so that a queue at the other side forgets what we have."""
+
+    message: str = Field(description="the message (direction: ask); it may use pull.item or pull.items")
+    each: Literal["item", "page"] = "item"
+
+
+class Count(Declared):
+    """How many wait, asked first."""
+
+    ask: str
+    path: str = Field(description="path to the number in the answer")
+
+
+class Sweep(Declared):
+    """A wider pass, for what was changed late or came with an old time."""
+
+    every: int = Field(default=86_400, ge=60, description="seconds between")
+    back: int = Field(default=604_800, ge=60, description="seconds it reaches back")
+
+
 class PullDeclaration(Declared):
-    """What the hub asks for by itself, page by page."""
+    """What the hub asks for by itself."""
 
     every: int = Field(ge=1, description="seconds between pulls, when the city says nothing")
+    jitter: float = Field(default=0.1, ge=0, le=1, description="share of `every` by which the pause varies")
     overlap: int = Field(default=0, ge=0, description="seconds every window reaches back into the one before")
+    behind: int = Field(default=0, ge=0, description="seconds a window ends before now: what is still being written")
+    window: int = Field(default=0, ge=0, description="longest window, in seconds; a longer gap is asked in several")
+    first_window: int = Field(default=86_400, ge=0, description="seconds the very first window reaches back")
     page_size: int = Field(default=100, ge=1)
     first_page: int = 1
+    cursor: str | None = Field(default=None, description="path in the answer to what the next page is asked with")
+    more: str | None = Field(default=None, description="path in the answer that says whether another page follows")
     ask: str = Field(description="the message that asks (direction: ask)")
     items: str = Field(description="path to the list in the answer")
     total: str | None = Field(default=None, description="path to the number of all items")
+    changed: bool = Field(default=False, description="true: the full list each time; only what changed is taken in")
+    detail: Detail | None = None
+    acknowledge: Acknowledge | None = None
+    count: Count | None = None
+    sweep: Sweep | None = None
+    per_case: bool = Field(default=False, description="true: asked for every open case the system has, by binding")
     messages: tuple[str, ...] = Field(min_length=1)
 
 
@@ -115,8 +204,10 @@ class AnswerRow(Declared):
     """One reading of an answer; the first row that fits counts."""
 
     http: str | None = Field(default=None, pattern=r"^[1-5](?:xx|\d\d)$", description="HTTP status: 5xx or 503")
-    when: Conditions = Field(default={}, description="values in the document, letter case ignored")
-    then: Literal["accepted", "refused", "unavailable", "unauthenticated", "in_doubt"]
+    when: Conditions = Field(default={}, description="values in the document, letter case ignored; or an expression")
+    then: Literal["accepted", "refused", "unavailable", "unauthenticated", "in_doubt", "absent"] = Field(
+        description="absent: asked whether it has something, and it has not"
+    )
     text: Any = Field(default=None, description="what the other side said")
     external_id: Any = None
     visible_no: Any = None
@@ -130,19 +221,59 @@ class AnswerDeclaration(Declared):
 
 
 class SignIn(Declared):
-    """How a session token is fetched."""
+    """How a session token is fetched: a login, or OAuth2 client credentials."""
 
     message: str = Field(description="the message that asks (direction: ask)")
     token: str = Field(description="path in the answer")
-    secrets: tuple[str, ...] = Field(description="secrets it needs; without them the hub does not sign in")
+    expires_in: str | None = Field(default=None, description="path to its life in seconds; it is renewed before")
+    lifetime: int = Field(
+        default=0, ge=0, description="its life in seconds, where the answer does not tell; 0: unknown"
+    )
+    secrets: tuple[str, ...] = Field(default=(), description="secrets it needs; without them the hub does not sign in")
+
+
+class KeepAlive(Declared):
+    """A sign of life we owe."""
+
+    message: str
+    every: int = Field(default=60, ge=1, description="seconds between")
+    misses: int = Field(default=3, ge=1, description="failures in a row after which we register again")
+
+
+class SubscriptionDeclaration(Declared):
+    """What must be said before anything flows, kept alive, and taken back at the end. All are direction: ask."""
+
+    register_: str | None = Field(default=None, alias="register")
+    keepalive: KeepAlive | None = None
+    subscribe: str | None = None
+    renew: int = Field(default=0, ge=0, description="seconds after which we subscribe again; 0: never")
+    unsubscribe: str | None = None
+    unregister: str | None = None
+
+
+class FilesDeclaration(Declared):
+    """How files that messages point to are fetched."""
+
+    fetch: str = Field(description="the message that asks (direction: ask); it may use file.url, file.id, file.name")
+    secret_urls: bool = Field(default=False, description="true: only this system's own account can fetch them")
 
 
 class ConnectorDeclaration(Declared):
-    """How the system is reached."""
+    """How the system is reached by what we send."""
 
-    protocol: Literal["http", "soap"]
+    protocol: Literal["http", "soap", "table", "files", "mqtt", "amqp"]
     timeout: float = Field(default=15.0, gt=0, le=600, description="seconds")
+    max_answer: int = Field(default=8_388_608, ge=1, description="bytes of an answer")
     wsdl: dict[str, str] = Field(default={}, description="SOAP: URL path to a file below contract/")
+    account: AccountDeclaration = AccountDeclaration()
+
+
+class Common(Declared):
+    """What every outbound message gets, when it does not say otherwise."""
+
+    headers: dict[str, Any] = {}
+    query: dict[str, Any] = {}
+    seal: dict[str, Any] = {}
 
 
 class SystemDeclaration(Declared):
@@ -152,143 +283,26 @@ class SystemDeclaration(Declared):
     edition: str = Field(description="version of this declaration; stands in every reading")
     roles: tuple[Literal["source", "owner"], ...] = Field(min_length=1)
     zone: str = Field(default="Asia/Shanghai", description="zone of times without one")
-    charset: str = "utf-8"
+    charset: str = Field(default="utf-8", description="charset of bytes; auto: UTF-8, else GB18030")
     crs: str = Field(default="", description="CRS of coordinates, where the message does not say")
     secrets: dict[str, Secret] = {}
+    ledgers: dict[str, LedgerDeclaration] = {}
     connector: ConnectorDeclaration
+    common: Common = Common()
     doors: dict[str, DoorDeclaration] = {}
     pulls: dict[str, PullDeclaration] = {}
+    receivers: dict[str, ReceiverDeclaration] = {}
+    subscription: SubscriptionDeclaration | None = None
+    files: FilesDeclaration | None = None
     answers: dict[str, AnswerDeclaration] = {}
     sign_in: SignIn | None = None
-    tells: dict[Literal["source", "owner", "both"], dict[ActionKind, str]] = {}
-
-
-class CoordinateFields(Declared):
-    """Where the two numbers stand."""
-
-    x: Any = Field(description="longitude or easting")
-    y: Any = Field(description="latitude or northing")
-    crs: str = ""
-
-
-class ReporterFields(Declared):
-    """Who reported."""
-
-    name: Any = None
-    phone: Any = None
-    withheld: Any = Field(default=None, description="yes or no")
-
-
-class DeadlineFields(Declared):
-    """The other side's deadline: an instant, or a budget since an instant."""
-
-    at: Any = None
-    value: Any = None
-    unit: Any = None
-    since: Any = None
-
-
-class LimitFields(Declared):
-    """A budget of time."""
-
-    value: Any
-    unit: Any
-
-
-class AttachmentFields(Declared):
-    """A list of files; the other paths begin at the item (`.`: the item itself)."""
-
-    from_: str = Field(alias="from")
-    url: Any
-    name: Any = None
-    id_: Any = Field(default=None, alias="id")
-
-
-class ReportFields(Declared):
-    """What becomes the report."""
-
-    title: Any = None
-    description: Any = None
-    class_: Any = Field(default=None, alias="class")
-    given_class: Any = None
-    address: Any = None
-    given_area: Any = None
-    coordinate: CoordinateFields | None = None
-    reported_at: Any = None
-    reporter: ReporterFields | None = None
-    urgency: Any = None
-    attachments: AttachmentFields | None = None
-    deadline: DeadlineFields | None = None
-    sign_deadline: DeadlineFields | None = None
-    channel: Any = None
-    share: Any = None
-    opinion: Any = None
-    extra: dict[str, Any] = {}
-
-
-class ActionFields(Declared):
-    """What goes with a stated action."""
-
-    stated_at: Any = None
-    reason: Any = None
-    result: Any = None
-    actor_name: Any = None
-    limit: LimitFields | None = None
-    attachments: AttachmentFields | None = None
-
-
-class StepFields(ActionFields):
-    """One status: what it means by the system's party in the case, and what differs from the fields above."""
-
-    kinds: dict[Party, ActionKind] = {}
-
-
-class StatedFields(ActionFields):
-    """A status and its table."""
-
-    status: Any
-    steps: dict[str, StepFields] = Field(min_length=1, description="status to action; another status is unmapped")
-
-
-class Plausible(Declared):
-    """How far stated times may lie from the moment of receipt."""
-
-    ahead_days: int = Field(default=1, ge=0)
-    behind_days: int = Field(default=10950, ge=0)
-
-
-class InboundDeclaration(Declared):
-    """`messages/*.yaml` with `direction: in`."""
-
-    direction: Literal["in"]
-    title: str
-    when: Conditions = Field(default={}, description="picks the message by values in the document")
-    contract: str = Field(description="JSON Schema below contract/")
-    external_id: Any = Field(description="the system's own id: key of repeats, address of callbacks")
-    case_key: Any = None
-    visible_no: Any = None
-    reference: Any = Field(default=None, description="our number, when the message carries it back")
-    fingerprint: tuple[Any, ...] = Field(default=(), description="fields we once sent, for a digest")
-    report: ReportFields | None = None
-    action: StatedFields | None = None
-    plausible: Plausible = Plausible()
-
-
-class OutboundDeclaration(Declared):
-    """`messages/*.yaml` with `direction: out` (tells) or `ask` (pulls, signs in)."""
-
-    direction: Literal["out", "ask"]
-    title: str
-    repeat: Literal["safe", "guarded", "never"] = Field(description="what an unanswered sending allows")
-    method: str = Field(default="POST", pattern="^(GET|POST|PUT)$")
-    path: Any = Field(description="URL path; for SOAP `path#Operation`; a rule may fill it")
-    headers: dict[str, Any] = {}
-    format: Literal["json", "form", "urlencoded", "xml", "arguments"] = Field(
-        default="json", description="arguments: JSON object of the ordered arguments of a SOAP operation"
+    alarms: dict[str, AlarmPolicy] = Field(
+        default={}, description="when a device's alarm becomes a case, by kind; `*`: any"
     )
-    part: str = Field(default="", description="form: name of the one part, which holds JSON")
-    root: str = Field(default="", description="xml: root element")
-    contract: str | None = Field(default=None, description="JSON Schema the written body must keep")
-    body: Any = Field(default=None, description="tree of objects, lists, literals and rules; left out: no body")
-    answer: str = Field(description="which of `answers` judges it")
-    fingerprint: tuple[str, ...] = Field(default=(), description="paths in the body, for a digest")
+    tells: dict[Party, dict[ActionKind, str]] = {}
+    unsupported: dict[Party, dict[ActionKind, str]] = Field(
+        default={}, description="what the platform cannot be told, and the reason the dispatcher is shown"
+    )
+    finds: dict[str, str] = Field(
+        default={}, description="outbound message to the message (ask) that finds what it made, by our number"
+    )

@@ -8,10 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from adapters.attaching import compile_attachments
+from adapters.condition import compile_condition
 from adapters.contract import Contract
-from adapters.declaration import (
+from adapters.message_declaration import (
     ActionFields,
-    AttachmentFields,
+    AdditionFields,
+    AlarmFields,
     DeadlineFields,
     InboundDeclaration,
     LimitFields,
@@ -19,15 +22,18 @@ from adapters.declaration import (
     ReportFields,
     StatedFields,
 )
-from adapters.rule import Get, Scope, compile_condition, compile_path, compile_rule, is_rule, item_names
-from adapters.value import as_list, empty, int_at, number_at, text_at
+from adapters.path import Get, path_getter
+from adapters.rule import compile_rule, is_rule
+from adapters.scope import Scope
+from adapters.value import empty, int_at, number_at, text_at
 from adapters.yaml_file import Where
+from canonical.alarm import Alarm
 from canonical.codes import ClassCode
 from canonical.errors import ContractViolation, Unacceptable, UnmappedCode, Why
 from canonical.message import Message
 from canonical.place import Coordinate
-from canonical.reading import Reading, StatedAction
-from canonical.report import Attachment, Report, Reporter, SourceDeadline, Urgency
+from canonical.reading import Addition, Reading, StatedAction
+from canonical.report import Report, Reporter, SourceDeadline, Urgency
 from canonical.time import Limit, LimitUnit
 
 Fill = Callable[[Any], dict[str, Any]]
@@ -48,18 +54,22 @@ class InboundPlan:
     head: Fill
     report: Fill | None
     action: Callable[[Any], StatedAction | None] | None
+    addition: Fill | None
+    alarm: Get | None
     ahead: timedelta
     behind: timedelta
+    context: frozenset[str]
+    """What it needs around the document, such as `$headers.x-name`."""
 
-    def read(self, document: object, message: Message, edition: str) -> Reading:
-        """Raises Unacceptable (ContractViolation, UnmappedCode, implausible)."""
+    def read(self, document: object, known: object, message: Message, edition: str) -> Reading:
+        """`known`: the document with what stands around it. Raises Unacceptable, such as UnmappedCode."""
         self.contract.check(document)
         try:
-            report = Report(**self.report(document)) if self.report else None
-            action = self.action(document) if self.action else None
+            report = Report(**self.report(known)) if self.report else None
+            action = self.action(known) if self.action else None
             reading = Reading(
                 system=message.system, kind=self.name, edition=edition, report=report, action=action,
-                **self.head(document),
+                addition=self._addition(known), alarm=self.alarm(known) if self.alarm else None, **self.head(known),
             )  # fmt: skip
         except ValidationError as error:
             place = ".".join(str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"])
@@ -70,6 +80,10 @@ class InboundPlan:
             self._plausible(action.stated_at, message.at, "stated_at")
         return reading
 
+    def _addition(self, known: object) -> Addition | None:
+        fields = self.addition(known) if self.addition else {}
+        return Addition(**fields) if "remark" in fields or "attachments" in fields else None
+
     def _plausible(self, at: datetime, received: datetime, name: str) -> None:
         if not received - self.behind <= at <= received + self.ahead:
             text = f"{name} lies more than {self.ahead.days} days ahead or {self.behind.days} days behind its receipt"
@@ -78,7 +92,7 @@ class InboundPlan:
 
 def compile_inbound(name: str, declared: InboundDeclaration, contract: Contract, scope: Scope, crs: str) -> InboundPlan:
     """Compile a declaration; what is wrong is added to the scope's findings."""
-    scope = replace(scope, names=contract.names)
+    scope = replace(scope, names=contract.names, values=contract.values, context=set())
     key = _text(declared.external_id, scope, ("external_id",))
     heads = {
         field: _text(getattr(declared, field), scope, (field,))
@@ -88,21 +102,28 @@ def compile_inbound(name: str, declared: InboundDeclaration, contract: Contract,
     if declared.fingerprint:
         parts = [_text(part, scope, ("fingerprint", index)) for index, part in enumerate(declared.fingerprint)]
         heads["fingerprint"] = lambda document: digest(part(document) for part in parts)
-    if declared.report is None and declared.action is None:
-        scope.wrong((), "a report, an action or both are expected")
-    return InboundPlan(
+    spoken = (declared.report, declared.action, declared.addition, declared.alarm)
+    if any(one is not None for one in spoken) is declared.noted:
+        scope.wrong((), "a report, an action, an addition or an alarm is expected, or noted: true and none of them")
+    fits = compile_condition(declared.when, scope, ("when",))
+    picks = () if isinstance(declared.when, str) else tuple(declared.when)
+    plan = InboundPlan(
         name=name,
         title=declared.title,
-        fits=compile_condition(declared.when, scope, ("when",)),
-        picks=tuple((path, compile_path(path, scope, ("when", path))) for path in declared.when),
+        fits=fits,
+        picks=tuple((path, path_getter(path)) for path in picks),
         contract=contract,
         key=key,
         head=_filled({"external_id": _needed(key), **heads}),
         report=_report(declared.report, scope, crs) if declared.report else None,
         action=_stated(declared.action, scope) if declared.action else None,
+        addition=_addition(declared.addition, scope) if declared.addition else None,
+        alarm=_alarm(declared.alarm, scope) if declared.alarm else None,
         ahead=timedelta(days=declared.plausible.ahead_days),
         behind=timedelta(days=declared.plausible.behind_days),
+        context=frozenset(),
     )
+    return replace(plan, context=frozenset(scope.context))
 
 
 def digest(parts: Iterable[str | None]) -> str:
@@ -168,13 +189,32 @@ def _coded(node: object, convert: Callable[[str], Any], scope: Scope, where: Whe
 
 
 def _time(node: object, scope: Scope, where: Where) -> Get:
-    if not isinstance(node, dict) or "time" not in node:
+    if not isinstance(node, dict) or not ("time" in node or "expr" in node or node.get("from") == "$at"):
         scope.wrong(where, 'this needs a pattern: add time: "yyyy-MM-dd HH:mm:ss"')
     return compile_rule(node, scope, where)
 
 
 def _report(declared: ReportFields, scope: Scope, crs: str) -> Fill:
     base: Where = ("report",)
+    getters = _texts_and_codes(declared, scope, base)
+    if declared.reported_on is not None:
+        on = _time(declared.reported_on, scope, (*base, "reported_on"))
+        getters["reported_on"] = lambda document: at.date() if (at := on(document)) else None
+    if declared.reported_at is not None:
+        getters["reported_at"] = _time(declared.reported_at, scope, (*base, "reported_at"))
+    if declared.coordinate:
+        getters["coordinate"] = _coordinate(declared, scope, crs)
+    if declared.reporter:
+        getters["reporter"] = _reporter(declared.reporter, scope)
+    if declared.attachments:
+        getters["attachments"] = compile_attachments(declared.attachments, scope, (*base, "attachments"))
+    for field in ("deadline", "sign_deadline"):
+        if (node := getattr(declared, field)) is not None:
+            getters[field] = _deadline(node, scope, (*base, field))
+    return _filled(getters)
+
+
+def _texts_and_codes(declared: ReportFields, scope: Scope, base: Where) -> dict[str, Get]:
     getters: dict[str, Get] = {}
     for field in ("title", "description", "given_class", "address", "given_area", "channel", "opinion"):
         if (node := getattr(declared, field)) is not None:
@@ -186,21 +226,10 @@ def _report(declared: ReportFields, scope: Scope, crs: str) -> Fill:
     ):
         if (node := getattr(declared, name)) is not None:
             getters[field] = _coded(node, convert, scope, (*base, name.rstrip("_")))
-    if declared.reported_at is not None:
-        getters["reported_at"] = _time(declared.reported_at, scope, (*base, "reported_at"))
-    if declared.coordinate:
-        getters["coordinate"] = _coordinate(declared, scope, crs)
-    if declared.reporter:
-        getters["reporter"] = _reporter(declared.reporter, scope)
-    if declared.attachments:
-        getters["attachments"] = _attachments(declared.attachments, scope, (*base, "attachments"))
-    for field in ("deadline", "sign_deadline"):
-        if (node := getattr(declared, field)) is not None:
-            getters[field] = _deadline(node, scope, (*base, field))
     if declared.extra:
         extra = {key: _text(node, scope, (*base, "extra", key)) for key, node in declared.extra.items()}
         getters["extra"] = _filled(extra)
-    return _filled(getters)
+    return getters
 
 
 def _coordinate(declared: ReportFields, scope: Scope, crs: str) -> Get:
@@ -208,13 +237,15 @@ def _coordinate(declared: ReportFields, scope: Scope, crs: str) -> Get:
     where: Where = ("report", "coordinate")
     x = compile_rule(declared.coordinate.x, scope, (*where, "x"))
     y = compile_rule(declared.coordinate.y, scope, (*where, "y"))
-    crs = declared.coordinate.crs or crs
-    if not crs:
+    said = declared.coordinate.crs or crs
+    if not said:
         scope.wrong(where, "the CRS is not declared: add crs here or in system.yaml, as EPSG:4490")
+    written = _text(said, scope, (*where, "crs"))
 
     def get(document: object) -> Coordinate | None:
         given_x, given_y = x(document), y(document)
-        if empty(given_x) and empty(given_y):
+        crs = written(document)
+        if (empty(given_x) and empty(given_y)) or not crs:
             return None
         return Coordinate(x=number_at(given_x, "coordinate.x"), y=number_at(given_y, "coordinate.y"), crs=crs)
 
@@ -232,20 +263,6 @@ def _reporter(declared: ReporterFields, scope: Scope) -> Get:
         getters["withheld"] = _coded(declared.withheld, _flag, scope, (*where, "withheld"))
     fill = _filled(getters)
     return lambda document: Reporter(**fill(document))
-
-
-def _attachments(declared: AttachmentFields, scope: Scope, where: Where) -> Get:
-    many = compile_path(declared.from_, scope, (*where, "from"))
-    inside = replace(scope, names=item_names(declared.from_, scope))
-    getters = {
-        field: _text(node, inside, (*where, field))
-        for field, node in (("url", declared.url), ("name", declared.name), ("id", declared.id_))
-        if node is not None
-    }
-    fill = _filled(getters)
-    return lambda document: tuple(
-        Attachment(**fields) for item in as_list(many(document)) if "url" in (fields := fill(item))
-    )
 
 
 def _limit(value: Get, unit: Get) -> Get:
@@ -292,7 +309,7 @@ def _fields(declared: ActionFields, scope: Scope, where: Where) -> dict[str, Get
     if declared.limit:
         getters["limit"] = _compiled_limit(declared.limit, scope, (*where, "limit"))
     if declared.attachments:
-        getters["attachments"] = _attachments(declared.attachments, scope, (*where, "attachments"))
+        getters["attachments"] = compile_attachments(declared.attachments, scope, (*where, "attachments"))
     return getters
 
 
@@ -310,5 +327,36 @@ def _stated(declared: StatedFields, scope: Scope) -> Callable[[Any], StatedActio
             raise UnmappedCode("the status has no row in the message's steps", at="action.status")
         kinds, fill = steps[given]
         return StatedAction(kinds=kinds, given=given, **fill(document)) if kinds else None
+
+    return get
+
+
+def _addition(declared: AdditionFields, scope: Scope) -> Fill:
+    where: Where = ("addition",)
+    getters: dict[str, Get] = {}
+    if declared.remark is not None:
+        getters["remark"] = _text(declared.remark, scope, (*where, "remark"))
+    if declared.stated_at is not None:
+        getters["stated_at"] = _time(declared.stated_at, scope, (*where, "stated_at"))
+    if declared.attachments:
+        getters["attachments"] = compile_attachments(declared.attachments, scope, (*where, "attachments"))
+    return _filled(getters)
+
+
+def _alarm(declared: AlarmFields, scope: Scope) -> Get:
+    where: Where = ("alarm",)
+    device = _text(declared.device, scope, (*where, "device"))
+    kind = _text(declared.kind, scope, (*where, "kind"))
+    value = compile_rule(declared.value, scope, (*where, "value"))
+    at = _time(declared.at, scope, (*where, "at")) if declared.at is not None else lambda _document: None
+    active = _coded(declared.active, _flag, scope, (*where, "active")) if declared.active is not None else None
+
+    def get(document: object) -> Alarm | None:
+        named, what, measured = device(document), kind(document), value(document)
+        if not named or not what:
+            return None
+        number = None if empty(measured) else number_at(measured, "alarm.value")
+        holds = bool(active(document)) if active else number is None  # who tells no state and no value tells an alarm
+        return Alarm(device=named, kind=what, active=holds, value=number, at=at(document))
 
     return get

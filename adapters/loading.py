@@ -4,7 +4,7 @@ A folder with a `system.yaml` is a system. There is no registry: `shipped` looks
 city's own folders are loaded by the same code.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -14,24 +14,30 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from lxml import etree
 from pydantic import BaseModel, ValidationError
 
-from adapters.answer import AnswerPlan, compile_answer
+from adapters.answer import compile_answer
 from adapters.code_table import CodeTable, read_code_table
-from adapters.contract import ANYTHING, Contract, read_contract
-from adapters.declaration import DoorDeclaration, InboundDeclaration, OutboundDeclaration, SystemDeclaration
-from adapters.door import Door, Entrance, ReplyPlans, compile_entrance, compile_reply, entrance_of_items
+from adapters.contract import Contract, read_contract
+from adapters.declaration import DoorDeclaration, LedgerDeclaration, SystemDeclaration
+from adapters.door import Door, compile_door, compile_entrance
+from adapters.entrance import Entrance, entrance
 from adapters.explain import near, report_invalid
 from adapters.inbound import InboundPlan, compile_inbound
+from adapters.ledger import Ledger, read_ledger
+from adapters.message_declaration import InboundDeclaration, OutboundDeclaration
 from adapters.outbound import OutboundFacts, OutboundPlan, compile_outbound
-from adapters.rule import Scope, path_getter
-from adapters.system import ConnectorFacts, Pull, PullPlan, SignInPlan, System
+from adapters.path import ANYTHING, path_getter
+from adapters.receiver_declaration import AccountDeclaration, ReceiverDeclaration
+from adapters.reply import ReplyPlans, compile_reply
+from adapters.samples import check_samples
+from adapters.scope import Scope, functions_of
+from adapters.shape import compile_shape, json_shape
+from adapters.system import Account, ConnectorFacts, Pull, Receiver, SignInPlan, System
 from adapters.yaml_file import Where, YamlFile, read_yaml
 from canonical.errors import Misconfigured
 from canonical.findings import Finding
 from canonical.reading import SystemRole
 
 SYSTEM_FILE = "system.yaml"
-_UNCHECKED = "-"
-"""Stands for every secret while a folder is only checked."""
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -40,28 +46,37 @@ def shipped() -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(Path(__file__).parent.glob(f"*/{SYSTEM_FILE}"))}
 
 
-def check(folder: Path) -> list[Finding]:
-    """Everything wrong with a folder, sorted by file and line. Secrets are taken as given."""
-    return _load(folder, None)[1]
+def check(folder: Path, *, samples: bool = True) -> list[Finding]:
+    """Everything wrong with a folder, sorted by file and line. Secrets are taken as given; no network is reached."""
+    system, findings = _load(folder, None, {})
+    if system is not None and samples:
+        findings += check_samples(system, folder)
+    return sorted(set(findings))
 
 
-def load(folder: Path, secrets: Mapping[str, str], *, name: str = "") -> System:
+def load(
+    folder: Path, secrets: Mapping[str, str], *, name: str = "", ledgers: Mapping[str, Path] | None = None,
+    hub_url: str = "",
+) -> System:  # fmt: skip
     """The system of a folder, under the city's `name` for it (default: the folder's).
 
-    Raises Misconfigured that lists every finding.
+    `ledgers`: name to the city's CSV file. `hub_url`: how the system reaches this hub. Raises Misconfigured that lists
+    every finding.
     """
-    system, findings = _load(folder, secrets)
+    system, findings = _load(folder, secrets, ledgers or {})
     if system is None or findings:
         listed = "\n".join(f"  {finding}" for finding in findings)
         raise Misconfigured(f"{folder.name}: {len(findings)} findings\n{listed}")
-    return system.named(name) if name and name != system.role.id else system
+    return system.named(name or system.role.id, hub_url)
 
 
-def _load(folder: Path, secrets: Mapping[str, str] | None) -> tuple[System | None, list[Finding]]:
+def _load(
+    folder: Path, secrets: Mapping[str, str] | None, ledgers: Mapping[str, Path]
+) -> tuple[System | None, list[Finding]]:  # fmt: skip
     findings: list[Finding] = []
     file = read_yaml(folder / SYSTEM_FILE, findings, name=SYSTEM_FILE)
     declared = _validated(file, SystemDeclaration, findings) if file else None
-    system = _Loader(folder, file, declared, findings, secrets).system() if file and declared else None
+    system = _Loader(folder, file, declared, findings, secrets, ledgers).system() if file and declared else None
     return system, sorted(set(findings))
 
 
@@ -82,6 +97,7 @@ class _Loader:
     declared: SystemDeclaration
     findings: list[Finding]
     given: Mapping[str, str] | None
+    ledgers: Mapping[str, Path]
 
     def system(self) -> System | None:
         declared, scope = self.declared, self._scope()
@@ -90,31 +106,42 @@ class _Loader:
             name: compile_answer(answer, scope, ("answers", name), declared.charset)
             for name, answer in declared.answers.items()
         }
-        entrances, replies, doors = self._doors(scope, inbound)
-        pulls = self._pulls(outbound, answers, scope)
-        entrances |= self._pulled(inbound)
         writers = {
             name: (plan, answers[plan.declared.answer])
             for name, plan in outbound.items()
-            if self._known(plan.declared.answer, answers, "answer", plan.name) and plan.declared.direction == "out"
+            if self._known(plan.declared.answer, answers, "answer", plan.name)
         }
-        self._tells(outbound)
-        signing_in = self._sign_in(outbound, answers)
+        entrances, replies, doors = self._doors(scope, inbound)
+        entrances |= self._pulled(inbound) | self._received(inbound, scope)
+        self._references(outbound)
+        signing_in = self._sign_in(outbound)
+        connector = self._connector()
+        receivers = tuple(
+            Receiver(name, one, self._account(one.account, "receivers", name))
+            for name, one in declared.receivers.items()
+        )
         if self.findings:
             return None
         return System(
             role=self._role(),
             doors=doors,
-            pulls=tuple(plan.facts for plan in pulls.values()),
-            connector=self._connector(),
+            pulls=tuple(Pull(name, pull) for name, pull in declared.pulls.items()),
+            receivers=receivers,
+            subscription=declared.subscription,
+            files=declared.files,
+            finds=MappingProxyType(dict(declared.finds)),
+            connector=connector,
             outbound=MappingProxyType(
-                {name: OutboundFacts(plan.declared.repeat, plan.declared.title) for name, (plan, _) in writers.items()}
+                {
+                    name: OutboundFacts(plan.declared.repeat, plan.declared.title)
+                    for name, (plan, _) in writers.items()
+                    if plan.declared.direction == "out"
+                }
             ),
             secrets=tuple(declared.secrets),
             entrances=MappingProxyType(entrances),
             replies=MappingProxyType(replies),
             writers=MappingProxyType(writers),
-            pull_plans=MappingProxyType(pulls),
             signing_in=signing_in,
         )
 
@@ -128,18 +155,41 @@ class _Loader:
         return False
 
     def _scope(self) -> Scope:
+        tables, ledgers, zone = self._tables(), self._ledgers(), self._zone()
         return Scope(
             file=self.file,
             findings=self.findings,
             names=ANYTHING,
-            tables=self._tables(),
-            zone=self._zone(),
+            tables=tables,
+            zone=zone,
             secrets=self._secrets(),
+            ledgers=ledgers,
+            functions=functions_of(zone, tables, ledgers),
+            folder=self.folder,
         )
+
+    def _ledgers(self) -> dict[str, Ledger]:
+        """The city's files, else the folder's own, else empty ones with the declared columns."""
+        found = {}
+        for name, declared in self.declared.ledgers.items():
+            own = self.folder / "ledgers" / f"{name}.csv"
+            path = self.ledgers.get(name) or (own if own.is_file() else None)
+            ledger = read_ledger(path, self.findings, name=f"ledgers/{name}.csv") if path else None
+            found[name] = ledger or Ledger(name, declared.columns, {})
+            self._columns(name, declared, found[name])
+        for name in self.ledgers:
+            self._known(name, self.declared.ledgers, "ledger", "ledgers")
+        return found
+
+    def _columns(self, name: str, declared: LedgerDeclaration, ledger: Ledger) -> None:
+        missing = [column for column in declared.columns if column not in ledger.columns]
+        if missing or ledger.columns[0] != declared.columns[0]:
+            text = f"ledger {name} needs the columns {', '.join(declared.columns)}, the key first"
+            self._wrong(("ledgers", name), text)
 
     def _zone(self) -> ZoneInfo:
         try:
-            "".encode(self.declared.charset)
+            "".encode("utf-8" if self.declared.charset == "auto" else self.declared.charset)
         except LookupError:
             self._wrong(("charset",), f"no charset '{self.declared.charset}'; write utf-8 or gb18030")
         try:
@@ -159,7 +209,7 @@ class _Loader:
     def _secrets(self) -> dict[str, str | None]:
         declared = self.declared
         if self.given is None:
-            return dict.fromkeys(declared.secrets, _UNCHECKED)
+            return {name: f"demo-{name}" for name in declared.secrets}
         given = {name: self.given.get(name) or None for name in declared.secrets}
         for name in sorted(set(self.given) - set(declared.secrets)):
             self._wrong(("secrets",), f"the secret '{name}' is given but not declared" + near(name, declared.secrets))
@@ -184,8 +234,10 @@ class _Loader:
             elif isinstance(declared, OutboundDeclaration):
                 contract = self._contract(declared.contract) if declared.contract else None
                 outbound[path.stem] = compile_outbound(
-                    path.stem, declared, contract, here, self.declared.charset, self.folder.name
+                    path.stem, declared, contract, here, self.declared.charset, self.declared.common
                 )
+                if declared.direction == "out" and "repeat" not in file.data:
+                    self.findings.append(file.finding((), "repeat is missing: safe, guarded or never"))
         return inbound, outbound
 
     def _contract(self, name: str) -> Contract | None:
@@ -197,18 +249,20 @@ class _Loader:
         entrances, replies, doors = {}, {}, []
         for name, door in self.declared.doors.items():
             where: Where = ("doors", name)
+            scope = replace(scope, file=self.file)
             plans = self._plans(door.messages, inbound, "doors", name)
             entrances[name] = compile_entrance(door, plans, scope, where, self.declared.edition, self.declared.charset)
             replies[name] = compile_reply(door.reply, scope, (*where, "reply"), self.declared.charset)
-            doors.append(self._door(name, door))
+            doors.append(self._door(name, door, scope))
         return entrances, replies, tuple(doors)
 
     def _plans(self, names: tuple[str, ...], inbound: Mapping[str, InboundPlan], *where: str) -> list[InboundPlan]:
         return [inbound[name] for name in names if self._known(name, inbound, "inbound message", *where, "messages")]
 
-    def _door(self, name: str, door: DoorDeclaration) -> Door:
+    def _door(self, name: str, door: DoorDeclaration, scope: Scope) -> Door:
         wsdl = self._wsdl(door.wsdl, "doors", name, "wsdl") if door.wsdl else None
-        return Door(name, door.path, door.media, door.max_bytes, wsdl.read_bytes() if wsdl else None)
+        served = wsdl.read_bytes() if wsdl else None
+        return compile_door(name, door, scope, ("doors", name), self.declared.charset, served)
 
     def _wsdl(self, name: str, *where: str) -> Path | None:
         path = self.folder / "contract" / name
@@ -219,47 +273,57 @@ class _Loader:
             return None
         return path
 
-    def _pulls(
-        self, outbound: Mapping[str, OutboundPlan], answers: Mapping[str, AnswerPlan], scope: Scope
-    ) -> dict[str, PullPlan]:
-        plans = {}
-        for name, pull in self.declared.pulls.items():
-            if name in self.declared.doors:
-                self._wrong(("pulls", name), "a door has this name")
-            if not self._known(pull.ask, outbound, "message", "pulls", name, "ask"):
-                continue
-            ask = outbound[pull.ask]
-            if ask.declared.answer not in answers:
-                self._known(ask.declared.answer, answers, "answer", "pulls", name, "ask")
-                continue
-            plans[name] = PullPlan(
-                facts=Pull(name, pull.every, pull.overlap, pull.page_size, pull.first_page),
-                ask=ask,
-                answer=answers[ask.declared.answer],
-                items=path_getter(pull.items),
-                total=path_getter(pull.total) if pull.total else None,
-            )
-        return plans
-
     def _pulled(self, inbound: Mapping[str, InboundPlan]) -> dict[str, Entrance]:
         return {
-            name: entrance_of_items(self._plans(pull.messages, inbound, "pulls", name), self.declared.edition)
+            name: entrance(
+                json_shape("utf-8"), self._plans(pull.messages, inbound, "pulls", name), self.declared.edition
+            )
             for name, pull in self.declared.pulls.items()
         }
 
-    def _sign_in(self, outbound: Mapping[str, OutboundPlan], answers: Mapping[str, AnswerPlan]) -> SignInPlan | None:
+    def _received(self, inbound: Mapping[str, InboundPlan], scope: Scope) -> dict[str, Entrance]:
+        return {name: self._receiver(name, one, inbound, scope) for name, one in self.declared.receivers.items()}
+
+    def _receiver(
+        self, name: str, declared: ReceiverDeclaration, inbound: Mapping[str, InboundPlan], scope: Scope
+    ) -> Entrance:  # fmt: skip
+        where: Where = ("receivers", name)
+        steps, charset = declared.shape, self.declared.charset
+        shape = compile_shape(steps, scope, (*where, "shape"), charset) if steps else json_shape(charset)
+        plans = self._plans(declared.messages, inbound, "receivers", name)
+        return entrance(shape, plans, self.declared.edition, document=declared.document, items=declared.items)
+
+    def _sign_in(self, outbound: Mapping[str, OutboundPlan]) -> SignInPlan | None:
         declared = self.declared.sign_in
         if declared is None or not self._known(declared.message, outbound, "message", "sign_in", "message"):
             return None
         if any(not self._secrets().get(name) for name in declared.secrets):
             return None
-        ask = outbound[declared.message]
-        return SignInPlan(ask, answers[ask.declared.answer], path_getter(declared.token))
+        life = path_getter(declared.expires_in) if declared.expires_in else lambda _document: None
+        return SignInPlan(declared.message, path_getter(declared.token), life, declared.lifetime)
 
-    def _tells(self, outbound: Mapping[str, OutboundPlan]) -> None:
-        for party, messages in self.declared.tells.items():
-            for action, message in messages.items():
-                self._known(message, outbound, "outbound message", "tells", party, action)
+    def _references(self, outbound: Mapping[str, OutboundPlan]) -> None:
+        """Every message that the declaration names is there, and every entrance has a name of its own."""
+        declared = self.declared
+        for where, message in _named(declared):
+            self._known(message, outbound, "outbound message", *where)
+        names = [*declared.doors, *declared.pulls, *declared.receivers]
+        for name in {name for name in names if names.count(name) > 1}:
+            self._wrong(("doors",), f"'{name}' names two of doors, pulls and receivers")
+        for name in declared.finds:
+            self._known(name, outbound, "outbound message", "finds")
+        for party, actions in declared.unsupported.items():
+            for action in set(actions) & set(declared.tells.get(party, {})):
+                self._wrong(("unsupported", party, action), "tells says how this is told")
+
+    def _account(self, declared: AccountDeclaration, *where: str) -> Account:
+        """The account with its secrets filled in."""
+        secrets, given = self._secrets(), dict[str, str]()
+        for field in ("username", "password", "private_key", "host_key", "ca", "certificate", "key"):
+            name = getattr(declared, field)
+            if name and self._known(name, secrets, "declared secret", *where, "account", field):
+                given[field] = secrets[name] or ""
+        return Account(scheme=declared.scheme, client_id=declared.client_id, **given)
 
     def _role(self) -> SystemRole:
         declared = self.declared
@@ -270,9 +334,40 @@ class _Loader:
             source="source" in declared.roles,
             owner="owner" in declared.roles,
             tells={party: dict(messages) for party, messages in declared.tells.items()},
+            unsupported={party: dict(reasons) for party, reasons in declared.unsupported.items()},
+            alarms=dict(declared.alarms),
         )
 
     def _connector(self) -> ConnectorFacts:
         connector = self.declared.connector
         wsdls = {path: self.folder / "contract" / name for path, name in connector.wsdl.items()}
-        return ConnectorFacts(connector.protocol, connector.timeout, MappingProxyType(wsdls))
+        account = self._account(connector.account, "connector")
+        return ConnectorFacts(
+            connector.protocol, connector.timeout, connector.max_answer, MappingProxyType(wsdls), account
+        )
+
+
+def _named(declared: SystemDeclaration) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every place in system.yaml that names an outbound message."""
+    for name, pull in declared.pulls.items():
+        yield ("pulls", name, "ask"), pull.ask
+        if pull.detail:
+            yield ("pulls", name, "detail", "ask"), pull.detail.ask
+        if pull.acknowledge:
+            yield ("pulls", name, "acknowledge", "message"), pull.acknowledge.message
+        if pull.count:
+            yield ("pulls", name, "count", "ask"), pull.count.ask
+    for party, messages in declared.tells.items():
+        for action, message in messages.items():
+            yield ("tells", party, action), message
+    for name, message in declared.finds.items():
+        yield ("finds", name), message
+    if declared.files:
+        yield ("files", "fetch"), declared.files.fetch
+    if (subscription := declared.subscription) is not None:
+        keepalive = subscription.keepalive.message if subscription.keepalive else None
+        said = {
+            "register": subscription.register_, "keepalive": keepalive, "subscribe": subscription.subscribe,
+            "unsubscribe": subscription.unsubscribe, "unregister": subscription.unregister,
+        }  # fmt: skip
+        yield from ((("subscription", key), message) for key, message in said.items() if message)

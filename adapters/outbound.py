@@ -5,20 +5,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
-from adapters.contract import Contract, Names
-from adapters.declaration import OutboundDeclaration
+from adapters.contract import Contract
+from adapters.declaration import Common
 from adapters.inbound import digest
-from adapters.rule import Get, Scope, compile_rule, compile_tree, path_getter
-from adapters.shape import json_body, multipart_body, urlencoded_body, xml_text
-from adapters.value import as_text, text_at
+from adapters.message_declaration import OutboundDeclaration
+from adapters.path import ANYTHING, Get, Names, path_getter
+from adapters.rule import compile_rule, compile_tree
+from adapters.scope import Scope
+from adapters.shape_json import write_json
+from adapters.shape_xml import xml_text
+from adapters.value import as_list, as_text, empty, text_at
+from adapters.writing import csv_body, fields_body, fields_parts, multipart, multipart_body, urlencoded_body
 from canonical.case import Binding, Case
 from canonical.message import Message
 from canonical.place import Coordinate, Place
 from canonical.reading import Outbound
-from canonical.report import Attachment
-from canonical.time import Due, Limit
+from canonical.report import Attachment, Urgency
+from canonical.time import Due, Limit, LimitUnit
 
 _BINDING: Names = {
     name: {} for name in ("external_id", "case_key", "visible_no", "reference", "fingerprint", "round")
@@ -46,9 +52,29 @@ VIEW: Names = {
     "now": {},
     "id": {},
     "session": {},
-    "pull": {"since": {}, "until": {}, "page": {}, "page_size": {}},
+    "pull": {
+        "since": {}, "until": {}, "page": {}, "page_size": {}, "offset": {}, "cursor": {}, "item": ANYTHING,
+        "items": ANYTHING,
+    },
+    "file": {"url": {}, "name": {}, "id": {}},
+    "hub": {"url": {}, "system": {}},
+    "body": ANYTHING,
+    "query": ANYTHING,
+    "headers": ANYTHING,
+    "sealed": {"body": {}, "path": {}, "method": {}, "content_type": {}},
 }  # fmt: skip
-"""Every path an outbound rule may use. `binding` is the one addressed, `source` the same system's own report."""
+"""Every path an outbound rule may use. `binding` is the one addressed, `source` the same system's own report.
+
+What is made first can be used by what is made later, so that it can be signed: `body`, then `seal` over it, then
+`query`, then the path, then the headers, which see `sealed` (the bytes as they travel) and the headers before them.
+"""
+
+_VALUES: Mapping[str, tuple[str, ...]] = {
+    "case.urgency": tuple(Urgency),
+    "action.limit.unit": tuple(LimitUnit),
+    "case.reporter.withheld": ("true", "false"),
+}
+"""What the hub itself may write where a list is closed: a table must know all of it, or the rest by `*`."""
 
 _COUNTY, _STREET, _COMMUNITY = 6, 9, 12
 
@@ -71,8 +97,10 @@ class OutboundPlan:
     system: str
     declared: OutboundDeclaration
     path: Get
+    query: Mapping[str, Get]
     headers: Mapping[str, Get]
     body: Get
+    seal: Mapping[str, Get]
     contract: Contract | None
     charset: str
     digested: tuple[Get, ...]
@@ -80,17 +108,38 @@ class OutboundPlan:
     def document(self, view: Mapping[str, Any]) -> Any:  # noqa: ANN401
         """The body before it becomes bytes. Raises UnmappedCode, ContractViolation, Unauthenticated."""
         document = self.body(view)
+        if self.declared.without_empty:
+            document = _without_empty(document)
+        for name, get in self.seal.items():
+            document[name] = get({**view, "body": document})
         if self.contract:
             self.contract.check(document)
         return document
 
     def message(self, view: Mapping[str, Any], *, now: datetime, id: UUID) -> Message:  # noqa: A002
         """The whole message. SOAP: path `path#Operation`, body the JSON of the ordered arguments."""
-        body, content_type = self._sealed(self.document(view), id)
-        headers = {name.lower(): text_at(get(view), f"headers.{name}") for name, get in self.headers.items()}
+        document = self.document(view)
+        query: dict[str, str] = {}
+        around: dict[str, Any] = {**view, "body": document, "query": query}
+        for name, get in self.query.items():
+            if value := text_at(get(around), f"query.{name}"):
+                query[name] = value
+        body, content_type = self._sealed(document, id)
+        path = _joined(text_at(self.path(around), "path"), query)
+        headers: dict[str, str] = {}
+        around |= {
+            "headers": headers,
+            "sealed": {
+                "body": body, "path": path, "method": self.declared.method, "content_type": content_type,
+            },
+        }  # fmt: skip
+        for name, get in self.headers.items():
+            if value := text_at(get(around), f"headers.{name}"):
+                headers[name.lower()] = value
+        content_type = headers.pop("content-type", content_type)
         return Message(
             system=self.system, body=body, at=now, id=id, door=self.name, content_type=content_type,
-            headers=MappingProxyType(headers), method=self.declared.method, path=text_at(self.path(view), "path"),
+            headers=MappingProxyType(headers), method=self.declared.method, path=path,
         )  # fmt: skip
 
     def fingerprint(self, view: Mapping[str, Any]) -> str:
@@ -101,47 +150,87 @@ class OutboundPlan:
         return digest(as_text(get(document)) for get in self.digested)
 
     def _sealed(self, document: object, id: UUID) -> tuple[bytes, str]:  # noqa: A002
-        charset, part = self.charset, self.declared.part
         if document is None:
-            return b"", ""
-        if self.declared.format == "xml":
-            return xml_text(self.declared.root, document, charset).encode(charset), f"text/xml; charset={charset}"
-        text = json_body(document, charset)
-        if self.declared.format == "form":
-            return multipart_body(part, text, f"gridhub-{id.hex}", charset)
-        if self.declared.format == "urlencoded":
-            return urlencoded_body(part, text), "application/x-www-form-urlencoded"
-        return text, "application/json" if charset == "utf-8" else f"application/json; charset={charset}"
+            return b"", self.declared.content_type
+        body, content_type = self._formatted(document, "utf-8" if self.charset == "auto" else self.charset, id)
+        return body, self.declared.content_type or content_type
+
+    def _formatted(self, document: Any, charset: str, id: UUID) -> tuple[bytes, str]:  # noqa: A002, ANN401
+        declared, boundary = self.declared, f"gridhub-{id.hex}"
+        match declared.format:
+            case "xml":
+                text = xml_text(declared.root, document, charset, declared.namespace)
+                return text.encode(charset, "xmlcharrefreplace"), f"text/xml; charset={charset}"
+            case "form":
+                return multipart_body(declared.part, write_json(document, charset), boundary, charset)
+            case "urlencoded":
+                return urlencoded_body(declared.part, write_json(document, charset)), _FORM
+            case "fields":
+                return fields_body(document, charset), _FORM
+            case "multipart":
+                return multipart(fields_parts(document, charset), boundary, charset)
+            case "text":
+                return as_text(document).encode(charset), f"text/plain; charset={charset}"
+            case "csv":
+                return csv_body(as_list(document), charset), f"text/csv; charset={charset}"
+        json = "application/json" if charset == "utf-8" else f"application/json; charset={charset}"
+        return write_json(document, charset), json
+
+
+_FORM = "application/x-www-form-urlencoded"
+
+
+def _joined(path: str, query: Mapping[str, str]) -> str:
+    if not query:
+        return path
+    return f"{path}{'&' if '?' in path else '?'}{urlencode(query, quote_via=quote)}"
+
+
+def _without_empty(document: object) -> Any:  # noqa: ANN401
+    if isinstance(document, dict):
+        return {name: _without_empty(value) for name, value in document.items() if not empty(value)}
+    return [_without_empty(item) for item in document] if isinstance(document, list) else document
 
 
 def compile_outbound(
-    name: str, declared: OutboundDeclaration, contract: Contract | None, scope: Scope, charset: str, system: str
+    name: str, declared: OutboundDeclaration, contract: Contract | None, scope: Scope, charset: str, common: Common
 ) -> OutboundPlan:
     """Compile a declaration; what is wrong is added to the scope's findings."""
-    scope = replace(scope, names=VIEW, writing=True)
+    scope = replace(scope, names=VIEW, values=_VALUES, writing=True)
     if declared.format in {"form", "urlencoded"} and not declared.part:
         scope.wrong(("format",), "a form needs the name of its part: add part: NAME")
     if declared.format == "xml" and not declared.root:
         scope.wrong(("format",), "xml needs its root element: add root: NAME")
+    if (declared.seal or common.seal) and declared.body is not None and not isinstance(declared.body, dict):
+        scope.wrong(("seal",), "only an object can get further members")
+    if declared.format in {"fields", "multipart"} and not isinstance(declared.body, dict):
+        scope.wrong(("format",), "a form needs a body with named members")
     if declared.fingerprint and not isinstance(declared.body, dict):
         scope.wrong(("fingerprint",), "only an object has fields to digest")
+    sealing = {**common.seal, **declared.seal} if isinstance(declared.body, dict) else {}
     return OutboundPlan(
         name=name,
-        system=system,
+        system="",
         declared=declared,
         path=compile_rule(declared.path, scope, ("path",)),
-        headers={header: compile_rule(node, scope, ("headers", header)) for header, node in declared.headers.items()},
+        query=_rules({**common.query, **declared.query}, scope, "query"),
+        headers=_rules({**common.headers, **declared.headers}, scope, "headers"),
         body=compile_tree(declared.body, scope, ("body",)),
+        seal=_rules(sealing, scope, "seal"),
         contract=contract,
         charset=charset,
         digested=tuple(path_getter(path) for path in declared.fingerprint),
     )
 
 
-def view_of(outbound: Outbound, *, now: datetime, id: UUID, session: str) -> dict[str, Any]:  # noqa: A002
+def _rules(nodes: Mapping[str, Any], scope: Scope, where: str) -> dict[str, Get]:
+    return {name: compile_rule(node, scope, (where, name)) for name, node in nodes.items()}
+
+
+def view_of(outbound: Outbound, around: Mapping[str, Any]) -> dict[str, Any]:
     """The canonical values under the names of VIEW."""
     action = outbound.action
-    return _around(now, id, session) | {
+    return dict(around) | {
         "case": _case(outbound.case),
         "action": {
             "kind": str(action.kind),
@@ -164,13 +253,9 @@ def view_of(outbound: Outbound, *, now: datetime, id: UUID, session: str) -> dic
     }
 
 
-def pull_view(pull: Mapping[str, Any], *, now: datetime, id: UUID, session: str) -> dict[str, Any]:  # noqa: A002
-    """What a message that asks (for a page, for a session) may use."""
-    return _around(now, id, session) | {"pull": dict(pull)}
-
-
-def _around(now: datetime, id: UUID, session: str) -> dict[str, Any]:  # noqa: A002
-    return {"now": now, "id": str(id), "session": session}
+def around(*, now: datetime, id: UUID, session: str, hub: Mapping[str, str]) -> dict[str, Any]:  # noqa: A002
+    """What every message that is written may use."""
+    return {"now": now, "id": str(id), "session": session, "hub": dict(hub)}
 
 
 def _case(case: Case) -> dict[str, Any]:

@@ -1,37 +1,62 @@
-"""From bytes to a document, and back: form part, JSON, SOAP, XML.
+"""From bytes to a document, step by step: unpack, decode, take apart. Every problem is an Unacceptable (UNREADABLE).
 
-Every problem of the bytes is an Unacceptable with why UNREADABLE. XML is read without entities, DTD and network; the
-encoding an inner XML document states is ignored, because by then it is text.
+What is JSON already (stored samples, items of a page, rows of a table) skips all steps.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
-import orjson
-from lxml import etree
 from multipart import MultipartError, PushMultipartParser, parse_options_header
 
-from canonical.errors import Unacceptable, Why
+from adapters.cipher import decrypt, key_bytes
+from adapters.packed import MOST, from_base64, gunzipped
+from adapters.path import path_getter
+from adapters.scope import Scope
+from adapters.shape_declaration import CsvStep, DecryptStep, SoapStep, Step, XlsxStep, XmlStep, ZipStep
+from adapters.shape_json import read_json, unreadable
+from adapters.shape_xml import looks_like_xml, read_soap, read_xml
+from adapters.sheet import csv_rows, xlsx_rows, zip_members
+from adapters.writing import written_file
+from adapters.yaml_file import Where
+from canonical.errors import Misconfigured
 from canonical.message import Message
 
-SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
-FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
-_MAX_FIELDS = 64
-_DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}\?>")
-_ILLEGAL_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-_NUL_MARK = b"\\u0000"
-DEEPEST = 64
-"""Levels of a document: validators recurse, and no contract is near this."""
-
-Step = Callable[[Any, Message], Any]
+Shape = Callable[[Message], Any]
+"""A message's bytes to its document. Raises Unacceptable (why UNREADABLE)."""
+_Step = Callable[[Any, Message], Any]
 """One step of reading: what the former step gave (first: the body's bytes), and the message around it."""
 
+FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
+_JSON_TYPES = ("application/json", "text/json")
+_MAX_FIELDS = 256
+_JSON_BEGINS = (b"{", b"[")
 
-def unreadable(text: str) -> Unacceptable:
-    """The bytes are not what the transport says."""
-    return Unacceptable(text, why=Why.UNREADABLE)
+
+class Members(list[Any]):
+    """Several things out of one archive: the steps that follow are done to each, and lists become one list."""
+
+
+def compile_shape(steps: Sequence[Step], scope: Scope, where: Where, charset: str) -> Shape:
+    """The declared steps as one function."""
+    compiled = [_step(step, scope, (*where, index), charset) for index, step in enumerate(steps)]
+    packed = any(step.packed for step in steps)
+
+    def shape(message: Message) -> Any:  # noqa: ANN401
+        if not packed and _is_json(message):
+            return read_json(_recoded(message.body, charset))
+        document: Any = message.body
+        for step in compiled:
+            document = _done(step, document, message)
+        return document
+
+    return shape
+
+
+def json_shape(charset: str) -> Shape:
+    """The shape of what is JSON for certain, such as items of a page."""
+    return lambda message: read_json(_recoded(message.body, charset))
 
 
 def media_type(message: Message) -> str:
@@ -40,252 +65,255 @@ def media_type(message: Message) -> str:
 
 
 def decoded(body: bytes | str, charset: str) -> str:
-    """Text in the declared charset; broken bytes are an error, never a replacement character."""
+    """Text in the declared charset; `auto`: UTF-8, else GB18030. Broken bytes are an error, never replaced."""
     if isinstance(body, str):
         return body
-    try:
-        return body.decode(charset)
-    except UnicodeDecodeError as error:
-        raise unreadable(f"not {charset} at byte {error.start}") from None
-
-
-def json_step(charset: str) -> Step:
-    """Bytes or text to a JSON document. U+0000 is refused: no text column can hold it."""
-
-    def read(body: bytes | str, _message: Message) -> Any:  # noqa: ANN401
-        data = body if charset == "utf-8" and isinstance(body, bytes) else decoded(body, charset).encode()
+    for one in ("utf-8-sig", "gb18030") if charset == "auto" else (charset,):
         try:
-            document = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            raise unreadable(f"not JSON at character {error.pos}") from None
-        if data.count(b"[") + data.count(b"{") > DEEPEST and _deeper_than(DEEPEST, document):
-            raise unreadable(f"more than {DEEPEST} levels deep")
-        if _NUL_MARK in data and _holds_nul(document):
-            raise unreadable("a text with the character U+0000")
-        return document
+            return body.decode(one)
+        except UnicodeDecodeError as error:
+            broken = error.start
+    raise unreadable(f"not {'utf-8 or gb18030' if charset == 'auto' else charset} at byte {broken}")
+
+
+def _recoded(body: bytes | str, charset: str) -> bytes:
+    if isinstance(body, bytes) and charset == "utf-8":
+        return body.removeprefix(b"\xef\xbb\xbf")
+    return decoded(body, charset).removeprefix("\ufeff").encode()
+
+
+def _is_json(message: Message) -> bool:
+    kind = media_type(message)
+    return kind in _JSON_TYPES or (not kind and message.body[:64].lstrip()[:1] in _JSON_BEGINS)
+
+
+def _done(step: _Step, document: Any, message: Message) -> Any:  # noqa: ANN401
+    if not isinstance(document, Members):
+        return step(document, message)
+    parts = [step(one, message) for one in document]
+    if all(isinstance(part, list) for part in parts):
+        return [item for part in parts for item in part]
+    return Members(parts) if not all(isinstance(part, dict) for part in parts) else parts
+
+
+def _step(step: Step, scope: Scope, where: Where, charset: str) -> _Step:
+    name, value = step.given
+    return _COMPILERS[name](value, scope, where, charset)
+
+
+def _json(_: object, _scope: Scope, _where: Where, charset: str) -> _Step:
+    return lambda body, _message: read_json(_recoded(body, charset))
+
+
+def _text(_: object, _scope: Scope, _where: Where, charset: str) -> _Step:
+    return lambda body, _message: {"text": decoded(body, charset)}
+
+
+def _xml(declared: XmlStep, _scope: Scope, _where: Where, charset: str) -> _Step:
+    def read(body: bytes | str, _message: Message) -> dict[str, Any]:
+        text = decoded(body, charset)
+        if declared.or_text and not looks_like_xml(text):
+            return {"text": text.strip()}
+        return read_xml(text, declared.lists)
 
     return read
 
 
-def _deeper_than(levels: int, document: object) -> bool:
-    level = [document]
-    for _ in range(levels + 1):
-        level = [
-            below
-            for item in level
-            if isinstance(item, dict | list)
-            for below in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not level:
-            return False
-    return True
+def _soap(declared: SoapStep, _scope: Scope, _where: Where, charset: str) -> _Step:
+    return lambda body, _message: read_soap(
+        decoded(body, charset), declared.element, declared.lists, version=declared.version
+    )
 
 
-def _holds_nul(document: object) -> bool:
-    """Walks without recursion: a document may be deep."""
-    waiting = [document]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            if "\x00" in item:
-                return True
-        elif isinstance(item, dict):
-            waiting += [*item.keys(), *item.values()]
-        elif isinstance(item, list):
-            waiting += item
-    return False
+def _pick(path: str, _scope: Scope, _where: Where, _charset: str) -> _Step:
+    get = path_getter(path)
+
+    def read(document: Any, _message: Message) -> Any:  # noqa: ANN401
+        if isinstance(document, dict) and "Fault" in document:
+            return document
+        value = get(document)
+        if value is None:
+            raise unreadable(f"{path} is missing")
+        return value
+
+    return read
 
 
-def form_step(part: str, charset: str) -> Step:
-    """The text of one form part; a body that is no form is passed on as it is (stored samples are inner JSON)."""
+def _form(part: str, _scope: Scope, _where: Where, charset: str) -> _Step:
+    """The text of one form part; a body that is no form is passed on as it is."""
 
     def read(body: bytes, message: Message) -> bytes | str:
-        kind = media_type(message)
-        if kind not in FORM_TYPES:
+        if media_type(message) not in FORM_TYPES:
             return body
-        values = _multipart(body, message, part) if kind == FORM_TYPES[0] else _urlencoded(body, part, charset)
-        if len(values) != 1:
+        values = [value for name, value in _form_fields(body, message, charset) if name == part]
+        if len(values) != 1 or not isinstance(values[0], bytes | str):
             raise unreadable(f"exactly one form part '{part}' is expected")
         return values[0]
 
     return read
 
 
-def _multipart(body: bytes, message: Message, part: str) -> list[bytes]:
+def _fields(_: object, _scope: Scope, _where: Where, charset: str) -> _Step:
+    """All fields of a form as a document; a field met twice is a list, a file {name, media, content: base64}."""
+
+    def read(body: bytes, message: Message) -> dict[str, Any]:
+        document: dict[str, Any] = {}
+        for name, given in _form_fields(body, message, charset):
+            value = decoded(given, charset) if isinstance(given, bytes) else given
+            if name not in document:
+                document[name] = value
+            elif isinstance(document[name], list):
+                document[name].append(value)
+            else:
+                document[name] = [document[name], value]
+        return document
+
+    return read
+
+
+def _query(_: object, _scope: Scope, _where: Where, charset: str) -> _Step:
+    return lambda _body, message: query_of(message.path, "utf-8" if charset == "auto" else charset)
+
+
+def query_of(path: str, charset: str = "utf-8") -> dict[str, Any]:
+    """The query of a path as an object; a name met twice is a list. Raises Unacceptable."""
+    document: dict[str, Any] = {}
+    for name, value in _urlencoded(path.partition("?")[2], charset):
+        known = document.get(name)
+        document[name] = value if known is None else [*(known if isinstance(known, list) else [known]), value]
+    return document
+
+
+def _form_fields(body: bytes, message: Message, charset: str) -> list[tuple[str, Any]]:
+    if media_type(message) == FORM_TYPES[0]:
+        return _multipart(body, message)
+    try:
+        text = body.decode("ascii")
+    except UnicodeDecodeError:
+        raise unreadable("not a form") from None
+    return _urlencoded(text, "utf-8" if charset == "auto" else charset)
+
+
+def _multipart(body: bytes, message: Message) -> list[tuple[str, Any]]:
     boundary = parse_options_header(message.content_type)[1].get("boundary", "")
-    values: list[bytes] = []
+    values: list[tuple[str, Any]] = []
     try:
         with PushMultipartParser(boundary, content_length=len(body), max_segment_count=_MAX_FIELDS) as parser:
-            name, chunks = "", list[bytes]()
+            segment: Any = None
+            chunks: list[bytes] = []
             for event in [*parser.parse(body), *parser.parse(b"")]:
                 if event is None:
-                    values += [b"".join(chunks)] if name == part else []
+                    values.append((segment.name, _part(segment, b"".join(chunks))))
                 elif isinstance(event, bytes | bytearray):
                     chunks.append(bytes(event))
                 else:
-                    name, chunks = event.name, []
+                    segment, chunks = event, []
     except (MultipartError, ValueError, LookupError):
         raise unreadable("not multipart/form-data") from None
     return values
 
 
-def _urlencoded(body: bytes, part: str, charset: str) -> list[str]:
+def _part(segment: Any, content: bytes) -> Any:  # noqa: ANN401
+    if not segment.filename:
+        return content
+    return written_file(segment.filename, segment.content_type or "", content)
+
+
+def _urlencoded(text: str, charset: str) -> list[tuple[str, Any]]:
     try:
-        fields = parse_qsl(body.decode("ascii"), True, encoding=charset, errors="strict", max_num_fields=_MAX_FIELDS)
+        return [*parse_qsl(text, True, encoding=charset, errors="strict", max_num_fields=_MAX_FIELDS)]
     except ValueError:
         raise unreadable("not a form in the declared charset") from None
-    return [value for name, value in fields if name == part]
 
 
-def xml_step(charset: str, lists: Collection[str] = (), *, or_text: bool = False) -> Step:
-    """Bytes or text to `{root name: content}`; elements named in `lists` are lists even when there is one.
-
-    With `or_text`, what does not begin with `<` becomes `{"text": ...}`: some answers are either.
-    """
-    repeated = frozenset(lists)
-
-    def read(body: bytes | str, _message: Message) -> dict[str, Any]:
-        text = decoded(body, charset)
-        if or_text and not text.lstrip("\ufeff \t\r\n").startswith("<"):
-            return {"text": text.strip()}
-        root = _tree(text)
-        return {etree.QName(root).localname: _content(root, repeated)}
+def _base64(_: object, _scope: Scope, _where: Where, _charset: str) -> _Step:
+    def read(body: bytes | str, _message: Message) -> bytes:
+        try:
+            return from_base64(body)
+        except ValueError:
+            raise unreadable("not base64") from None
 
     return read
 
 
-def soap_step(element: str, charset: str) -> Step:
-    """A SOAP 1.1 envelope to the children of `element` in its body; a fault to `{"Fault": {...}}`."""
-
-    def read(body: bytes | str, _message: Message) -> dict[str, Any]:
-        root = _tree(decoded(body, charset))
-        inner = root.find(f"{{{SOAP_11}}}Body")
-        child = next(iter(inner.iterchildren("*")), None) if inner is not None else None
-        if root.tag != f"{{{SOAP_11}}}Envelope" or child is None:
-            raise unreadable("not a SOAP 1.1 envelope with a body")
-        name, content = etree.QName(child).localname, _content(child, frozenset())
-        if name == "Fault":
-            return {"Fault": content}
-        if name != element:
-            raise Unacceptable(f"the operation {element} is expected", why=Why.UNKNOWN_MESSAGE)
-        return content if isinstance(content, dict) else {}
+def _gunzip(_: object, _scope: Scope, _where: Where, _charset: str) -> _Step:
+    def read(body: bytes, _message: Message) -> bytes:
+        try:
+            return gunzipped(body)
+        except ValueError as error:
+            raise unreadable(str(error)) from None
 
     return read
 
 
-def pick_step(path: Callable[[Any], Any], name: str) -> Step:
-    """One value inside the document; a SOAP fault is passed on."""
-
-    def read(document: Any, _message: Message) -> Any:  # noqa: ANN401
-        if isinstance(document, dict) and "Fault" in document:
-            return document
-        value = path(document)
-        if value is None:
-            raise unreadable(f"{name} is missing")
-        return value
+def _zip(declared: ZipStep, _scope: Scope, _where: Where, _charset: str) -> _Step:
+    def read(body: bytes, _message: Message) -> Members:
+        members = zip_members(body, match=declared.match, max_bytes=MOST)
+        if not members:
+            raise unreadable(f"the archive holds nothing that matches {declared.match}")
+        return Members(content for _, content in members)
 
     return read
 
 
-def _tree(text: str) -> etree._Element:
-    bare = _DECLARATION.sub("", text.lstrip("\ufeff"), count=1).lstrip()
-    parser = etree.XMLParser(
-        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
-        remove_comments=True, remove_pis=True,
-    )  # fmt: skip
-    try:
-        root = etree.fromstring(bare.encode(), parser)
-    except (etree.XMLSyntaxError, UnicodeEncodeError, ValueError):
-        raise unreadable("not well-formed XML") from None
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise unreadable("XML with a DOCTYPE")
-    return root
-
-
-def _content(element: etree._Element, repeated: frozenset[str], level: int = 1) -> Any:  # noqa: ANN401
-    """Text of a leaf; otherwise children by name, a name met twice (or declared) as a list. Attributes as `@name`."""
-    if not len(element) and not element.attrib:
-        text = element.text or ""
-        return text if text.strip() else ""
-    if level > DEEPEST:
-        raise unreadable(f"more than {DEEPEST} levels deep")
-    content: dict[str, Any] = {
-        f"@{etree.QName(name).localname}": value for name, value in element.attrib.items() if not _is_type(name)
-    }
-    for child in element:
-        name, value = etree.QName(child).localname, _content(child, repeated, level + 1)
-        if name in repeated:
-            content.setdefault(name, []).append(value)
-        elif name not in content:
-            content[name] = value
-        elif isinstance(content[name], list):
-            content[name].append(value)
-        else:
-            content[name] = [content[name], value]
-    return content or (element.text or "")
-
-
-def _is_type(name: str | bytes) -> bool:
-    return str(name).startswith("{http://www.w3.org/2001/XMLSchema-instance}")
-
-
-def json_body(document: object, charset: str) -> bytes:
-    """A document as JSON in the declared charset."""
-    body = orjson.dumps(document)
-    return body if charset == "utf-8" else body.decode().encode(charset)
-
-
-def multipart_body(part: str, text: bytes, boundary: str, charset: str) -> tuple[bytes, str]:
-    """(body, content type) of a form with the one text part."""
-    while boundary.encode() in text:
-        boundary += "0"
-    head = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{part}"\r\n'
-        f"Content-Type: text/plain; charset={charset.upper()}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+def _csv(declared: CsvStep, _scope: Scope, _where: Where, charset: str) -> _Step:
+    header = declared.header or None
+    return lambda body, _message: csv_rows(
+        body, charset=declared.charset or charset, delimiter=declared.delimiter, header=header
     )
-    return head.encode() + text + f"\r\n--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
-def urlencoded_body(part: str, text: bytes) -> bytes:
-    """A urlencoded form with the one field."""
-    return urlencode({part: text}).encode()
+def _xlsx(declared: XlsxStep, _scope: Scope, _where: Where, _charset: str) -> _Step:
+    return lambda body, _message: xlsx_rows(body, sheet=declared.sheet, header_row=declared.header_row)
 
 
-def xml_text(root: str, tree: object, declaration: str) -> str:
-    """A tree of mappings, lists and texts as an XML text, with the declaration the other side wants to see."""
-    head = f'<?xml version="1.0" encoding="{declaration}"?>' if declaration else ""
-    return head + etree.tostring(_element(root, tree), encoding="unicode")
+def _lines(pattern: str, scope: Scope, where: Where, charset: str) -> _Step:
+    """Lines of a text protocol: one object a line, by the named groups of a regular expression."""
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        scope.wrong(where, f"lines: not a regular expression: {error}")
+        expression = re.compile("")
+    if not expression.groupindex:
+        scope.wrong(where, "lines: named groups (?P<name>...) are expected")
+
+    def read(body: bytes | str, _message: Message) -> list[dict[str, Any]]:
+        rows = []
+        for number, line in enumerate(decoded(body, charset).splitlines(), 1):
+            if not line.strip():
+                continue
+            found = expression.fullmatch(line[:65_536])
+            if found is None:
+                raise unreadable(f"line {number} is not as declared")
+            rows.append(found.groupdict())
+        return rows
+
+    return read
 
 
-def _element(name: str, tree: object, namespace: str = "") -> etree._Element:
-    prefixes: Any = {None: namespace}  # the stubs do not know the default namespace
-    element = etree.Element(f"{{{namespace}}}{name}", nsmap=prefixes) if namespace else etree.Element(name)
-    if isinstance(tree, Mapping):
-        for child, below in tree.items():
-            for one in below if isinstance(below, list) else [below]:
-                element.append(_element(child, one, namespace))
-    else:
-        element.text = legal("" if tree is None else str(tree))
-    return element
+def _decrypt(declared: DecryptStep, scope: Scope, where: Where, _charset: str) -> _Step:
+    from adapters.rule_step import secret_value
+
+    secret = secret_value(declared.key, scope, (*where, "decrypt", "key"))
+    initial = secret_value(declared.iv, scope, (*where, "decrypt", "iv")) if declared.iv else lambda: ""
+
+    def read(body: bytes | str, _message: Message) -> bytes:
+        data = body if isinstance(body, bytes) else body.encode()
+        try:
+            raw = from_base64(data) if declared.text == "base64" else bytes.fromhex(data.decode("ascii"))
+        except ValueError:
+            raise unreadable(f"not {declared.text}") from None
+        key, iv = key_bytes(secret(), declared.form), key_bytes(initial(), declared.form)
+        try:
+            return decrypt(raw, algorithm=declared.cipher, key=key, iv=iv)
+        except Misconfigured as error:
+            raise unreadable(str(error)) from None
+
+    return read
 
 
-def soap_body(namespace: str, element: str, tree: object) -> bytes:
-    """A SOAP 1.1 envelope around one element of `namespace`."""
-    envelope = etree.Element(f"{{{SOAP_11}}}Envelope", nsmap={"soap": SOAP_11})
-    body = etree.SubElement(envelope, f"{{{SOAP_11}}}Body")
-    body.append(_element(element, tree, namespace))
-    return etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
-
-
-def soap_fault(code: str, text: str) -> bytes:
-    """A SOAP 1.1 fault."""
-    envelope = etree.Element(f"{{{SOAP_11}}}Envelope", nsmap={"soap": SOAP_11})
-    fault = etree.SubElement(etree.SubElement(envelope, f"{{{SOAP_11}}}Body"), f"{{{SOAP_11}}}Fault")
-    etree.SubElement(fault, "faultcode").text = f"soap:{code}"
-    etree.SubElement(fault, "faultstring").text = legal(text)
-    return etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
-
-
-def legal(text: str) -> str:
-    """The text without characters XML cannot hold at all (no escape exists for them)."""
-    return _ILLEGAL_IN_XML.sub("", text)
+_COMPILERS: dict[str, Callable[[Any, Scope, Where, str], _Step]] = {
+    "json": _json, "text": _text, "xml": _xml, "soap": _soap, "pick": _pick, "form": _form, "fields": _fields,
+    "query": _query, "base64": _base64, "gunzip": _gunzip, "zip": _zip, "csv": _csv, "xlsx": _xlsx, "lines": _lines,
+    "decrypt": _decrypt,
+}  # fmt: skip

@@ -1,7 +1,7 @@
 """A loaded system: everything its declaration says, as functions. Immutable, shared between threads."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,13 @@ from uuid import UUID
 import orjson
 
 from adapters.answer import AnswerPlan
-from adapters.door import Door, Entrance, Reply, ReplyPlans
-from adapters.outbound import OutboundFacts, OutboundPlan, pull_view, view_of
-from adapters.rule import Get
+from adapters.declaration import FilesDeclaration, PullDeclaration, SubscriptionDeclaration
+from adapters.door import Door
+from adapters.entrance import Entrance
+from adapters.outbound import OutboundFacts, OutboundPlan, around, view_of
+from adapters.path import path_getter
+from adapters.receiver_declaration import ReceiverDeclaration
+from adapters.reply import Reply, ReplyPlans
 from adapters.value import as_list, as_text, int_at
 from canonical.errors import InDoubt, Unacceptable, Unauthenticated, Why
 from canonical.message import Message
@@ -20,15 +24,33 @@ from canonical.reading import Answer, Outbound, Outcome, Reading, SystemRole
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """How we show who we are, secrets filled in."""
+
+    scheme: str = "none"
+    username: str = ""
+    password: str = field(default="", repr=False)
+    private_key: str = field(default="", repr=False)
+    host_key: str = ""
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    client_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectorFacts:
-    """How the system is reached."""
+    """How the system is reached by what we send."""
 
     protocol: str
-    """`http` or `soap`."""
+    """`http`, `soap`, `table`, `files`, `mqtt` or `amqp`."""
     timeout: float
     """Seconds."""
+    max_answer: int
+    """Bytes."""
     wsdls: Mapping[str, Path]
     """SOAP: URL path to WSDL file."""
+    account: Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +58,16 @@ class Pull:
     """What the hub asks the system for by itself."""
 
     name: str
-    every: float
-    """Seconds, when the city says nothing."""
-    overlap: float
-    """Seconds a window reaches back into the one before."""
-    page_size: int
-    first_page: int
+    declared: PullDeclaration
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """What the hub fetches where no HTTP is spoken."""
+
+    name: str
+    declared: ReceiverDeclaration
+    account: Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +75,31 @@ class Page:
     """One answer to a pull, split."""
 
     items: tuple[Message, ...]
+    rows: tuple[Any, ...]
+    """The items as documents, for details and acknowledgements."""
     total: int | None
     more: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PullPlan:
-    """One declared pull, ready to ask."""
-
-    facts: Pull
-    ask: OutboundPlan
-    answer: AnswerPlan
-    items: Get
-    total: Get | None
+    cursor: str
+    """What the next page is asked with, when the answer tells."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignInPlan:
     """How a session token is fetched."""
 
-    ask: OutboundPlan
-    answer: AnswerPlan
-    token: Get
+    message: str
+    token: Callable[[Any], Any]
+    life: Callable[[Any], Any]
+    lifetime: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What signing in gave."""
+
+    value: str = field(repr=False)
+    seconds: int
+    """Its life; 0: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +109,11 @@ class System:
     role: SystemRole
     doors: tuple[Door, ...]
     pulls: tuple[Pull, ...]
+    receivers: tuple[Receiver, ...]
+    subscription: SubscriptionDeclaration | None
+    files: FilesDeclaration | None
+    finds: Mapping[str, str]
+    """Outbound message to the message that finds at the other side what it made."""
     connector: ConnectorFacts
     outbound: Mapping[str, OutboundFacts]
     secrets: tuple[str, ...]
@@ -87,47 +121,79 @@ class System:
     entrances: Mapping[str, Entrance]
     replies: Mapping[str, ReplyPlans]
     writers: Mapping[str, tuple[OutboundPlan, AnswerPlan]]
-    pull_plans: Mapping[str, PullPlan]
+    """Every message that is written, told or asked."""
     signing_in: SignInPlan | None
+    hub: Mapping[str, str] = field(default_factory=dict)
+    """`url` (how the system reaches this hub) and `system` (its name here), for messages that tell it."""
 
     def receive(self, message: Message) -> list[Reading | Unacceptable]:
         """Authenticate as declared, decode, check the contract, map. Never raises, whatever the bytes."""
-        return self._read(message, authenticate=True)
+        return self._read(message, authenticated=False)
 
     def read(self, message: Message) -> list[Reading | Unacceptable]:
-        """The same without authentication: replays, and items split from a page."""
-        return self._read(message, authenticate=False)
+        """The same without authentication: replays, and what we fetched ourselves."""
+        return self._read(message, authenticated=True)
 
-    def _read(self, message: Message, *, authenticate: bool) -> list[Reading | Unacceptable]:
-        entrance = self.entrances.get(message.door or self._first_door)
+    def _read(self, message: Message, *, authenticated: bool) -> list[Reading | Unacceptable]:
+        entrance = self.entrances.get(message.door or self._first)
         if entrance is None:
-            return [Unacceptable(f"no door or pull '{message.door}' is declared", why=Why.UNKNOWN_MESSAGE)]
-        return entrance.read(message, authenticate=authenticate)
+            return [Unacceptable(f"no door, pull or receiver '{message.door}' is declared", why=Why.UNKNOWN_MESSAGE)]
+        return entrance.read(message, authenticated=authenticated)
 
-    def reply(self, message: Message, outcome: Outcome) -> Reply:
-        """The system's own envelope for what became of its message."""
-        return self.replies[message.door or self._first_door].reply(message, outcome)
+    def kept_headers(self, message: Message) -> dict[str, str]:
+        """The headers that reading the message again will need; never those that hold secrets."""
+        entrance = self.entrances.get(message.door or self._first)
+        return entrance.kept(message.headers) if entrance and message.headers else {}
+
+    def reply(
+        self, message: Message, outcome: Outcome, outcomes: Sequence[tuple[str, Outcome]] = ()
+    ) -> Reply:  # fmt: skip
+        """The system's own envelope for what became of its message, and of each part of it by external id."""
+        name = message.door or self._first
+        plans = self.replies[name]
+        request = self.entrances[name].whole(message) if plans.reads else None
+        return plans.reply(message, outcome, request, outcomes)
 
     @property
-    def _first_door(self) -> str:
-        return self.doors[0].name if self.doors else ""
+    def _first(self) -> str:
+        return next(iter(self.entrances), "")
 
     def write(self, outbound: Outbound, *, now: datetime, id: UUID, session: str = "") -> Message:  # noqa: A002
         """An outbound message as bytes. Raises UnmappedCode, ContractViolation, Unauthenticated (sign in first)."""
         plan, _ = self._writer(outbound.message)
-        return plan.message(view_of(outbound, now=now, id=id, session=session), now=now, id=id)
+        view = view_of(outbound, around(now=now, id=id, session=session, hub=self.hub))
+        return plan.message(view, now=now, id=id)
 
     def fingerprint(self, outbound: Outbound, *, now: datetime, id: UUID) -> str:  # noqa: A002
         """Digest of what `write` sends, as `Reading.fingerprint` reads it back; empty when not declared."""
         plan, _ = self._writer(outbound.message)
-        return plan.fingerprint(view_of(outbound, now=now, id=id, session="-"))
+        return plan.fingerprint(view_of(outbound, around(now=now, id=id, session="-", hub=self.hub)))
 
     def judge(self, name: str, answer: Message) -> Answer:
-        """How the answer to outbound message `name` reads.
+        """How the answer to message `name` reads.
 
         Raises Refused, Unavailable, Unauthenticated, or InDoubt when it cannot be read.
         """
         return self._writer(name)[1].judge(answer)[0]
+
+    def say(
+        self, name: str, *, now: datetime, id: UUID, session: str = "", **names: Any  # noqa: A002, ANN401
+    ) -> Message:  # fmt: skip
+        """A message that asks: `names` are what it may use, such as pull={...}, file={...}, binding={...}.
+
+        Raises UnmappedCode, ContractViolation, Unauthenticated (sign in first).
+        """
+        plan, _ = self._writer(name)
+        view = around(now=now, id=id, session=session, hub=self.hub) | names
+        return plan.message(view, now=now, id=id)
+
+    def heard(self, name: str, answer: Message) -> tuple[Answer, Any]:
+        """The answer to message `name`, and its document. Raises as judge does."""
+        return self._writer(name)[1].judge(answer)
+
+    def pull(self, name: str) -> PullDeclaration:
+        """What is declared of a pull."""
+        return next(pull.declared for pull in self.pulls if pull.name == name)
 
     def ask(
         self,
@@ -139,58 +205,74 @@ class System:
         now: datetime,
         id: UUID,  # noqa: A002
         session: str = "",
+        cursor: str = "",
+        **names: Any,  # noqa: ANN401
     ) -> Message:
-        """The request for one page; pages count from `Pull.first_page`."""
-        plan = self.pull_plans[pull]
-        asked = {"since": since, "until": until, "page": page, "page_size": plan.facts.page_size}
-        return plan.ask.message(pull_view(asked, now=now, id=id, session=session), now=now, id=id)
+        """The request for one page; pages count from the declared first one. `names`: binding, of pulls per case."""
+        declared = self.pull(pull)
+        size = declared.page_size
+        asked = {
+            "since": since, "until": until, "page": page, "page_size": size, "cursor": cursor,
+            "offset": (page - declared.first_page) * size,
+        }  # fmt: skip
+        return self.say(declared.ask, now=now, id=id, session=session, pull=asked, **names)
 
     def page(self, pull: str, answer: Message, *, now: datetime, ids: Callable[[], UUID], page: int = 1) -> Page:
         """Split an answer into messages that `read` understands. `page`: which one was asked. Raises as judge does."""
-        plan = self.pull_plans[pull]
-        _, document = plan.answer.judge(answer)
-        items = tuple(self._items(plan, document, answer, now, ids))
-        total = _total(plan, document)
-        size = plan.facts.page_size
-        reached = (page - plan.facts.first_page) * size + len(items)
-        more = bool(items) and (len(items) >= size if total is None else reached < total)
-        return Page(items, total, more)
+        declared = self.pull(pull)
+        _, document = self.heard(declared.ask, answer)
+        rows = tuple(as_list(path_getter(declared.items)(document)))
+        total = _number(document, declared.total)
+        cursor = as_text(path_getter(declared.cursor)(document)) if declared.cursor else ""
+        return Page(
+            tuple(self.item(pull, row, answer, now=now, ids=ids) for row in rows), rows, total,
+            _more(declared, document, rows, total, cursor, page), cursor,
+        )  # fmt: skip
 
-    def _items(
-        self, plan: PullPlan, document: object, answer: Message, now: datetime, ids: Callable[[], UUID]
-    ) -> Iterator[Message]:
-        for item in as_list(plan.items(document)):
-            yield Message(
-                system=self.role.id, body=orjson.dumps(item), at=now, id=ids(), door=plan.facts.name,
-                content_type="application/json", parent=answer.id,
-            )  # fmt: skip
+    def details(self, pull: str, answer: Message, *, now: datetime, ids: Callable[[], UUID]) -> tuple[Message, ...]:
+        """What the answer about one item of a list holds. Raises as judge does."""
+        detail = self.pull(pull).detail
+        assert detail is not None
+        _, document = self.heard(detail.ask, answer)
+        rows = as_list(path_getter(detail.items)(document))
+        return tuple(self.item(pull, row, answer, now=now, ids=ids) for row in rows)
+
+    def item(
+        self, pull: str, row: object, answer: Message, *, now: datetime, ids: Callable[[], UUID]
+    ) -> Message:  # fmt: skip
+        """One item of a pull as a message of its own."""
+        return Message(
+            system=self.role.id, body=orjson.dumps(row), at=now, id=ids(), door=pull,
+            content_type="application/json", parent=answer.id,
+        )  # fmt: skip
 
     def sign_in(self, now: datetime, id: UUID) -> Message | None:  # noqa: A002
         """The request for a session token; None when none is declared or its secrets are not given."""
         if self.signing_in is None:
             return None
-        return self.signing_in.ask.message(pull_view({}, now=now, id=id, session=""), now=now, id=id)
+        return self.say(self.signing_in.message, now=now, id=id)
 
-    def token(self, answer: Message) -> str:
+    def token(self, answer: Message) -> Token:
         """The session token in the answer to `sign_in`. Raises as judge does."""
         if self.signing_in is None:
             raise InDoubt(f"{self.role.id}: no signing in is declared")
-        _, document = self.signing_in.answer.judge(answer)
+        _, document = self.heard(self.signing_in.message, answer)
         value = self.signing_in.token(document)
         if not isinstance(value, str | int) or value in ("", True, False):
             raise Unauthenticated(f"{self.role.id}: signed in, but the answer holds no token")
-        return as_text(value)
+        try:
+            life = int_at(self.signing_in.life(document), "expires_in")
+        except Unacceptable:
+            life = self.signing_in.lifetime
+        return Token(as_text(value), max(life, 0))
 
-    def named(self, name: str) -> "System":
-        """The same system under the name the city gives it: two districts may run the same product."""
+    def named(self, name: str, hub_url: str = "") -> "System":
+        """The same system under the name the city gives it, and where it finds this hub."""
         return replace(
             self,
             role=self.role.model_copy(update={"id": name}),
             writers={key: (replace(plan, system=name), answer) for key, (plan, answer) in self.writers.items()},
-            pull_plans={
-                key: replace(plan, ask=replace(plan.ask, system=name)) for key, plan in self.pull_plans.items()
-            },
-            signing_in=self.signing_in and replace(self.signing_in, ask=replace(self.signing_in.ask, system=name)),
+            hub={"url": hub_url.rstrip("/"), "system": name},
         )
 
     def _writer(self, name: str) -> tuple[OutboundPlan, AnswerPlan]:
@@ -199,10 +281,27 @@ class System:
         return self.writers[name]
 
 
-def _total(plan: PullPlan, document: Any) -> int | None:  # noqa: ANN401
-    if plan.total is None:
+def _number(document: Any, path: str | None) -> int | None:  # noqa: ANN401
+    if path is None:
         return None
     try:
-        return int_at(plan.total(document), "total")
+        return int_at(path_getter(path)(document), "total")
     except Unacceptable:
         return None
+
+
+_YES = frozenset({"true", "1", "yes", "y"})
+
+
+def _more(
+    declared: PullDeclaration, document: Any, rows: Sequence[Any], total: int | None, cursor: str, page: int  # noqa: ANN401
+) -> bool:  # fmt: skip
+    """Whether another page follows: the answer says it, or holds a cursor, or counts, or the page was full."""
+    if declared.more is not None:
+        return as_text(path_getter(declared.more)(document)).lower() in _YES
+    if declared.cursor is not None:
+        return bool(cursor)
+    if not rows or (declared.changed and total is None and declared.page_size == 1):
+        return False
+    reached = (page - declared.first_page) * declared.page_size + len(rows)
+    return len(rows) >= declared.page_size if total is None else reached < total

@@ -103,6 +103,8 @@ class Answer:
     external_id: str = ""
     """Its own id of what we sent, when the answer tells one."""
     visible_no: str = ""
+    absent: bool = False
+    """Asked whether it has something of ours, it said no."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """A report 上报: what a source says happened, read into the hub's words but not yet judged."""
 
+from datetime import date
 from enum import StrEnum
 
 from pydantic import Field
@@ -60,6 +61,8 @@ class Report(Value):
     """Division or grid code as the source wrote it (any length, any edition)."""
     coordinate: Coordinate | None = None
     reported_at: Instant | None = None
+    reported_on: date | None = None
+    """The day, where the source knows no hour: midnight would be an invented instant."""
     reporter: Reporter = Field(default_factory=Reporter)
     urgency: Urgency = Urgency.NORMAL
     attachments: tuple[Attachment, ...] = ()

@@ -1,8 +1,9 @@
 """A city's configuration folder, read whole: all findings at once, with file and line."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -98,6 +99,14 @@ class SystemFile(_File):
     adapter: str = Field(description="name of a shipped adapter, or a folder beside systems.yaml")
     url: str = Field(default="", description="base URL of the system; empty: it only pushes to us")
     secrets: dict[str, str] = Field(default={}, description="secrets the declaration asks for, as ${NAME}")
+    urls: dict[str, str] = Field(default={}, description="addresses of single receivers, where they differ, by name")
+    ledgers: dict[str, str] = Field(
+        default={}, description="CSV files of the ledgers the declaration asks for, by name"
+    )
+    addresses: list[str] = Field(
+        default=[], description="networks the system may push from, such as 10.1.0.0/16; empty: any"
+    )
+    hub_url: str = Field(default="", description="how the system reaches this hub, for subscriptions; as ${NAME}")
     every: Annotated[float | None, BeforeValidator(_seconds)] = Field(
         default=None, gt=0, description="time between pulls, such as 60s or 5m; default: the declaration's"
     )
@@ -114,6 +123,26 @@ class ConnectedSystem:
     every: float | None
     concurrency: int
     paused: bool
+    folder: Path = Path("nowhere")
+    """Where its declaration lies."""
+    urls: Mapping[str, str] = field(default_factory=dict)
+    """Addresses of single receivers, by name."""
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Where it may push from; none: from anywhere."""
+
+    def admits(self, client: tuple[str, int] | None) -> bool:
+        """True when a push may come from this address."""
+        if not self.networks:
+            return True
+        try:
+            address = ip_address(client[0]) if client else None
+        except ValueError:
+            return False
+        return address is not None and any(address in network for network in self.networks)
+
+    def address(self, receiver: str) -> str:
+        """The address of a receiver: its own, else the system's."""
+        return self.urls.get(receiver) or self.url
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,28 +242,65 @@ def _system(
         findings.append(Finding(file, line, f"{key}.adapter", f"no adapter '{entry.adapter}'; shipped: {known}"))
         return None
 
-    placeholder = "unset" if unset is Severity.WARNING else ""
-
     def filled(field: str, text: str) -> str:
-        for name in _VARIABLE.findall(text):
-            if name not in environment:
-                findings.append(Finding(file, line, f"{key}.{field}", f"environment variable {name} is not set", unset))
-        return _VARIABLE.sub(lambda match: environment.get(match[1], placeholder), text)
+        return _filled(
+            text, environment, lambda said: findings.append(Finding(file, line, f"{key}.{field}", said, unset))
+        )
 
-    url = filled("url", entry.url).rstrip("/")
     secrets = {name: filled(f"secrets.{name}", text) for name, text in entry.secrets.items()}
-    declared_findings = [replace(one, file=f"{declared.name}/{one.file}") for one in adapters.check(declared)]
-    findings += declared_findings
-    if any(finding.severity is Severity.ERROR for finding in declared_findings):
+    placed = {name: filled(f"urls.{name}", text).rstrip("/") for name, text in entry.urls.items()}
+    url, hub_url = filled("url", entry.url).rstrip("/"), filled("hub_url", entry.hub_url)
+    networks = _networks(entry.addresses, findings, (file, line, f"{key}.addresses"))
+    checked = [replace(one, file=f"{declared.name}/{one.file}") for one in adapters.check(declared, samples=False)]
+    findings += checked
+    if any(finding.severity is Severity.ERROR for finding in checked):
         return None
+    given = {name: value or _PLACEHOLDER for name, value in secrets.items() if value or unset is Severity.WARNING}
+    ledgers = {name: folder / path for name, path in entry.ledgers.items()}
     try:
-        system = adapters.load(declared, {name: value for name, value in secrets.items() if value})
+        system = adapters.load(declared, given, name=key, ledgers=ledgers, hub_url=hub_url)
     except Misconfigured as error:
         findings.append(Finding(file, line, f"{key}.secrets", str(error)))
         return None
     return ConnectedSystem(
-        system=system.named(key), url=url, every=entry.every, concurrency=entry.concurrency, paused=entry.paused,
+        system=system, url=url, every=entry.every, concurrency=entry.concurrency, paused=entry.paused,
+        folder=declared, urls=placed, networks=networks,
     )  # fmt: skip
+
+
+_PLACEHOLDER = "unset"
+
+
+def _filled(text: str, environment: Mapping[str, str], wrong: Callable[[str], None]) -> str:
+    """The text with every `${NAME}` filled in: the variable NAME, else the file that the variable NAME_FILE names."""
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        if name in environment:
+            return environment[name]
+        file = environment.get(f"{name}_FILE")
+        if file is None:
+            wrong(f"environment variable {name} is not set")
+            return ""
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            wrong(f"the file that {name}_FILE names cannot be read: {type(error).__name__}")
+            return ""
+
+    return _VARIABLE.sub(value, text)
+
+
+def _networks(
+    given: Sequence[str], findings: list[Finding], where: tuple[str, int, str]
+) -> tuple[IPv4Network | IPv6Network, ...]:  # fmt: skip
+    networks = []
+    for text in given:
+        try:
+            networks.append(ip_network(text, strict=False))
+        except ValueError:
+            findings.append(Finding(*where, f"'{text}' is no network: write 10.1.0.0/16 or one address"))
+    return tuple(networks)
 
 
 def _document(path: Path, findings: list[Finding]) -> Any:  # noqa: ANN401 whatever the YAML holds

@@ -8,7 +8,7 @@ import asyncio
 import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
@@ -29,6 +29,8 @@ LEASE_BEYOND_TIMEOUTS = timedelta(seconds=10)
 GIVE_UP = timedelta(hours=24)
 """A system that is not there for so long gets a person's attention; nothing is lost."""
 _SOONEST, _LATEST = 1.0, 300.0
+_LIFE_USED = 0.9
+"""Share of a token's life after which it is renewed: the clocks of two systems are never quite the same."""
 _HANDED_OVER = frozenset({ActionKind.DISPATCH, ActionKind.REDISPATCH, ActionKind.REWORK})
 
 
@@ -49,14 +51,24 @@ class Session:
     connector: Connector
     hub: Hub
     token: str = field(default="", repr=False)
+    until: datetime | None = None
+    """When the token will be too old, when that is known."""
+
+    @property
+    def stale(self) -> bool:
+        """True when the token is, or soon will be, too old."""
+        return self.until is not None and self.hub.now() >= self.until
 
     def renew(self) -> bool:
         """Sign in anew, blocking. False when the system has no signing in, or we have no account there."""
-        self.token = ""
+        self.token, self.until = "", None
         asked = self.system.sign_in(self.hub.now(), self.hub.ids())
         if asked is None:
             return False
-        self.token = self.system.token(self.connector.send(self.connector.seal(asked)))
+        token = self.system.token(self.connector.send(self.connector.seal(asked)))
+        self.token = token.value
+        if token.seconds:
+            self.until = self.hub.now() + timedelta(seconds=token.seconds * _LIFE_USED)
         return True
 
 
@@ -107,6 +119,8 @@ class Deliverer:
         if claimed.in_doubt and self._repeat(claimed) == "never":
             await self._park(claimed, None, None, Trouble(InDoubt.__name__, _UNCLEAR, in_doubt=True))
             return
+        if self.session.stale:
+            await self._renewed()
         for last in (False, True):
             sent: Message | None = None
             answer: Message | None = None

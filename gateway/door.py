@@ -11,11 +11,12 @@ import orjson
 from adapters import Door, Reply
 from canonical.errors import Unacceptable, Unavailable, Why
 from canonical.message import Message
-from canonical.records import Arrival
+from canonical.reading import Outcome
+from canonical.records import Arrival, Split
 from gateway.configuration import ConnectedSystem
 from gateway.hub import Hub
 from gateway.log import log
-from gateway.reception import Busy, Committer, summed_up
+from gateway.reception import Busy, Committer, named, summed_up
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -44,12 +45,15 @@ class IntakeDoor:
             await _plain(send, 404, "unknown_system", f"no door {scope['path']}; see /api/systems")
         elif scope["method"] == "GET" and door.wsdl is not None and scope["query_string"].lower().startswith(b"wsdl"):
             await _answer(send, Reply(200, "text/xml; charset=utf-8", door.wsdl, {}))
-        elif scope["method"] != "POST":
-            await _plain(send, 405, "method", "POST is expected here", {"allow": "POST"})
+        elif scope["method"] not in _methods(door):
+            allowed = ", ".join(_methods(door))
+            await _plain(send, 405, "method", f"{allowed} is expected here", {"allow": allowed})
+        elif not connected.admits(scope.get("client")):
+            await _plain(send, 403, "address", "this address may not send here")
         else:
-            await self._post(connected, door, scope, receive, send)
+            await self._take_in(connected, door, scope, receive, send)
 
-    async def _post(
+    async def _take_in(
         self, connected: ConnectedSystem, door: Door, scope: Scope, receive: Receive, send: Send
     ) -> None:  # fmt: skip
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
@@ -58,26 +62,61 @@ class IntakeDoor:
             return  # the sender went away before it had sent everything: nothing was received
         message = Message(
             system=connected.system.role.id, body=body, at=self.hub.now(), id=self.hub.ids(), door=door.name,
-            content_type=headers.get("content-type", ""), headers=headers,
+            content_type=headers.get("content-type", ""), headers=headers, method=scope["method"],
+            path=_path(scope),
         )  # fmt: skip
         try:
-            if complete:
-                outcome = await self.committer.receive(message)
-            else:
-                text = f"larger than {door.max_bytes} bytes"
-                arrival = Arrival(message, Unacceptable(text, why=Why.TOO_LARGE))
-                outcome = summed_up(await self.committer.submit(message, [arrival]))
+            if complete and door.handshakes:
+                reply = door.handshake(message)
+                if reply is not None:
+                    await _answer(send, reply)
+                    return
+            if scope["method"] not in door.methods:
+                await _plain(send, 405, "method", f"{', '.join(door.methods)} is expected here")
+                return
+            outcome, parts = await self._committed(message, door, complete=complete)
+        except Unacceptable as error:
+            await _plain(send, 403, str(error.why), str(error))
         except Busy:
             await _plain(send, 429, "busy", "too much at once; come back in a second", {"retry-after": "1"})
         except Unavailable as error:
             log.error("intake.unavailable", system=message.system, message_id=str(message.id), error=str(error))
             await _plain(send, 503, "unavailable", "not stored; please send it again", {"retry-after": "5"})
         else:
-            await _answer(send, connected.system.reply(message, outcome))
+            await _answer(send, connected.system.reply(message, outcome, parts))
+
+    async def _committed(
+        self, message: Message, door: Door, *, complete: bool
+    ) -> tuple[Outcome, list[tuple[str, Outcome]]]:  # fmt: skip
+        """What became of the message, and of every message in it by its external id."""
+        if complete:
+            arrivals = self.hub.reception.read(message)
+        else:
+            text = f"larger than {door.max_bytes} bytes"
+            arrivals = [Arrival(message, Unacceptable(text, why=Why.TOO_LARGE))]
+        outcomes = await self.committer.submit(message, arrivals)
+        parts = [
+            (named(arrival), outcome)
+            for arrival, outcome in zip(arrivals, outcomes, strict=True)
+            if not isinstance(arrival.content, Split)
+        ]
+        return summed_up(outcomes), parts
 
 
 def _door(connected: ConnectedSystem, suffix: str) -> Door | None:
-    return next((door for door in connected.system.doors if door.path_suffix.strip("/") == suffix), None)
+    return next((door for door in connected.system.doors if door.fits(suffix)), None)
+
+
+def _methods(door: Door) -> tuple[str, ...]:
+    """What the door answers to: what is pushed, and the questions asked before."""
+    return tuple(dict.fromkeys([*door.methods, *(plan.declared.method for plan in door.handshakes)]))
+
+
+def _path(scope: Scope) -> str:
+    """What followed the system's name in the URL, query included: rules may read it, and the journal keeps it."""
+    suffix = scope["path"].removeprefix(PREFIX).partition("/")[2].strip("/")
+    query = scope["query_string"].decode("latin-1")
+    return f"{suffix}?{query}" if query else suffix
 
 
 async def _body(receive: Receive, max_bytes: int) -> tuple[bytes | None, bool]:

@@ -39,12 +39,12 @@ class Poller:
         return min(waits, default=3600.0)
 
     async def _pull(self, pull: Pull) -> float:
-        every = timedelta(seconds=self.every or pull.every)
+        every = timedelta(seconds=self.every or pull.declared.every)
         now = self.hub.now()
         turn = await self.cursors.claim(self.name, pull.name, every=every, now=now, lease=LEASE)
         if turn is None:
             return min(every.total_seconds(), 5.0)
-        since = (turn.since or now - FIRST_WINDOW) - timedelta(seconds=pull.overlap)
+        since = (turn.since or now - FIRST_WINDOW) - timedelta(seconds=pull.declared.overlap)
         try:
             items = await self._window(pull, since, now)
         except HubError as error:
@@ -58,7 +58,7 @@ class Poller:
     async def _window(self, pull: Pull, since: datetime, until: datetime) -> int:
         """All pages of one window, each committed before the next is asked for."""
         count = 0
-        for page in range(pull.first_page, pull.first_page + MOST_PAGES):
+        for page in range(pull.declared.first_page, pull.declared.first_page + MOST_PAGES):
             answer, split = await self._page(pull, since, until, page)
             if split.items:
                 await self._take_in(answer, split)

@@ -47,10 +47,13 @@ class Reception:
                 Arrival(message, Unacceptable(f"no system '{message.system}' is connected", why=Why.UNKNOWN_MESSAGE))
             ]
         contents = connected.system.read(message) if again else connected.system.receive(message)
+        if message.headers:  # the journal keeps what reading it again will need, and no secret
+            message = replace(message, headers=connected.system.kept_headers(message))
         if len(contents) == 1:
             return [Arrival(message, contents[0])]
         parts = (
-            replace(message, id=self.ids(), body=b"", path=f"#{i}", parent=message.id) for i in range(len(contents))
+            replace(message, id=self.ids(), body=b"", headers={}, path=f"#{i}", parent=message.id)
+            for i in range(len(contents))
         )
         arrivals = [Arrival(part, content) for part, content in zip(parts, contents, strict=True)]
         return [Arrival(message, Split(len(arrivals))), *arrivals]
@@ -182,6 +185,12 @@ class Committer:
             mine = [next(outcomes) for _ in one.arrivals]
             if not one.done.done():
                 one.done.set_result(mine)
+
+
+def named(arrival: Arrival) -> str:
+    """The source's own id of what arrived, as far as it could be read."""
+    content = arrival.content
+    return content.external_id if isinstance(content, Reading) else getattr(content, "key", "")
 
 
 def summed_up(outcomes: Sequence[Outcome]) -> Outcome:

@@ -157,7 +157,7 @@ def test_a_new_platform_works_from_its_folder_alone(folder: Path) -> None:
     assert (second.at, second.key) == ("kind", "T-8")
     assert system.reply(push, Outcome(Verdict.CASE)).body == b"success"
     assert system.reply(push, Outcome(Verdict.REFUSED, why=second.why)).body == b"fail:5"
-    assert (system.role.id, system.doors[0].path_suffix) == ("parks_south", "trees")
+    assert (system.role.id, system.doors[0].path.text) == ("parks_south", "trees")
 
 
 def test_it_writes_xml_in_its_own_charset_under_the_citys_name(folder: Path) -> None:

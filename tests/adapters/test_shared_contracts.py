@@ -487,7 +487,7 @@ def test_a_session_replaces_the_static_token() -> None:
     asked = system.sign_in(NOW, ID)
     assert asked
 
-    token = system.token(answered(b'{"Data":{"Token":"abc"},"Ret":0}'))
+    token = system.token(answered(b'{"Data":{"Token":"abc"},"Ret":0}')).value
 
     assert json.loads(asked.body) == {"UserName": "u", "Password": "p"}
     assert system.write(outbound, now=NOW, id=ID, session=token).headers["token"] == "abc"

@@ -1,0 +1,83 @@
+"""What stands around a document while it is read: headers, query, topic, the whole it was taken out of."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.shape import query_of
+from canonical.message import Message
+
+_PARAMETER = re.compile(r"\{([A-Za-z_]\w*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class PathPattern:
+    """A door's path, such as `devices/{device}/alarms`."""
+
+    expression: re.Pattern[str]
+    text: str
+
+    def match(self, suffix: str) -> dict[str, str] | None:
+        """Named segments of the path, or None when it is another door's."""
+        found = self.expression.fullmatch(suffix.partition("?")[0].strip("/"))
+        return found.groupdict() if found else None
+
+
+def path_pattern(path: str) -> PathPattern:
+    """Compile a door's path."""
+    parts = _PARAMETER.split(path.strip("/"))
+    expression = "".join(
+        re.escape(part) if index % 2 == 0 else f"(?P<{part}>[^/]+)" for index, part in enumerate(parts)
+    )
+    return PathPattern(re.compile(expression), path.strip("/"))
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The surroundings of one message; items of it add `$parent` and `$row`."""
+
+    message: Message
+    whole: Any
+    pattern: PathPattern | None = None
+
+    def members(self, used: frozenset[str], parent: object = None, row: int = 0) -> dict[str, Any]:
+        """The members that rules use, under their names. Raises Unacceptable for a query that cannot be read."""
+        return {
+            name.partition(".")[0]: _MEMBERS[name.partition(".")[0]](self, parent, row)
+            for name in used
+        }  # fmt: skip
+
+    def headers(self) -> Mapping[str, str]:
+        """The message's headers."""
+        return dict(self.message.headers)
+
+    def path(self) -> dict[str, str]:
+        """Segments by number, and by name where the door's path names them."""
+        bare = self.message.path.partition("?")[0].strip("/")
+        segments = {str(number): segment for number, segment in enumerate(bare.split("/")) if segment}
+        return segments | ((self.pattern.match(bare) or {}) if self.pattern else {})
+
+
+def _topic(around: Around, _parent: object, _row: int) -> dict[str, str]:
+    bare = around.message.path.partition("?")[0]
+    return {str(number): level for number, level in enumerate(bare.split("/"))}
+
+
+def _body(around: Around, _parent: object, _row: int) -> str:
+    return around.message.body.decode("utf-8", "surrogateescape")
+
+
+_MEMBERS: Mapping[str, Any] = {
+    "$headers": lambda around, _parent, _row: around.headers(),
+    "$query": lambda around, _parent, _row: query_of(around.message.path),
+    "$path": lambda around, _parent, _row: around.path(),
+    "$topic": _topic,
+    "$whole": lambda around, _parent, _row: around.whole,
+    "$parent": lambda _around, parent, _row: parent,
+    "$row": lambda _around, _parent, row: row,
+    "$at": lambda around, _parent, _row: around.message.at,
+    "$body": _body,
+    "$method": lambda around, _parent, _row: around.message.method,
+    "$door": lambda around, _parent, _row: around.message.door,
+}

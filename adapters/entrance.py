@@ -1,0 +1,171 @@
+"""A door, pull or receiver compiled: bytes to documents, the sender known, the message found, the reading made."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.around import Around, PathPattern
+from adapters.authenticating import Check, authenticate
+from adapters.inbound import InboundPlan
+from adapters.path import Get, path_getter
+from adapters.shape import Shape
+from adapters.shape_json import unreadable
+from adapters.value import as_list, as_text
+from canonical.errors import ContractViolation, Unacceptable, Why
+from canonical.message import Message
+from canonical.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One document of a message, what it was taken out of, and its number from 1."""
+
+    document: Any
+    parent: Any
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """How messages of one door, pull or receiver are read."""
+
+    shape: Shape
+    checks: tuple[Check, ...] = field(repr=False)
+    document: Get
+    items: tuple[Get, ...]
+    """One getter for every level of lists inside lists; none when a message is one document."""
+    places: tuple[str, ...]
+    plans: tuple[InboundPlan, ...]
+    edition: str
+    context: frozenset[str]
+    """What rules and checks need around the document."""
+    pattern: PathPattern | None = None
+
+    def read(self, message: Message, *, authenticated: bool) -> list[Reading | Unacceptable]:
+        """Never raises, whatever the bytes are."""
+        try:
+            whole = self.shape(message)
+            around = Around(message, whole, self.pattern)
+            if self.checks and not authenticated:
+                authenticate(self.checks, _with(whole, around.members(self.context)), message.at)
+            document = self.document(whole)
+        except Unacceptable as error:
+            return [error]
+        return [self._one(item, around) for item in self._items(document)]
+
+    def whole(self, message: Message) -> Any:  # noqa: ANN401
+        """The document as it came, for a reply that tells something of it; None when it cannot be read."""
+        try:
+            return self.shape(message)
+        except Unacceptable:
+            return None
+
+    def kept(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """The headers that rules use: what the journal needs to read the message again. Never those of checks."""
+        if "$headers" in self.context:
+            return {name: value for name, value in headers.items() if name not in _SECRETIVE}
+        return {name: value for name, value in headers.items() if f"$headers.{name}" in self._used}
+
+    @property
+    def _used(self) -> frozenset[str]:
+        return frozenset().union(*(plan.context for plan in self.plans))
+
+    def _items(self, document: object) -> list[Item | Unacceptable]:
+        items: list[Item | Unacceptable] = [Item(document, None, 1)]
+        for get, place in zip(self.items, self.places, strict=True):
+            items = [below for item in items for below in _below(item, get, place)]
+        return items
+
+    def _one(self, item: Item | Unacceptable, around: Around) -> Reading | Unacceptable:
+        if isinstance(item, Unacceptable):
+            return item
+        key, known = self.plans[0].key, item.document
+        try:
+            known = _with(known, around.members(self.context, item.parent, item.row)) if self.context else known
+            plan = self._plan(known)
+            key = plan.key
+            return plan.read(item.document, known, around.message, self.edition)
+        except Unacceptable as error:
+            return type(error)(str(error), why=error.why, at=error.at, key=error.key or _key_of(key, known))
+
+    def _plan(self, known: object) -> InboundPlan:
+        for plan in self.plans:
+            if plan.fits(known):
+                return plan
+        for plan in self.plans:
+            for path, get in plan.picks:
+                if get(known) is None or isinstance(get(known), dict | list):
+                    raise ContractViolation(f"{path}: missing", at=path)
+        place = next((path for plan in self.plans for path, _ in plan.picks), "")
+        raise Unacceptable("no declared message fits", why=Why.UNKNOWN_MESSAGE, at=place)
+
+
+_SECRETIVE = frozenset({"authorization", "cookie", "proxy-authorization"})
+_LONGEST_KEY = 200
+
+
+def _with(document: object, members: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    if type(document) is dict:
+        return {**document, **members}
+    return dict(members) if members else document
+
+
+def _below(item: Item | Unacceptable, get: Get, place: str) -> Iterator[Item | Unacceptable]:
+    if isinstance(item, Unacceptable):
+        yield item
+        return
+    many = get(item.document)
+    if many is None:
+        yield ContractViolation(f"{place}: missing; a list is expected", at=place)
+        return
+    for row, one in enumerate(as_list(many), 1):
+        yield Item(one, item.document, row)
+
+
+def _key_of(key: Get, document: object) -> str:
+    """The external id as far as it can be read: it must not fail twice."""
+    try:
+        return as_text(key(document))[:_LONGEST_KEY]
+    except (Unacceptable, TypeError):
+        return ""
+
+
+def entrance(
+    shape: Shape,
+    plans: Iterable[InboundPlan],
+    edition: str,
+    *,
+    document: str = ".",
+    items: str | tuple[str, ...] | None = None,
+    checks: tuple[Check, ...] = (),
+    context: Iterable[str] = (),
+    pattern: PathPattern | None = None,
+) -> Entrance:
+    """Put the parts together; `context` is what the checks need."""
+    given = tuple(plans)
+    levels = () if items is None else (items,) if isinstance(items, str) else items
+    return Entrance(
+        shape=shape,
+        checks=checks,
+        document=_document(document),
+        items=tuple(path_getter(path) for path in levels),
+        places=levels,
+        plans=given,
+        edition=edition,
+        context=frozenset(context).union(*(plan.context for plan in given)),
+        pattern=pattern,
+    )
+
+
+def _document(path: str) -> Get:
+    get = path_getter(path)
+    if path == ".":
+        return get
+
+    def document(whole: object) -> Any:  # noqa: ANN401
+        value = get(whole)
+        if value is None:
+            raise unreadable(f"{path} is missing")
+        return value
+
+    return document

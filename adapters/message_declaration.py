@@ -1,0 +1,176 @@
+"""`messages/*.yaml`: what is read in an inbound message, how an outbound one is written. `Any` stands for a rule."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from adapters.declared import Conditions, Declared
+from canonical.lifecycle import ActionKind, Party
+
+
+class CoordinateFields(Declared):
+    """Where the two numbers stand."""
+
+    x: Any = Field(description="longitude or easting")
+    y: Any = Field(description="latitude or northing")
+    crs: Any = Field(default="", description="CRS, when it is not the system's; a rule may say it, as from a ledger")
+
+
+class ReporterFields(Declared):
+    """Who reported."""
+
+    name: Any = None
+    phone: Any = None
+    withheld: Any = Field(default=None, description="yes or no")
+
+
+class DeadlineFields(Declared):
+    """The other side's deadline: an instant, or a budget since an instant."""
+
+    at: Any = None
+    value: Any = None
+    unit: Any = None
+    since: Any = None
+
+
+class LimitFields(Declared):
+    """A budget of time."""
+
+    value: Any
+    unit: Any
+
+
+class AttachmentFields(Declared):
+    """A list of files; the other paths begin at the item (`.`: the item itself)."""
+
+    from_: Any = Field(alias="from", description="path to the list, or a rule that makes one")
+    url: Any = Field(default=None, description="where the file lies")
+    content: Any = Field(default=None, description="or the file itself, unpacked with parse: [base64]")
+    part: Any = Field(default=None, description="of a file that comes in pieces: `<number>/<how many>`, with id")
+    name: Any = None
+    id_: Any = Field(default=None, alias="id")
+
+
+class ReportFields(Declared):
+    """What becomes the report."""
+
+    title: Any = None
+    description: Any = None
+    class_: Any = Field(default=None, alias="class")
+    given_class: Any = None
+    address: Any = None
+    given_area: Any = None
+    coordinate: CoordinateFields | None = None
+    reported_at: Any = None
+    reported_on: Any = Field(default=None, description="the day, where the source knows no hour")
+    reporter: ReporterFields | None = None
+    urgency: Any = None
+    attachments: AttachmentFields | tuple[AttachmentFields, ...] | None = None
+    deadline: DeadlineFields | None = None
+    sign_deadline: DeadlineFields | None = None
+    channel: Any = None
+    share: Any = None
+    opinion: Any = None
+    extra: dict[str, Any] = {}
+
+
+class ActionFields(Declared):
+    """What goes with a stated action."""
+
+    stated_at: Any = None
+    reason: Any = None
+    result: Any = None
+    actor_name: Any = None
+    limit: LimitFields | None = None
+    attachments: AttachmentFields | tuple[AttachmentFields, ...] | None = None
+
+
+class StepFields(ActionFields):
+    """One status: what it means by the system's party in the case, and what differs from the fields above."""
+
+    kinds: dict[Party, ActionKind] = {}
+
+
+class StatedFields(ActionFields):
+    """A status and its table."""
+
+    status: Any
+    steps: dict[str, StepFields] = Field(min_length=1, description="status to action; another status is unmapped")
+
+
+class Plausible(Declared):
+    """How far stated times may lie from the moment of receipt."""
+
+    ahead_days: int = Field(default=1, ge=0)
+    behind_days: int = Field(default=10950, ge=0)
+
+
+class AdditionFields(Declared):
+    """What a later message adds to a report that is known: pictures uploaded afterwards, a stop, a remark."""
+
+    remark: Any = None
+    attachments: AttachmentFields | tuple[AttachmentFields, ...] | None = None
+    stated_at: Any = None
+
+
+class AlarmFields(Declared):
+    """What a device tells. What becomes a case of it, the system's `alarms` say."""
+
+    device: Any = Field(description="the device by the system's own id")
+    kind: Any = Field(description="what is told about it, such as smoke or level")
+    active: Any = Field(default=None, description="yes or no, by a code table; left out where raise_at decides")
+    value: Any = Field(default=None, description="the measured number")
+    at: Any = Field(default=None, description="when, by the device's clock")
+
+
+class InboundDeclaration(Declared):
+    """`messages/*.yaml` with `direction: in`."""
+
+    direction: Literal["in"]
+    title: str
+    when: Conditions = Field(default={}, description="picks the message by values in the document")
+    contract: str = Field(description="JSON Schema below contract/; an .xsd or .wsdl is read for the names it knows")
+    external_id: Any = Field(description="the system's own id: key of repeats, address of callbacks")
+    case_key: Any = None
+    visible_no: Any = None
+    reference: Any = Field(default=None, description="our number, when the message carries it back")
+    fingerprint: tuple[Any, ...] = Field(default=(), description="fields we once sent, for a digest")
+    report: ReportFields | None = None
+    action: StatedFields | None = None
+    addition: AdditionFields | None = None
+    alarm: AlarmFields | None = None
+    noted: bool = Field(default=False, description="true: understood, and no case's business, such as a heartbeat")
+    plausible: Plausible = Plausible()
+
+
+class OutboundDeclaration(Declared):
+    """`messages/*.yaml` with `direction: out` (tells) or `ask` (pulls, signs in, subscribes, fetches)."""
+
+    direction: Literal["out", "ask"]
+    title: str
+    repeat: Literal["safe", "guarded", "never"] = Field(
+        default="safe", description="what an unanswered sending allows; direction: out must say it"
+    )
+    method: str = Field(default="POST", pattern="^(GET|POST|PUT|PATCH|DELETE)$")
+    path: Any = Field(
+        description="URL path; SOAP `path#Operation`; table; file name; topic; `exchange/key`. A rule may fill it"
+    )
+    query: dict[str, Any] = Field(default={}, description="name to rule, appended to the path; empty ones are left out")
+    headers: dict[str, Any] = {}
+    format: Literal["json", "form", "urlencoded", "fields", "multipart", "xml", "text", "csv", "arguments"] = Field(
+        default="json",
+        description="form and urlencoded: one `part` that holds JSON; fields and multipart: every member a field;"
+        " arguments: JSON object of the ordered arguments of a SOAP operation",
+    )
+    content_type: str = Field(default="", description="default: that of the format")
+    part: str = Field(default="", description="form: name of the one part, which holds JSON")
+    root: str = Field(default="", description="xml: root element")
+    namespace: str = Field(default="", description="xml: its namespace")
+    contract: str | None = Field(default=None, description="JSON Schema the written body must keep")
+    body: Any = Field(default=None, description="tree of objects, lists, literals and rules; left out: no body")
+    seal: dict[str, Any] = Field(
+        default={}, description="members added to the body afterwards, such as a signature over `body`"
+    )
+    without_empty: bool = Field(default=False, description="leave empty members of the body out")
+    answer: str = Field(description="which of `answers` judges it")
+    fingerprint: tuple[str, ...] = Field(default=(), description="paths in the body, for a digest")

@@ -1,0 +1,103 @@
+"""Dotted paths into a document, checked against the names it may have.
+
+`a.b` goes into objects, a number takes an item of a list (`rows.0`), `.` is the document itself. A first name with `$`
+leads around the document: the message's headers, query, topic and so on, see `CONTEXT`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Get = Callable[[Any], Any]
+"""A compiled rule or path: document to value, None when there is none."""
+
+Names = Mapping[str, Any]
+"""The names a document may have: name to the names below; `[]` stands for the items of a list, `*` for any name."""
+
+_any: dict[str, Any] = {}
+_any["*"] = _any
+_any["[]"] = _any
+ANYTHING: Names = _any
+"""Any name, at any depth."""
+
+CONTEXT: Names = {
+    "$headers": ANYTHING,
+    "$query": ANYTHING,
+    "$path": ANYTHING,
+    "$topic": ANYTHING,
+    "$whole": ANYTHING,
+    "$parent": ANYTHING,
+    "$row": {},
+    "$at": {},
+    "$body": {},
+    "$method": {},
+    "$door": {},
+}
+"""What stands around an inbound document: `$headers.x-name`, `$query.name`, `$path.name` (of a door's path pattern),
+`$path.0` (segment of what followed the door, file name or table), `$topic.2` (level of an MQTT topic), `$whole` (the
+document an item was taken out of), `$parent` (the item one level up), `$row` (its number, from 1), `$at` (receipt
+by the hub's clock), `$body` (the bytes as text), `$method` and `$door`."""
+
+
+def unknown_part(path: str, names: Names) -> tuple[str, list[str]] | None:
+    """The first part of a path that the names do not have, and the names that stand there; None when all is well."""
+    if path == ".":
+        return None
+    below: Any = {**names, **CONTEXT}
+    for part in path.split("."):
+        if part not in below and "*" not in below and not (part.isdigit() and "[]" in below):
+            return part, [name for name in below if name != "[]" and not name.startswith("$")]
+        below = below.get(part) or below.get("*") or (below.get("[]") if part.isdigit() else None) or {}
+    return None
+
+
+def names_at(path: str, names: Names) -> Names:
+    """The names below a path; empty when nothing is known of them."""
+    below: Any = {**names, **CONTEXT}
+    for part in path.split(".") if path != "." else ():
+        below = below.get(part) or below.get("*") or (below.get("[]") if part.isdigit() else None) or {}
+    return below  # type: ignore[no-any-return]
+
+
+def path_getter(path: str) -> Get:
+    """The getter of a path. A missing name, or a name in something that is no object, gives None."""
+    if path == ".":
+        return lambda document: document
+    if "." in path:
+        parts = tuple(path.split("."))
+        return _indexed(parts) if any(part.isdigit() for part in parts) else _deep(parts)
+
+    def get(document: Any) -> Any:  # noqa: ANN401
+        return document.get(path) if type(document) is dict else None
+
+    return get
+
+
+def _deep(parts: tuple[str, ...]) -> Get:
+    def get(document: Any) -> Any:  # noqa: ANN401
+        for part in parts:
+            if type(document) is not dict:
+                return None
+            document = document.get(part)
+        return document
+
+    return get
+
+
+def _indexed(parts: tuple[str, ...]) -> Get:
+    def get(document: Any) -> Any:  # noqa: ANN401
+        for part in parts:
+            if type(document) is dict:
+                document = document.get(part)
+            elif type(document) is list and part.isdigit() and int(part) < len(document):
+                document = document[int(part)]
+            else:
+                return None
+        return document
+
+    return get
+
+
+def context_used(path: str) -> str:
+    """The context member a path begins with, such as `$headers`; empty for a path into the document."""
+    first = path.partition(".")[0]
+    return first if first in CONTEXT else ""

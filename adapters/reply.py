@@ -1,0 +1,146 @@
+"""What the other side is answered, in its own envelope, and the handshakes a door answers by itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from adapters.condition import compile_condition
+from adapters.declaration import ReplyDeclaration, ReplyRow
+from adapters.path import ANYTHING, Get
+from adapters.rule import compile_tree
+from adapters.scope import Scope
+from adapters.shape_json import write_json
+from adapters.shape_xml import soap_body, soap_fault, xml_text
+from adapters.value import as_text
+from adapters.yaml_file import Where
+from canonical.errors import Why
+from canonical.message import Message, Verdict
+from canonical.reading import Outcome
+
+_NUMBER_BITS = 0x7FFFFFFF
+WORDS: Mapping[Why, str] = {
+    Why.UNREADABLE: "报文无法解析",
+    Why.TOO_LARGE: "报文过大",
+    Why.UNAUTHENTICATED: "身份验证失败",
+    Why.CONTRACT: "报文不符合接口约定",
+    Why.UNMAPPED_CODE: "代码未在对照表中，已暂存待补充",
+    Why.IMPLAUSIBLE: "时间不合理",
+    Why.UNKNOWN_CASE: "没有对应的案件",
+    Why.NOT_ALLOWED: "案件当前状态不允许该操作",
+    Why.UNKNOWN_MESSAGE: "不支持的报文",
+    Why.NOT_TAKEN: "未受理",
+}
+"""What a source is told, where its declaration has no words of its own."""
+REPLY_NAMES: Mapping[str, Any] = {
+    name: {} for name in ("words", "text", "case_no", "why", "verdict", "number", "status", "now", "external_id")
+} | {
+    "request": ANYTHING,
+    "outcomes": {"[]": {n: {} for n in ("verdict", "case_no", "why", "text", "words", "external_id", "accepted")}},
+}
+"""What a reply's body may use. `request` is the document as it came, `outcomes` one entry for each message in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the other side is answered."""
+
+    status: int
+    content_type: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _ReplyPlan:
+    declared: ReplyRow
+    when: Get
+    body: Get
+
+    def fits(self, outcome: Outcome, values: Mapping[str, Any]) -> bool:
+        row = self.declared
+        return (
+            (not row.verdict or outcome.verdict in row.verdict)
+            and (not row.why or outcome.why in row.why)
+            and (row.when is None or self.when(values) is True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyPlans:
+    """The envelopes of one door."""
+
+    declared: ReplyDeclaration
+    rows: tuple[_ReplyPlan, ...]
+    charset: str
+    reads: bool
+    """True when an envelope tells something of the request."""
+
+    def reply(
+        self, message: Message, outcome: Outcome, request: object = None, outcomes: Sequence[tuple[str, Outcome]] = ()
+    ) -> Reply:  # fmt: skip
+        """The first envelope that fits, filled. `outcomes`: (external id, outcome) of each message that was in it."""
+        values = self._told("", outcome) | {
+            "number": message.id.int & _NUMBER_BITS, "now": message.at, "request": request or {},
+            "outcomes": [self._told(key, one) for key, one in outcomes or [("", outcome)]],
+        }  # fmt: skip
+        plan = next(row for row in self.rows if row.fits(outcome, values))
+        return Reply(plan.declared.status, *self._sealed(plan, values), headers=self.declared.headers)
+
+    def _told(self, key: str, outcome: Outcome) -> dict[str, Any]:
+        words = (self.declared.words.get(outcome.why) or WORDS[outcome.why]) if outcome.why else ""
+        return {
+            "words": words, "text": outcome.text, "case_no": outcome.case_no, "why": str(outcome.why or ""),
+            "verdict": str(outcome.verdict), "external_id": key, "accepted": "no" if outcome.why else "yes",
+        }  # fmt: skip
+
+    def _sealed(self, plan: _ReplyPlan, values: Mapping[str, Any]) -> tuple[str, bytes]:
+        body = plan.body(values)
+        if plan.declared.fault:
+            return "text/xml; charset=utf-8", soap_fault(plan.declared.fault, as_text(body))
+        kind = plan.declared.format or self.declared.format
+        return envelope(kind, body, self.declared, self.charset)
+
+
+def envelope(
+    kind: str, body: object, declared: Any, charset: str  # noqa: ANN401 a reply or a handshake
+) -> tuple[str, bytes]:  # fmt: skip
+    """(content type, bytes) of a body in one of the declared formats."""
+    charset = "utf-8" if charset == "auto" else charset
+    namespace, said = getattr(declared, "namespace", ""), getattr(declared, "content_type", "")
+    if kind == "soap":
+        media = "text/xml" if declared.version == "1.1" else "application/soap+xml"
+        return said or f"{media}; charset=utf-8", soap_body(namespace, declared.element, body, declared.version)
+    if kind == "xml":
+        text = xml_text(declared.element, body, charset.upper(), namespace)
+        return said or f"text/xml; charset={charset}", text.encode(charset, "xmlcharrefreplace")
+    if kind == "text":
+        return said or f"text/plain; charset={charset}", as_text(body).encode(charset, "replace")
+    return said or f"application/json; charset={charset}", write_json(body, charset)
+
+
+_VERDICTS = frozenset(Verdict) - {Verdict.WAITING, Verdict.ACKNOWLEDGED, Verdict.PARKED}
+
+
+def compile_reply(declared: ReplyDeclaration, scope: Scope, where: Where, charset: str) -> ReplyPlans:
+    """Compile a door's envelopes; every verdict and reason must find one."""
+    scope = replace(scope, names=REPLY_NAMES, writing=True, context=set())
+    rows = tuple(
+        _ReplyPlan(
+            row,
+            compile_condition(row.when, scope, (*where, "rows", index, "when")) if row.when else lambda _values: True,
+            compile_tree(row.body, scope, (*where, "rows", index, "body")),
+        )
+        for index, row in enumerate(declared.rows)
+    )
+    cases = [(verdict, why) for verdict in _VERDICTS for why in (None, *Why)]
+    certain = [row for row in rows if row.declared.when is None]
+    unanswered = {f"{v}/{w}" for v, w in cases if not any(row.fits(Outcome(v, why=w), {}) for row in certain)}
+    if unanswered:
+        text = f"no row fits {', '.join(sorted(unanswered)[:5])}; end with a row without verdict, why and when"
+        scope.wrong((*where, "rows"), text)
+    kinds = {declared.format, *(row.format for row in declared.rows)}
+    if "soap" in kinds and not (declared.element and declared.namespace):
+        scope.wrong(where, "a SOAP reply needs element and namespace")
+    if "xml" in kinds and not declared.element:
+        scope.wrong(where, "an XML reply needs its root: element")
+    return ReplyPlans(declared, rows, charset, reads="request" in repr(declared.rows))

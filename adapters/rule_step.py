@@ -1,0 +1,306 @@
+"""What is done to a value, step by step, in the order of `STEPS`. Each step is a getter around a getter."""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime, time, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from adapters.code_table import OUTCOMES, QUARANTINE, REST, UNCHANGED
+from adapters.explain import near
+from adapters.packed import unpacked
+from adapters.path import Get, path_getter
+from adapters.rule_model import Rule
+from adapters.scope import Scope
+from adapters.signing import ALGORITHMS, OUTPUTS
+from adapters.time_pattern import TimePattern, time_pattern
+from adapters.value import as_text, empty, int_at, number_at, text_at
+from adapters.yaml_file import Where
+from canonical.errors import ContractViolation, Unauthenticated, UnmappedCode
+
+Convert = Callable[[str], Any] | None
+Step = Callable[[Rule, Get, Scope, Where, Convert], Get]
+
+_SEARCHED = 2000
+"""Characters a `match` looks at: an expression must not become a burden on a long text."""
+
+
+def place(rule: Rule) -> str:
+    """How findings and refusals call the value."""
+    if rule.from_ is not None:
+        return rule.from_ if isinstance(rule.from_, str) else rule.from_[0]
+    return rule.text or rule.expr or "the value"
+
+
+def secret_value(names: str | list[str], scope: Scope, where: Where) -> Callable[[], str]:
+    """The first given of some declared secrets. Calling it raises Unauthenticated when none is given."""
+    wanted = [names] if isinstance(names, str) else names
+    for name in wanted:
+        if name not in scope.secrets:
+            scope.wrong(where, f"'{name}' is no declared secret" + near(name, scope.secrets))
+    value = next((scope.secrets[name] for name in wanted if scope.secrets.get(name)), None)
+
+    def get() -> str:
+        if value is None:
+            raise Unauthenticated(f"no {' or '.join(wanted)} is given; sign in first")
+        return value
+
+    return get
+
+
+def _matched(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert) -> Get:
+    if rule.match is None:
+        return get
+    at = place(rule)
+    try:
+        expression = re.compile(rule.match)
+    except re.error as error:
+        scope.wrong((*where, "match"), f"not a regular expression: {error}")
+        return get
+    if expression.groups != 1:
+        scope.wrong((*where, "match"), "exactly one group (...) is expected")
+        return get
+
+    def first_group(document: Any) -> str | None:  # noqa: ANN401
+        found = expression.search(text_at(get(document), at)[:_SEARCHED])
+        return found[1] if found else None
+
+    return first_group
+
+
+def _parsed(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert) -> Get:
+    if rule.parse is None:
+        return get
+    at, steps = place(rule), tuple(rule.parse)
+    inner = path_getter(rule.pick) if rule.pick else None
+
+    def parse(document: Any) -> Any:  # noqa: ANN401
+        value = get(document)
+        if empty(value):
+            return None
+        whole = unpacked(value, steps, at)
+        return inner(whole) if inner else whole
+
+    return parse
+
+
+def _picked(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert) -> Get:
+    if rule.pick is not None and rule.parse is None:
+        scope.wrong((*where, "pick"), "pick goes with parse; a plain path stands in from")
+    return get
+
+
+def _shortened(rule: Rule, get: Get, _scope: Scope, _where: Where, _convert: Convert) -> Get:
+    if rule.cut is None:
+        return get
+    at, longest = place(rule), rule.cut
+    return lambda document: text_at(get(document), at)[:longest]
+
+
+def _in_ledger(rule: Rule, get: Get, scope: Scope, where: Where, convert: Convert) -> Get:
+    if rule.ledger is None:
+        return get
+    name, _, column = rule.ledger.partition(".")
+    ledger = scope.ledgers.get(name)
+    if ledger is None:
+        scope.wrong((*where, "ledger"), f"no ledger '{name}'" + near(name, scope.ledgers))
+        return get
+    if column not in ledger.columns:
+        scope.wrong((*where, "ledger"), f"ledger {name} has no column '{column}'" + near(column, ledger.columns))
+        return get
+    values, at = ledger.column(column), place(rule)
+
+    def look_up(document: Any) -> Any:  # noqa: ANN401
+        key = get(document)
+        return None if empty(key) else values.get(text_at(key, at).strip()) or None
+
+    return look_up
+
+
+def table_values(codes: str | dict[str, Any], scope: Scope, where: Where, convert: Convert) -> dict[str, Any]:
+    """Key to (converted) value of a declared table, `table.column`, or rows in place."""
+    if isinstance(codes, dict):
+        return {key: _converted(value, convert, scope, (*where, key)) for key, value in codes.items()}
+    name, _, column = codes.partition(".")
+    table = scope.tables.get(name)
+    if table is None:
+        scope.wrong(where, f"no table codes/{name}.csv" + near(name, scope.tables))
+        return {}
+    column = column or table.columns[1]
+    if column not in table.columns[1:]:
+        scope.wrong(where, f"codes/{name}.csv has no column '{column}'" + near(column, table.columns[1:]))
+        return {}
+    if table.reverse is not scope.writing:
+        scope.wrong(where, f"codes/{name}.csv is a table for {'writing' if table.reverse else 'reading'}")
+    return table.converted(column, convert, scope.findings) if convert else dict(table.column(column))
+
+
+def _converted(value: Any, convert: Convert, scope: Scope, where: Where) -> Any:  # noqa: ANN401
+    if convert is None or empty(value):
+        return value
+    try:
+        return convert(as_text(value))
+    except ValueError as error:
+        scope.wrong(where, str(error))
+        return None
+
+
+def _coded(rule: Rule, get: Get, scope: Scope, where: Where, convert: Convert) -> Get:
+    if rule.codes is None:
+        return get
+    values = table_values(rule.codes, scope, (*where, "codes"), convert)
+    if rule.keep and convert is not None:
+        scope.wrong((*where, "keep"), "the hub has a closed list here; a code without a row cannot stay")
+    if REST in values and not scope.writing:
+        scope.wrong((*where, "codes"), "'*' would guess; only what is written may have it")
+    at = place(rule)
+    _total(rule, values, scope, where)
+    rest = values.pop(REST, None) if REST in values else _NO_ROW
+    special = _OUTCOMES.intersection(value for value in values.values() if isinstance(value, str))
+
+    def look_up(document: Any) -> Any:  # noqa: ANN401
+        given = get(document)
+        if empty(given):
+            return None
+        code = text_at(given, at).strip()
+        value = values.get(code, rest)
+        if special and isinstance(value, str) and value in special:
+            return _special(value, code, at, rule)
+        if value is _NO_ROW:
+            if rule.keep:
+                return code
+            raise UnmappedCode(f"{at}: a code without a row in {_table_name(rule)}", at=at)
+        return value
+
+    return look_up
+
+
+_NO_ROW = object()
+_OUTCOMES = frozenset(OUTCOMES)
+
+
+def _special(outcome: str, code: str, at: str, rule: Rule) -> str | None:
+    if outcome == QUARANTINE:
+        raise UnmappedCode(f"{at}: a code that {_table_name(rule)} sets aside for a person", at=at)
+    return code if outcome == UNCHANGED else None
+
+
+def _total(rule: Rule, values: dict[str, Any], scope: Scope, where: Where) -> None:
+    """Every value the contract lists, or the hub has, needs a row; unless the table has a row for the rest."""
+    if rule.keep or not isinstance(rule.from_, str):
+        return
+    known = scope.values_at(rule.from_)
+    missing = [value for value in known if value and value not in values]
+    if missing and REST not in values:
+        text = f"no row in {_table_name(rule)} for {', '.join(missing[:10])}"
+        scope.wrong((*where, "codes"), text + "; write a value, or text only, unchanged or quarantine")
+
+
+def _table_name(rule: Rule) -> str:
+    return f"codes/{rule.codes.partition('.')[0]}.csv" if isinstance(rule.codes, str) else "the declared rows"
+
+
+def _timed(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert) -> Get:
+    if rule.time is None:
+        return get
+    given = [rule.time] if isinstance(rule.time, str) else rule.time
+    try:
+        patterns = [time_pattern(pattern, scope.zone) for pattern in given]
+    except ValueError as error:
+        scope.wrong((*where, "time"), str(error))
+        return get
+    return _written(get, patterns[0]) if scope.writing else _read(rule, get, patterns, " or ".join(given))
+
+
+def _written(get: Get, pattern: TimePattern) -> Get:
+    def write(document: Any) -> str | None:  # noqa: ANN401
+        value = get(document)
+        return pattern.write(value) if isinstance(value, datetime) else None
+
+    return write
+
+
+def _read(rule: Rule, get: Get, patterns: Sequence[TimePattern], told: str) -> Get:
+    at, day = place(rule), rule.day
+
+    def parse(document: Any) -> datetime | None:  # noqa: ANN401
+        value = get(document)
+        if empty(value):
+            return None
+        if isinstance(value, datetime):
+            return value
+        text = text_at(value, at).strip()
+        for pattern in patterns:
+            try:
+                return _of_day(pattern.parse(text), day)
+            except (ValueError, OverflowError, OSError):
+                continue
+        raise ContractViolation(f"{at}: a time written {told} is expected", at=at)
+
+    return parse
+
+
+def _of_day(at: datetime, day: str | None) -> datetime:
+    """A date alone means the whole day: its last second when it is a deadline."""
+    if day is None:
+        return at
+    start = datetime.combine(at.date(), time(), at.tzinfo)
+    return start if day == "start" else start + timedelta(days=1, seconds=-1)
+
+
+def _typed(rule: Rule, get: Get, _scope: Scope, _where: Where, _convert: Convert) -> Get:
+    if rule.as_ is None:
+        return get
+    at, typed = place(rule), _TYPES[rule.as_]
+    return lambda document: None if empty(value := get(document)) else typed(value, at)
+
+
+def _digested(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert) -> Get:
+    if rule.digest is None:
+        return get
+    if rule.digest not in ALGORITHMS:
+        scope.wrong((*where, "digest"), f"no digest '{rule.digest}'" + near(rule.digest, ALGORITHMS))
+        return get
+    if rule.digest.startswith("hmac-") is not (rule.key is not None):
+        scope.wrong((*where, "digest"), "an hmac needs key: SECRET, and only an hmac has one")
+        return get
+    made, written = ALGORITHMS[rule.digest], OUTPUTS[rule.output]
+    key = secret_value(rule.key, scope, (*where, "key")) if rule.key is not None else lambda: ""
+
+    def digest(document: Any) -> str | None:  # noqa: ANN401
+        value = get(document)
+        return None if value is None else written(made(as_bytes(value), key().encode()))
+
+    return digest
+
+
+def as_bytes(value: object) -> bytes:
+    """What a digest is made over: text in UTF-8, an object or list as JSON with sorted keys."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, dict | list):
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return as_text(value).encode("utf-8", "surrogateescape")
+
+
+def _encoded(rule: Rule, get: Get, _scope: Scope, _where: Where, _convert: Convert) -> Get:
+    if rule.encode is None:
+        return get
+    encode = _ENCODED[rule.encode]
+    return lambda document: None if empty(value := get(document)) else encode(as_bytes(value))
+
+
+_ENCODED: dict[str, Callable[[bytes], str]] = {
+    "base64": OUTPUTS["base64"],
+    "hex": OUTPUTS["hex"],
+    "url": lambda data: quote(data, safe=""),
+}
+_TYPES: dict[str, Callable[[object, str], Any]] = {"int": int_at, "number": number_at, "text": text_at}
+
+LISTED: Step | None = None
+"""Where the steps about lists stand, which need rules inside rules."""
+STEPS: list[Step | None] = [
+    _matched, _parsed, _picked, LISTED, _shortened, _in_ledger, _coded, _timed, _typed, _digested, _encoded,
+]  # fmt: skip

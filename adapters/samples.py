@@ -1,0 +1,197 @@
+"""The samples of a folder: read and written again, and compared with their goldens.
+
+`samples/<door>.<what>.in.<ext>` reads as `<door>.<what>.reading.json`; `<door>.<what>.around.json` may say what stood
+around it: `path`, `headers`, `content_type`, `method`. `samples/<what>.out.json` says `message`, what is `given`, and
+the `path` and `body` (and `headers`, if they matter) that must be written.
+Every secret `x` is `demo-x` in samples.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+
+from canonical.case import Action, Binding, Case
+from canonical.errors import HubError, Unacceptable
+from canonical.findings import Finding
+from canonical.message import Message
+from canonical.reading import Outbound, Reading
+from canonical.time import SHANGHAI
+
+if TYPE_CHECKING:
+    from adapters.system import System
+
+NOW = datetime(2026, 5, 20, 12, 0, tzinfo=SHANGHAI)
+"""When samples are received and written, unless they say otherwise."""
+ID = UUID("01890000-0000-7000-8000-000000000001")
+READINGS = TypeAdapter(list[Reading])
+_TYPES = {
+    ".json": "application/json", ".xml": "text/xml", ".csv": "text/csv", ".zip": "application/zip",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", ".txt": "text/plain",
+}  # fmt: skip
+_CASE: dict[str, Any] = {
+    "id": str(ID), "no": "34022026052000001", "sequence": 1, "stage": "dispatched", "version": 3, "source": "x",
+    "received_at": "2026-05-20T08:30:00+08:00",
+    "assignments": [{"round": 1, "unit": "u1", "dispatched_at": "2026-05-20T10:00:00+08:00"}],
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class InboundSample:
+    """One stored message and its golden reading."""
+
+    path: Path
+    golden: Path
+
+    @property
+    def door(self) -> str:
+        """The door, pull or receiver it came through."""
+        return self.path.name.split(".")[0]
+
+    def message(self, system: str) -> Message:
+        """The message as it came. Raises ValueError when what stands beside it cannot be read."""
+        stem = self.path.name.split(".in.")[0]
+        beside = self.path.with_name(f"{stem}.around.json")
+        around = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
+        body, headers = self.path.read_bytes(), dict(around.get("headers", {}))
+        kind = _TYPES.get(self.path.suffix, "")
+        if self.path.suffix == ".http":
+            said, body = split_http(body)
+            headers = said | headers
+            kind = headers.get("content-type", "")
+        return Message(
+            system=system, body=body, at=datetime.fromisoformat(around["at"]) if "at" in around else NOW, id=ID,
+            door=self.door, content_type=around.get("content_type", kind), headers=headers,
+            path=around.get("path", ""), method=around.get("method", "POST"),
+        )  # fmt: skip
+
+
+def split_http(raw: bytes) -> tuple[dict[str, str], bytes]:
+    """Headers (lower-case names) and body of a stored HTTP request."""
+    head, _, body = raw.partition(b"\r\n\r\n") if b"\r\n\r\n" in raw else raw.partition(b"\n\n")
+    lines = head.decode("latin-1").splitlines()[1:]
+    pairs = (line.partition(":") for line in lines)
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}, body
+
+
+def inbound_samples(folder: Path) -> list[InboundSample]:
+    """The inbound samples of a folder, by name."""
+    found = [path for path in sorted(folder.glob("samples/*.in.*")) if not path.name.endswith(".around.json")]
+    return [InboundSample(path, path.with_name(path.name.split(".in.")[0] + ".reading.json")) for path in found]
+
+
+def outbound_samples(folder: Path) -> list[Path]:
+    """The outbound samples of a folder, by name."""
+    return sorted(folder.glob("samples/*.out.json"))
+
+
+def outbound_of(message: str, given: dict[str, Any]) -> Outbound:
+    """The canonical values of an outbound sample. Raises ValidationError, KeyError."""
+    return Outbound(
+        message=message,
+        case=Case.model_validate(_CASE | given.get("case", {})),
+        action=Action.model_validate(given["action"]),
+        binding=_binding(given.get("binding"), "owner"),
+        source_binding=_binding(given.get("source_binding"), "source"),
+        unit_name=given.get("unit_name", ""),
+        area_names=given.get("area_names", {}),
+    )
+
+
+def _binding(facts: dict[str, Any] | None, role: str) -> Binding | None:
+    if facts is None:
+        return None
+    return Binding.model_validate({"case_id": str(ID), "system": "s", "role": role} | facts)
+
+
+def check_samples(system: "System", folder: Path) -> list[Finding]:
+    """Every sample that does not read or write as its golden says."""
+    findings = list(_inbound(system, folder))
+    findings += _outbound(system, folder)
+    return findings
+
+
+def _inbound(system: "System", folder: Path) -> Iterator[Finding]:
+    for sample in inbound_samples(folder):
+        name = f"samples/{sample.path.name}"
+        if sample.door not in system.entrances:
+            yield Finding(name, 0, "", f"the file name begins with no door, pull or receiver: '{sample.door}'")
+        elif not sample.golden.is_file():
+            yield Finding(name, 0, "", f"its golden reading is missing: samples/{sample.golden.name}")
+        else:
+            yield from _compared(system, sample, name)
+
+
+def _compared(system: "System", sample: InboundSample, name: str) -> Iterator[Finding]:
+    try:
+        golden = READINGS.validate_json(sample.golden.read_bytes())
+        contents = system.read(sample.message("s"))
+    except (ValidationError, ValueError) as error:
+        yield Finding(f"samples/{sample.golden.name}", 0, "", f"cannot be read: {type(error).__name__}")
+        return
+    refused = next((one for one in contents if isinstance(one, Unacceptable)), None)
+    if refused is not None:
+        yield Finding(name, 0, refused.at, f"is not read: {refused} ({refused.why})")
+    elif len(golden) != len(contents):
+        yield Finding(name, 0, "", f"{len(contents)} readings, the golden has {len(golden)}")
+    else:
+        for number, (read, wanted) in enumerate(zip(contents, golden, strict=True), 1):
+            for place in _differences(read.model_dump() if isinstance(read, Reading) else {}, wanted.model_dump()):
+                yield Finding(name, 0, place, f"reading {number} is not as its golden says")
+
+
+def _differences(read: Any, wanted: Any, where: str = "") -> Iterator[str]:  # noqa: ANN401
+    if isinstance(read, dict) and isinstance(wanted, dict):
+        for key in {**read, **wanted}:
+            yield from _differences(read.get(key), wanted.get(key), f"{where}.{key}".strip("."))
+    elif read != wanted:
+        yield where
+
+
+def _outbound(system: "System", folder: Path) -> Iterator[Finding]:
+    for path in outbound_samples(folder):
+        name = f"samples/{path.name}"
+        try:
+            golden = json.loads(path.read_text(encoding="utf-8"))
+            message = written(system, golden)
+        except (ValueError, KeyError) as error:
+            yield Finding(name, 0, "", f"cannot be read: {type(error).__name__}")
+        except HubError as error:
+            yield Finding(name, 0, "", f"is not written: {error}")
+        else:
+            yield from _told_apart(message, golden, name)
+
+
+def written(system: "System", golden: dict[str, Any]) -> Message:
+    """What the system writes for an outbound sample; one that asks gives `names` instead of a case."""
+    now = datetime.fromisoformat(golden["now"]) if "now" in golden else NOW
+    if "names" in golden:
+        return system.say(golden["message"], now=now, id=ID, session=golden.get("session", ""), **golden["names"])
+    outbound = outbound_of(golden["message"], golden["given"])
+    return system.write(outbound, now=now, id=ID, session=golden.get("session", ""))
+
+
+def _told_apart(message: Message, golden: dict[str, Any], name: str) -> Iterator[Finding]:
+    if message.path != golden["path"]:
+        yield Finding(name, 0, "path", "another path is written")
+    if "body" in golden and body_of(message) != golden["body"]:
+        yield Finding(name, 0, "body", "another body is written")
+    for header, value in golden.get("headers", {}).items():
+        if message.headers.get(header.lower()) != value:
+            yield Finding(name, 0, f"headers.{header}", "another value is written")
+
+
+def body_of(message: Message) -> Any:  # noqa: ANN401
+    """A written body as a sample shows it: JSON as document (out of its form part too), anything else as text."""
+    body = message.body
+    if message.content_type.startswith("multipart/form-data"):
+        body = body.split(b"\r\n\r\n", 1)[1].rsplit(b"\r\n--", 1)[0]
+    try:
+        return json.loads(body) if body else None
+    except ValueError:
+        return body.decode("utf-8", "replace")

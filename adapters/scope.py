@@ -1,0 +1,73 @@
+"""What a rule may refer to, and where findings go, while a declaration is compiled."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from adapters.code_table import CodeTable
+from adapters.explain import near
+from adapters.expression import Expression, hub_functions
+from adapters.ledger import Ledger
+from adapters.path import Get, Names, context_used, path_getter, unknown_part
+from adapters.yaml_file import Where, YamlFile
+from canonical.findings import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The surroundings of a rule. `context` collects what it needs around the document."""
+
+    file: YamlFile
+    findings: list[Finding] = field(repr=False)
+    names: Names
+    """The names the document has."""
+    tables: Mapping[str, CodeTable]
+    zone: ZoneInfo
+    secrets: Mapping[str, str | None] = field(repr=False)
+    """Declared names to values; None: not given."""
+    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
+    writing: bool = False
+    context: set[str] = field(default_factory=set)
+    """Context members that rules use: `$headers.x-sign`, `$query`, ..."""
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict, repr=False)
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Path to the values the contract (or, when writing, the hub) lists for it."""
+    folder: Path | None = None
+    """Where the declaration lies, for schemas that a step names."""
+
+    def wrong(self, where: Where, text: str) -> None:
+        """Add a finding."""
+        self.findings.append(self.file.finding(where, text))
+
+    def path(self, path: str, where: Where) -> Get:
+        """A dotted path as a getter, checked against the names the document has."""
+        unknown = unknown_part(path, self.names)
+        if unknown:
+            part, known = unknown
+            self.wrong(where, f"the contract has no '{part}' (in '{path}')" + near(part, known))
+        if root := context_used(path):
+            second = path.split(".")[1] if "." in path else ""
+            self.context.add(f"{root}.{second}" if root == "$headers" else root)
+        return path_getter(path)
+
+    def expression(self, source: str, where: Where) -> Get:
+        """An expression as a getter; what is wrong with it is a finding."""
+        for root in ("$headers", "$query", "$path", "$topic", "$whole", "$parent"):
+            if f"'{root}'" in source or f'"{root}"' in source:
+                self.context.add(root)
+        try:
+            return Expression(source, self.functions)
+        except ValueError as error:
+            self.wrong(where, str(error))
+            return lambda _document: None
+
+    def values_at(self, path: str) -> Sequence[str]:
+        """The values that are listed for a path; empty when any text may stand there."""
+        return self.values.get(path, ())
+
+
+def functions_of(zone: ZoneInfo, tables: Mapping[str, CodeTable], ledgers: Mapping[str, Ledger]) -> Mapping[str, Any]:
+    """The hub functions of one system's expressions."""
+    return hub_functions(zone, tables, ledgers)

@@ -1,0 +1,110 @@
+"""The steps from bytes to a document, as they are declared."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+WORDS = ("json", "xml", "text", "fields", "query", "base64", "gunzip", "zip", "csv", "xlsx")
+"""Steps that may stand as a word, with all their defaults."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class XmlStep(_Part):
+    """How XML is read."""
+
+    lists: tuple[str, ...] = Field(default=(), description="elements that are lists even when there is one")
+    or_text: bool = Field(default=False, description="what is no XML becomes {text: ...}")
+
+
+class SoapStep(_Part):
+    """A SOAP envelope; the operation's name may stand alone."""
+
+    element: str = Field(description="name of the operation's element")
+    version: Literal["1.1", "1.2"] = "1.1"
+    lists: tuple[str, ...] = Field(default=(), description="elements that are lists even when there is one")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:  # noqa: ANN401
+        return {"element": value} if isinstance(value, str) else value
+
+
+class CsvStep(_Part):
+    """A CSV file to a list of rows."""
+
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    charset: str = Field(default="", description="default: the system's; auto: UTF-8, else GB18030")
+    header: tuple[str, ...] = Field(default=(), description="column names, when the file has no header line")
+
+
+class XlsxStep(_Part):
+    """An Excel workbook to a list of rows."""
+
+    sheet: str = Field(default="", description="default: the first one")
+    header_row: int = Field(default=1, ge=1)
+
+
+class ZipStep(_Part):
+    """A zip archive; the steps that follow are done to each member."""
+
+    match: str = Field(default="*", description="which members, as *.csv")
+
+
+class DecryptStep(_Part):
+    """An encrypted text to bytes."""
+
+    cipher: Literal["sm4-ecb", "sm4-cbc", "sm4-gcm", "aes-ecb", "aes-cbc", "aes-gcm"]
+    key: str = Field(description="name of the secret")
+    iv: str = Field(default="", description="name of the secret that holds the initial vector")
+    form: Literal["text", "hex", "base64"] = Field(default="text", description="how key and vector are written")
+    text: Literal["base64", "hex"] = Field(default="base64", description="how the encrypted bytes are written")
+
+
+class Step(_Part):
+    """One step from bytes to document; exactly one key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    json_: dict[str, Any] | None = Field(default=None, alias="json", description="JSON to document")
+    xml: XmlStep | None = Field(default=None, description="XML (bytes or text) to {root: content}")
+    soap: SoapStep | None = Field(default=None, description="SOAP envelope to the children of this operation element")
+    form: str | None = Field(default=None, description="the text of this part of a multipart or urlencoded form")
+    fields: dict[str, Any] | None = Field(
+        default=None, description="all fields of a form; a file is {name, media, content}"
+    )
+    query: dict[str, Any] | None = Field(default=None, description="the query string as document")
+    pick: str | None = Field(default=None, description="one value inside, by path")
+    text: dict[str, Any] | None = Field(default=None, description="text to {text: ...}")
+    base64: dict[str, Any] | None = Field(default=None, description="base64 to bytes")
+    gunzip: dict[str, Any] | None = Field(default=None, description="gzip to bytes")
+    zip: ZipStep | None = Field(default=None, description="archive to its members")
+    csv: CsvStep | None = Field(default=None, description="CSV to a list of rows")
+    xlsx: XlsxStep | None = Field(default=None, description="Excel to a list of rows")
+    lines: str | None = Field(default=None, description="lines to objects, by a regular expression's named groups")
+    decrypt: DecryptStep | None = Field(default=None, description="encrypted text to bytes")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:  # noqa: ANN401
+        if isinstance(value, str) and value in WORDS:
+            return {value: {}}
+        names = [field.alias or name for name, field in cls.model_fields.items()]
+        if isinstance(value, str) or (isinstance(value, dict) and len(value) != 1):
+            raise ValueError(f"one of {', '.join(names)} is expected")
+        return value
+
+    @property
+    def given(self) -> tuple[str, Any]:
+        """Name and value of the one key."""
+        return next(
+            (field.alias or name, value)
+            for name, field in type(self).model_fields.items()
+            if (value := getattr(self, name)) is not None
+        )
+
+    @property
+    def packed(self) -> bool:
+        """True when what begins like JSON need not be JSON."""
+        return self.given[0] in {"decrypt", "base64", "gunzip", "zip", "xlsx", "query", "lines", "text"}

@@ -1,0 +1,141 @@
+"""XML and SOAP as documents, and back. Names without namespaces; attributes as `@name`, text beside them as `#text`.
+
+Read without entities, DTD and network; the encoding an XML declaration states is ignored, because by then it is text.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from lxml import etree
+
+from adapters.shape_json import DEEPEST, unreadable
+from adapters.value import as_text
+from canonical.errors import Unacceptable, Why
+
+SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
+SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
+NAMESPACES = {"1.1": SOAP_11, "1.2": SOAP_12}
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}\?>")
+_ILLEGAL_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+def read_xml(text: str, lists: Collection[str] = ()) -> dict[str, Any]:
+    """`{root name: content}`; elements named in `lists` are lists even when there is one. Raises Unacceptable."""
+    root = _tree(text)
+    return {etree.QName(root).localname: _content(root, frozenset(lists))}
+
+
+def looks_like_xml(text: str) -> bool:
+    """True when the first character that is no white space is `<`."""
+    return text.lstrip("\ufeff \t\r\n").startswith("<")
+
+
+def read_soap(text: str, element: str, lists: Collection[str] = (), *, version: str = "1.1") -> dict[str, Any]:
+    """A SOAP envelope to the children of `element` in its body; a fault to `{"Fault": {...}}`."""
+    root = _tree(text)
+    namespace = NAMESPACES[version]
+    inner = root.find(f"{{{namespace}}}Body") if root.tag == f"{{{namespace}}}Envelope" else None
+    child = next(iter(inner.iterchildren("*")), None) if inner is not None else None
+    if child is None:
+        raise unreadable(f"not a SOAP {version} envelope with a body")
+    name, content = etree.QName(child).localname, _content(child, frozenset(lists))
+    if name == "Fault":
+        return {"Fault": content}
+    if name != element:
+        raise Unacceptable(f"the operation {element} is expected", why=Why.UNKNOWN_MESSAGE)
+    return content if isinstance(content, dict) else {}
+
+
+def _tree(text: str) -> etree._Element:
+    bare = _DECLARATION.sub("", text.lstrip("\ufeff"), count=1).lstrip()
+    parser = etree.XMLParser(
+        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
+        remove_comments=True, remove_pis=True,
+    )  # fmt: skip
+    try:
+        root = etree.fromstring(bare.encode(), parser)
+    except (etree.XMLSyntaxError, UnicodeEncodeError, ValueError):
+        raise unreadable("not well-formed XML") from None
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise unreadable("XML with a DOCTYPE")
+    return root
+
+
+def _content(element: etree._Element, repeated: frozenset[str], level: int = 1) -> Any:  # noqa: ANN401
+    """Text of a leaf; otherwise children by name, a name met twice (or declared) as a list. Attributes as `@name`."""
+    if not len(element) and not element.attrib:
+        text = element.text or ""
+        return text if text.strip() else ""
+    if level > DEEPEST:
+        raise unreadable(f"more than {DEEPEST} levels deep")
+    content: dict[str, Any] = {
+        f"@{etree.QName(name).localname}": value for name, value in element.attrib.items() if not _is_type(name)
+    }
+    for child in element:
+        name, value = etree.QName(child).localname, _content(child, repeated, level + 1)
+        if name in repeated:
+            content.setdefault(name, []).append(value)
+        elif name not in content:
+            content[name] = value
+        elif isinstance(content[name], list):
+            content[name].append(value)
+        else:
+            content[name] = [content[name], value]
+    text = element.text or ""
+    if not content:
+        return text if text.strip() else ""
+    if text.strip() and not len(element):
+        content["#text"] = text
+    return content
+
+
+def _is_type(name: str | bytes) -> bool:
+    return str(name).startswith("{http://www.w3.org/2001/XMLSchema-instance}")
+
+
+def xml_text(root: str, tree: object, declaration: str, namespace: str = "") -> str:
+    """A tree of mappings, lists and texts as an XML text, with the declaration the other side wants to see."""
+    head = f'<?xml version="1.0" encoding="{declaration}"?>' if declaration else ""
+    return head + etree.tostring(_element(root, tree, namespace), encoding="unicode")
+
+
+def _element(name: str, tree: object, namespace: str = "") -> etree._Element:
+    prefixes: Any = {None: namespace}  # the stubs do not know the default namespace
+    element = etree.Element(f"{{{namespace}}}{name}", nsmap=prefixes) if namespace else etree.Element(name)
+    if isinstance(tree, Mapping):
+        for child, below in tree.items():
+            if child.startswith("@"):
+                element.set(child[1:], legal("" if below is None else as_text(below)))
+                continue
+            if child == "#text":
+                element.text = legal("" if below is None else as_text(below))
+                continue
+            for one in below if isinstance(below, list) else [below]:
+                element.append(_element(child, one, namespace))
+    else:
+        element.text = legal("" if tree is None else as_text(tree))
+    return element
+
+
+def soap_body(namespace: str, element: str, tree: object, version: str = "1.1") -> bytes:
+    """A SOAP 1.1 envelope around one element of `namespace`."""
+    soap = NAMESPACES[version]
+    envelope = etree.Element(f"{{{soap}}}Envelope", nsmap={"soap": soap})
+    body = etree.SubElement(envelope, f"{{{soap}}}Body")
+    body.append(_element(element, tree, namespace))
+    return etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
+
+
+def soap_fault(code: str, text: str) -> bytes:
+    """A SOAP 1.1 fault."""
+    envelope = etree.Element(f"{{{SOAP_11}}}Envelope", nsmap={"soap": SOAP_11})
+    fault = etree.SubElement(etree.SubElement(envelope, f"{{{SOAP_11}}}Body"), f"{{{SOAP_11}}}Fault")
+    etree.SubElement(fault, "faultcode").text = f"soap:{code}"
+    etree.SubElement(fault, "faultstring").text = legal(text)
+    return etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
+
+
+def legal(text: str) -> str:
+    """The text without characters XML cannot hold at all (no escape exists for them)."""
+    return _ILLEGAL_IN_XML.sub("", text)

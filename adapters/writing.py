@@ -1,0 +1,87 @@
+"""Documents as bytes: forms, files, texts, and what an outbound message is made of."""
+
+import base64
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from adapters.value import as_text
+
+Part = tuple[str, str, bytes]
+"""(name, file name or empty, content)."""
+
+
+def written_file(name: str, media: str, content: bytes) -> dict[str, str]:
+    """A file inside a document: {name, media, content: base64}."""
+    return {"name": name, "media": media, "content": base64.b64encode(content).decode()}
+
+
+def multipart_body(part: str, text: bytes, boundary: str, charset: str) -> tuple[bytes, str]:
+    """(body, content type) of a form with the one text part."""
+    return multipart([(part, "", text)], boundary, charset)
+
+
+def multipart(parts: Iterable[Part], boundary: str, charset: str) -> tuple[bytes, str]:
+    """(body, content type) of a form with these parts, in order."""
+    given = list(parts)
+    while any(boundary.encode() in content for _, _, content in given):
+        boundary += "0"
+    body = b""
+    for name, filename, content in given:
+        said = f'; filename="{_quoted(filename)}"' if filename else ""
+        kind = "application/octet-stream" if filename else f"text/plain; charset={charset.upper()}"
+        body += (
+            (
+                f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"{said}\r\n'
+                f"Content-Type: {kind}\r\nContent-Transfer-Encoding: {'binary' if filename else '8bit'}\r\n\r\n"
+            ).encode()
+            + content
+            + b"\r\n"
+        )
+    return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
+
+
+def fields_body(document: Mapping[str, Any], charset: str) -> bytes:
+    """A urlencoded form; an object or list inside travels as JSON text."""
+    return urlencode([(name, _field(value)) for name, value in document.items()], encoding=charset).encode()
+
+
+def fields_parts(document: Mapping[str, Any], charset: str) -> list[Part]:
+    """The parts of a multipart form; `{name, content: base64}` is a file."""
+    parts: list[Part] = []
+    for name, value in document.items():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, dict) and "content" in one:
+                content = base64.b64decode(as_text(one["content"]))
+                parts.append((name, as_text(one.get("name")) or name, content))
+            else:
+                parts.append((name, "", _field(one).encode(charset)))
+    return parts
+
+
+def urlencoded_body(part: str, text: bytes) -> bytes:
+    """A urlencoded form with the one field."""
+    return urlencode({part: text}).encode()
+
+
+def csv_body(rows: Iterable[Mapping[str, Any]], charset: str) -> bytes:
+    """Rows as CSV with a header line and CRLF."""
+    import csv
+    import io
+
+    given = list(rows)
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(given[0] if given else [])
+    writer.writerows([[as_text(value) for value in row.values()] for row in given])
+    return out.getvalue().encode(charset)
+
+
+def _field(value: object) -> str:
+    import orjson
+
+    return orjson.dumps(value).decode() if isinstance(value, dict | list) else as_text(value)
+
+
+def _quoted(name: str) -> str:
+    return name.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "").replace("\n", "")
