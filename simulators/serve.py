@@ -21,6 +21,8 @@ from simulators.hotline_12345 import Hotline
 from simulators.image_database import ImageDatabase
 from simulators.iot_platform import IotPlatform
 from simulators.lifeline import Lifeline
+from simulators.market_supervision import MarketSupervision
+from simulators.open311 import Open311
 from simulators.patrol_app import PatrolApp
 from simulators.public_opinion import PublicOpinion
 from simulators.sensors import Sensors
@@ -38,6 +40,7 @@ SYSTEMS: dict[str, type[System]] = {
         UrbanManagement,
         SocialGovernance,
         CentreDesk,
+        MarketSupervision,
         Lifeline,
         IotPlatform,
         Sensors,
@@ -48,6 +51,7 @@ SYSTEMS: dict[str, type[System]] = {
         FireAlarms,
         PatrolApp,
         WorkSafety,
+        Open311,
     )
 }
 
