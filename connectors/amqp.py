@@ -267,7 +267,7 @@ class _Consumer:
         self._work(0.0)
         while not self._waiting and not self.broken and (left := until - time.monotonic()) > 0:
             self._work(left)
-        if self.broken and not self._waiting:
+        if self.broken:
             raise Unavailable(f"{self._what}: the broker ended our reading")
         taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
         self._handed_out.update(tag for tag, _ in taken)

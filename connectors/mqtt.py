@@ -78,7 +78,7 @@ class MqttReceiver:
         self._inbox = _Inbox(inflight, self._changed)
         self._link: Link | None = None
         self._subscribed = False
-        self._pause = Reconnection(timeout)
+        self._reconnection = Reconnection(timeout)
 
     @property
     def dropped(self) -> int:
@@ -106,16 +106,19 @@ class MqttReceiver:
         """Say goodbye; the broker keeps the session and what has no verdict. Harmless twice."""
         if self._link is not None:
             self._link.close()
+            self._subscribed |= self._link.subscribed
             self._link = None
 
     def _connected(self, until: float) -> "Link | None":
         """The connection; None when there is none yet, and it is too early to raise."""
         if self._link is not None:
             if not self._link.broken:
+                self._link.check(self._system)
                 return self._link
-            self._pause.fail(Unavailable(f"{self._system}: the connection broke ({self._link.broken})"))
+            error = Unavailable(f"{self._system}: the connection broke ({self._link.broken})")
             self.close()
-        if not self._pause.over(until):
+            self._reconnection.fail(error)
+        if not self._reconnection.over(until):
             return None
         self._inbox.forget()
         link = Link(self._settings, self._changed, hear=self._hear, has_room=self._inbox.has_room)
@@ -125,13 +128,12 @@ class MqttReceiver:
                 link.subscribe(self._system, self._filters, qos=self._qos, retained=self._retained)
         except Unavailable as error:
             link.close()
-            self._pause.fail(error)
+            self._reconnection.fail(error)
             return None
         except HubError:
             link.close()
             raise
-        self._subscribed = True
-        self._pause.succeed()
+        self._reconnection.succeed()
         self._link = link
         return link
 

@@ -70,10 +70,12 @@ def settings_of(
     if version not in {"3.1.1", "5"}:
         raise Misconfigured(f"MQTT has no version '{version}' here: 3.1.1 or 5")
     place = address(url, PORTS)
+    context = trust(ca, certificate, key) if place.secure else None
+    if context is not None:
+        context.sslsocket_class = _Socket
     return Settings(
         address=place, client_id=client_id, timeout=timeout, username=username, password=password,
-        trust=trust(ca, certificate, key) if place.secure else None, five=version == "5", lasting=lasting,
-        window=window,
+        trust=context, five=version == "5", lasting=lasting, window=window,
     )  # fmt: skip
 
 
@@ -95,13 +97,15 @@ class Link:
         self.broken = ""
         """Why the connection is gone; empty while it is not."""
         self.session_present = False
+        self.subscribed = False
         self._settings = settings
         self._changed = changed
         self._hear = hear
         self._has_room = has_room
         self._refusal: ReasonCode | None = None
         self._open = False
-        self._subscribed: dict[int, list[ReasonCode]] = {}
+        self._filters: list[str] = []
+        self._refused: list[str] = []
         self._published: dict[int, ReasonCode] = {}
         self._acknowledged: deque[MQTTMessage] = deque()
         self._give_up_at = float("inf")
@@ -130,18 +134,24 @@ class Link:
             raise Unavailable(f"{system}: the broker did not answer ({self.broken or 'time-out'})")
 
     def subscribe(self, system: str, filters: list[str], *, qos: int, retained: bool) -> None:
-        """Subscribe to all filters. Raises Misconfigured naming those that are refused, and Unavailable."""
+        """Subscribe to all filters, and wait for the answer unless so much has come that it stands behind the rest.
+
+        Raises Unavailable, and Misconfigured as `check` does.
+        """
         options = SubscribeOptions(qos=qos, retainHandling=1 if retained else 2)
         wanted: Any = [(name, options if self._settings.five else qos) for name in filters]
-        result, number = self._client.subscribe(wanted)
+        self._filters = filters
+        self._client.subscribe(wanted)
         self.wake()
-        self._await(lambda: number in self._subscribed)
-        if result != MQTTErrorCode.MQTT_ERR_SUCCESS or number not in self._subscribed:
+        self._await(lambda: self.subscribed or bool(self._refused) or not self._has_room())
+        self.check(system)
+        if self.broken or not (self.subscribed or not self._has_room()):
             raise Unavailable(f"{system}: the broker did not answer a subscription ({self.broken or 'time-out'})")
-        answers = zip(filters, self._subscribed.pop(number), strict=True)
-        refused = [f"{name} ({reason.getName()})" for name, reason in answers if reason.is_failure]
-        if refused:
-            raise Misconfigured(f"{system}: the broker refused to let us hear {', '.join(refused)}")
+
+    def check(self, system: str) -> None:
+        """Raises Misconfigured naming the filters that were refused."""
+        if self._refused:
+            raise Misconfigured(f"{system}: the broker refused to let us hear {', '.join(self._refused)}")
 
     def publish(self, message: Message, *, qos: int, retain: bool) -> ReasonCode:
         """Publish, and the broker's word for it. Raises Unavailable when it was not sent, InDoubt without an answer."""
@@ -278,16 +288,29 @@ class Link:
         self._break(reason.getName())
 
     def _on_subscribe(
-        self, _client: Client, _data: object, number: int, reasons: list[ReasonCode], _properties: object
+        self, _client: Client, _data: object, _number: int, reasons: list[ReasonCode], _properties: object
     ) -> None:
+        answers = list(zip(self._filters, reasons, strict=False))
         with self._changed:
-            self._subscribed[number] = reasons
+            self._refused = [f"{name} ({reason.getName()})" for name, reason in answers if reason.is_failure]
+            self.subscribed = not self._refused
             self._changed.notify_all()
 
     def _on_publish(self, _client: Client, _data: object, number: int, reason: ReasonCode, _properties: object) -> None:
         with self._changed:
             self._published[number] = reason
             self._changed.notify_all()
+
+
+class _Socket(ssl.SSLSocket):
+    """Closed when the handshake fails; paho would leave it open."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
 
 
 def _watch(selector: selectors.BaseSelector, wire: socket.socket, events: int) -> None:

@@ -1,6 +1,5 @@
 """AMQP against a real RabbitMQ: what it keeps, parts, returns and refuses."""
 
-import signal
 import socket
 import threading
 import time
@@ -15,6 +14,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from canonical.errors import ContractViolation, InDoubt, Misconfigured, Unauthenticated, Unavailable
 from canonical.message import Message
+from canonical.ports import Connector, Receiver
 from connectors.amqp import AmqpConnector, AmqpReceived, AmqpReceiver
 from tests.connectors.servers.rabbitmq import EPMD, PASSWORD, PROGRAM, USERNAME, RabbitMq, rabbitmq
 
@@ -72,6 +72,13 @@ def receiver(url: str, queue: str, **settings: Any) -> AmqpReceiver:
 
 def connector(url: str, **settings: Any) -> AmqpConnector:
     return AmqpConnector(url, **{"ids": uuid4, "now": lambda: AT, "timeout": 5.0, **ACCOUNT, **settings})
+
+
+def test_both_are_what_the_gateway_expects() -> None:
+    hearing: Receiver = receiver("amqp://127.0.0.1", "q")
+    sending: Connector = connector("amqp://127.0.0.1")
+    hearing.close()
+    sending.close()
 
 
 def message(path: str, body: bytes = b"{}", **headers: str) -> Message:
@@ -372,14 +379,11 @@ def test_a_broker_that_stops_answering_leaves_the_message_in_doubt(
     partner.queue_declare(queue)
     sending = closing(connector(broker.url, timeout=0.5))
     sending.send(message(f"/{queue}", b"first"))
-    broker.pause(signal.SIGSTOP)
-    try:
+    with broker.paused():
         with pytest.raises(InDoubt):
             sending.send(message(f"/{queue}", b"doubtful"))
         with pytest.raises(Unavailable):
             sending.send(message(f"/{queue}", b"second"))
-    finally:
-        broker.pause(signal.SIGCONT)
     sending.close()
     assert closing(connector(broker.url)).send(message(f"/{queue}", b"third")).status == 200
 

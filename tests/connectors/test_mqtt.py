@@ -1,6 +1,5 @@
 """MQTT against a real broker: what it keeps, loses and refuses."""
 
-import signal
 import socket
 import threading
 import time
@@ -14,6 +13,7 @@ import pytest
 
 from canonical.errors import ContractViolation, InDoubt, Misconfigured, Unauthenticated, Unavailable
 from canonical.message import Message
+from canonical.ports import Connector, Receiver
 from connectors.mqtt import MAX_PAYLOAD, MqttConnector, MqttReceived, MqttReceiver
 from tests.connectors.servers.mosquitto import PASSWORD, PROGRAM, USERNAME, Mosquitto, mosquitto
 
@@ -71,6 +71,13 @@ def receiver(url: str, *topics: str, **settings: Any) -> MqttReceiver:
 
 def connector(url: str, **settings: Any) -> MqttConnector:
     return MqttConnector(url, **{"ids": uuid4, "now": lambda: AT, "timeout": 5.0, **ACCOUNT, **settings})
+
+
+def test_both_are_what_the_gateway_expects() -> None:
+    hearing: Receiver = receiver("mqtt://127.0.0.1", "a")
+    sending: Connector = connector("mqtt://127.0.0.1")
+    hearing.close()
+    sending.close()
 
 
 def message(topic: str, body: bytes = b"{}", **headers: str) -> Message:
@@ -320,8 +327,6 @@ def test_over_tls_the_broker_is_checked_by_its_authority(broker: Mosquitto, plac
     assert bodies(heard(hearing, 1)) == [b"." * 100_000]
 
 
-# paho leaves the socket of a failed handshake to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_broker_that_nobody_vouches_for_is_unavailable(broker: Mosquitto, place: str, closing: Any) -> None:
     with pytest.raises(Unavailable, match="certificate"):
         closing(connector(broker.secure_url)).send(message(place))
@@ -359,6 +364,27 @@ def test_a_slow_hub_loses_nothing_and_keeps_little(
             one.accept()
     assert found == set(range(2000))
     assert hearing.dropped == 0
+
+
+def test_more_than_the_queue_holds_may_wait_for_a_restarted_receiver(
+    broker: Mosquitto, place: str, closing: Any
+) -> None:
+    """The answer to the subscription stands behind the messages then."""
+    first = receiver(broker.url, place, client_id=place)
+    first.receive(most=1, wait=0)
+    first.close()
+    sending = closing(connector(broker.url))
+    for number in range(300):
+        sending.send(message(place, b"%d" % number))
+
+    hearing = closing(receiver(broker.url, place, client_id=place, inflight=20, timeout=2))
+    found: list[bytes] = []
+    until = time.monotonic() + 10
+    while len(found) < 300 and time.monotonic() < until:
+        for one in hearing.receive(most=10, wait=0.5):
+            found.append(one.message.body)
+            one.accept()
+    assert found == [b"%d" % number for number in range(300)]
 
 
 def with_threads(count: int, work: Callable[[int], object]) -> None:
@@ -452,14 +478,11 @@ def test_a_broker_that_stops_answering_leaves_the_message_in_doubt_and_sends_not
     hearing.receive(most=1, wait=0)
     sending = closing(connector(own_broker.url, timeout=0.3))
     sending.send(message(place, b"first"))
-    own_broker.pause(signal.SIGSTOP)
-    try:
+    with own_broker.paused():
         with pytest.raises(InDoubt):
             sending.send(message(place, b"doubtful"))
         with pytest.raises(Unavailable):  # a new connection, which nobody answers
             sending.send(message(place, b"second"))
-    finally:
-        own_broker.pause(signal.SIGCONT)
 
     assert sending.send(message(place, b"third")).status == 200
     found = bodies(heard(hearing, 3))

@@ -5,6 +5,7 @@ It sends as much as it has without waiting for answers: a receiver has to protec
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -76,10 +77,16 @@ class Mosquitto:
             self._process.wait(10)
             self._process = None
 
-    def pause(self, signal: int) -> None:
-        """SIGSTOP: it is there and answers nothing; SIGCONT: it goes on."""
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """It is there and answers nothing."""
         assert self._process is not None
-        os.kill(self._process.pid, signal)
+        os.kill(self._process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)
+        try:
+            yield
+        finally:
+            os.kill(self._process.pid, signal.SIGCONT)
 
     def remove(self) -> None:
         self.stop()

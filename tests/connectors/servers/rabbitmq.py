@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,10 +64,18 @@ class RabbitMq:
             self._process.wait(30)
             self._process = None
 
-    def pause(self, sign: int) -> None:
-        """SIGSTOP: it is there and answers nothing; SIGCONT: it goes on."""
-        assert self._process is not None
-        os.killpg(self._process.pid, sign)
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """It is there and answers nothing."""
+        machine = int((self._folder / "pid").read_text())  # what we started is the shell script around it
+        os.kill(machine, signal.SIGSTOP)
+        pause = threading.Event()
+        while Path(f"/proc/{machine}/stat").read_text().rpartition(") ")[2][0] != "T":
+            pause.wait(0.01)
+        try:
+            yield
+        finally:
+            os.kill(machine, signal.SIGCONT)
 
     def remove(self) -> None:
         """Stop everything that was started here, and take its folder away."""
