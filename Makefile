@@ -1,6 +1,6 @@
 # One command each. Works on a fresh clone with make, bash and Python 3.11 or newer.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench lock clean
+.PHONY: help setup demo servers test lint bench lock clean
 SHELL := /bin/bash
 PYTHON_IN := .venv/bin/python
 
@@ -14,7 +14,10 @@ demo:  ## hub and simulated systems on this machine; options in DEMO="--minutes 
 	@PYTHON="$(PYTHON)" deploy/environment.sh run
 	@$(PYTHON_IN) -m gateway demo $(DEMO)
 
-test: setup  ## every check there is; with CI=true a skipped one fails
+servers:  ## brokers, databases and SSH that tests start for themselves; installs them where it may
+	@deploy/test-servers.sh
+
+test: setup servers  ## every check there is; with CI=true a skipped one fails
 	@$(PYTHON_IN) tests/house/check.py
 
 lint: setup  ## format, style, types, imports: no tests

@@ -14,7 +14,7 @@ import jsonschema
 import jsonschema_rs
 from jsonschema.exceptions import SchemaError, ValidationError
 
-from adapters.path import Names
+from adapters.path import ANYTHING, Names
 from canonical.errors import ContractViolation
 from canonical.findings import Finding
 
@@ -83,19 +83,30 @@ def _explained(error: ValidationError) -> str:
     return f"{path}: {error.validator} {json.dumps(error.validator_value, ensure_ascii=False)[:120]} is expected"
 
 
-def names_of(schema: Mapping[str, Any]) -> Names:
-    """The names a schema knows, through properties, items and alternatives."""
-    names: dict[str, Any] = {}
-    for name, below in schema.get("properties", {}).items():
-        names[name] = names_of(below)
-    if isinstance(schema.get("items"), dict):
+def names_of(schema: object) -> Names:
+    """The names a schema knows, through properties, items and alternatives. What it leaves open may hold any name."""
+    if not isinstance(schema, Mapping) or _open(schema):
+        return ANYTHING
+    names: dict[str, Any] = {name: names_of(below) for name, below in schema.get("properties", {}).items()}
+    if "items" in schema:
         names["[]"] = names_of(schema["items"])
-    if isinstance(schema.get("additionalProperties"), dict):
+    if schema.get("additionalProperties"):
         names["*"] = names_of(schema["additionalProperties"])
-    for keyword in ("anyOf", "oneOf", "allOf"):
+    for keyword in _ALTERNATIVES:
         for alternative in schema.get(keyword, ()):
-            names |= names_of(alternative)
+            if not _open(alternative):
+                names |= names_of(alternative)
     return names
+
+
+_ALTERNATIVES = ("anyOf", "oneOf", "allOf")
+_SHAPED = frozenset({"properties", "items", "additionalProperties", "enum", "const", *_ALTERNATIVES})
+
+
+def _open(schema: Mapping[str, Any]) -> bool:
+    """True for a schema that says nothing of what is inside: {} or {type: object}."""
+    kinds = schema.get("type", "object")
+    return "object" in (kinds if isinstance(kinds, list) else [kinds]) and not _SHAPED & set(schema)
 
 
 def _values(schema: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -164,7 +164,7 @@ def _template(template: str, scope: Scope, where: Where) -> Get:
 
     def get(document: Any) -> str:  # noqa: ANN401
         values = [text_at(path(document), template) for path, _ in parts]
-        if not any(values):
+        if values and not any(values):
             return ""
         return first + "".join(value + literal for value, (_, literal) in zip(values, parts, strict=True))
 

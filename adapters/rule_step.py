@@ -140,6 +140,8 @@ def table_values(codes: str | dict[str, Any], scope: Scope, where: Where, conver
 def _converted(value: Any, convert: Convert, scope: Scope, where: Where) -> Any:  # noqa: ANN401
     if convert is None or empty(value):
         return value
+    if value in OUTCOMES and value != UNCHANGED:
+        return value if value == QUARANTINE else None
     try:
         return convert(as_text(value))
     except ValueError as error:

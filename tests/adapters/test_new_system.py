@@ -204,7 +204,6 @@ FAULTS = [
     ("system.yaml", "charset: gb18030", "charset: gb99", 4, "charset", "no charset"),
     ("system.yaml", "messages: [tree]", "messages: [treee]", 15, "doors.trees.messages", "did you mean 'tree'?"),
     ("system.yaml", "secret: key}", "secret: kee}", 13, "doors.trees.authenticate.secret", "no declared secret"),
-    ("system.yaml", "        not_taken: \"10\"\n", "", 18, "doors.trees.reply.words", "no words for not_taken"),
     ("system.yaml", "        - body: {text: \"fail:{words}\"}\n", "", 29, "doors.trees.reply.rows", "no row fits"),
     ("system.yaml", "ask: list_fallen", "ask: list_fall", 37, "pulls.fallen.ask", "did you mean 'list_fallen'?"),
     ("system.yaml", "then: unavailable", "then: later", 44, "answers.plain.rows.0.then", "'accepted'"),
