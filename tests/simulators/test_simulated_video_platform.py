@@ -42,7 +42,7 @@ def signed(
     }
     text = f"{method}\n{plain}\n" + "".join(f"{name}:{value}\n" for name, value in extra.items()) + target
     code = b64encode(hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest()).decode()
-    return headers | extra | {"x-ca-signature-headers": ",".join(extra), "x-ca-signature": code}
+    return headers | extra | {"x-ca-signature-headers": ",".join(reversed(extra)), "x-ca-signature": code}
 
 
 def call(url: str, path: str, document: dict[str, Any], **how: Any) -> httpx.Response:
