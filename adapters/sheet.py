@@ -28,8 +28,8 @@ from canonical.errors import Misconfigured, Unacceptable, Why
 
 MOST_CELLS = 5_000_000
 """Cells of one table, empty ones and cells of empty rows included."""
-MOST_COLUMNS = 16_384
-"""As many as Excel has."""
+MOST_COLUMNS, MOST_ROWS = 16_384, 1_048_576
+"""As many as Excel has; empty rows included."""
 MOST_UNPACKED = 200_000_000
 """Bytes a workbook may unpack to."""
 MOST_RATIO = 200
@@ -227,8 +227,8 @@ def _as_dicts(
     for number, row in enumerate(rows, 1):
         at = f"row {number}"
         cells += len(row) + 1
-        if cells > MOST_CELLS:
-            raise _unreadable(at, f"more than {MOST_CELLS} cells")
+        if cells > MOST_CELLS or number > MOST_ROWS:
+            raise _unreadable(at, f"more than {MOST_CELLS} cells or {MOST_ROWS} rows")
         if names is None:
             if number >= header_row and any(cell.strip() for cell in row):
                 names = _names(row, at)
