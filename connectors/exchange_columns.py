@@ -241,6 +241,6 @@ def _missing(names: Sequence[str], there: Sequence[str], looked_for: str = "") -
     folded = {one.casefold(): one for one in there}
     told = []
     for name in names:
-        near = get_close_matches((looked_for or name).casefold(), list(folded), n=3, cutoff=0.5)
+        near = get_close_matches((looked_for or name).casefold(), list(folded), n=3, cutoff=0.65)
         told.append(f"{name} (there is {', '.join(folded[one] for one in near)})" if near else name)
     return ", ".join(told) if looked_for else f"no column {', '.join(told)}"

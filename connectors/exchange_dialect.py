@@ -12,7 +12,16 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import BINARY, ColumnElement, Dialect, Engine, Text, cast, create_engine, event, func
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    DisconnectionError,
+    NoSuchModuleError,
+    NotSupportedError,
+    ProgrammingError,
+    SQLAlchemyError,
+)  # fmt: skip
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeEngine
@@ -55,6 +64,9 @@ _DATA = frozenset(
     }
 )  # fmt: skip
 """The row is not as the table wants it: null, too long, out of range, no such parent. SQLSTATE 22 and 23 as well."""
+
+_NOT_AGREED = frozenset({"1044", "1049", "1054", "1142", "1143", "3D000", "ORA-00904", "ORA-00942", "ORA-01031"})
+"""No such database, table or column, or no right to it."""
 
 _PG_LOGIN = re.compile(r"authentication failed|no password supplied", re.IGNORECASE)
 """A refused login of PostgreSQL has no SQLSTATE at the client."""
@@ -155,7 +167,8 @@ def ours(whom: str, error: SQLAlchemyError) -> HubError:
         return Unauthenticated(f"{whom}: the database refuses the login")
     if isinstance(error, PoolTimeout | DisconnectionError) or is_lost(error):
         return Unavailable(f"{whom}: no connection to the database ({what})")
-    if is_data(error) or type(error).__name__ in {"ProgrammingError", "NotSupportedError", "DataError"}:
+    refused = isinstance(error, ProgrammingError | NotSupportedError | DataError)
+    if refused or is_data(error) or code_of(error) in _NOT_AGREED:
         return ContractViolation(f"{whom}: the database refuses the statement ({what})")
     return Unavailable(f"{whom}: the database does not answer as it should ({what})")
 

@@ -103,11 +103,11 @@ class _Delivery:
     """A row that waits for its verdict."""
 
     message: Message
-    name: str
+    name: str = field(repr=False)
     """The key as text."""
-    key: Key
+    key: Key = field(repr=False)
     digest: str
-    flag: object
+    flag: object = field(repr=False)
     """Its status before we claimed it."""
     settle: Callable[["_Delivery", _Verdict, str], None] = field(repr=False)
 

@@ -21,8 +21,12 @@ from canonical.message import Message
 from connectors.exchange_columns import Layout, column_value, layout_of
 from connectors.exchange_dialect import code_of, is_data, is_duplicate, is_lost, open_engine, ours
 
-_IN_TEXT = re.compile(r"column ['`\"](?:`[^`]*`\.)*`?([^'`\"]+)['`\"]|field '([^']+)'", re.IGNORECASE)
-"""Where MySQL and MariaDB name the column; believed only when the table has one of that name."""
+_IN_TEXT = re.compile(
+    r"^(?:Column|Field) '([^']+)' (?:cannot be null|doesn't have a default value)$"
+    r"|for column (?:`[^`]*`\.`[^`]*`\.)?['`]([^'`]+)['`] at row \d+$"
+)
+"""Where MySQL and MariaDB name the column: at the ends, because values stand in the middle and may say anything."""
+_COUNTED = {"preserve_rowcount": True}
 _KEY_IN_TEXT = re.compile(r"for key '(?:[^'.]*\.)?([^'.]+)'$")
 
 _Answer = tuple[int, Mapping[str, object]]
@@ -34,6 +38,8 @@ class _Place:
     """Where rows go, looked up once for each set of columns."""
 
     layout: Layout
+    names: tuple[str, ...]
+    """The columns of the message."""
     primary: str
     """Name of the primary key's constraint; empty when unknown."""
     transactional: bool
@@ -92,7 +98,7 @@ class TableConnector:
     def _place(self, connection: Connection, path: str, names: tuple[str, ...]) -> _Place:
         known = self._places.get((path, names))
         if known is None:
-            known = _Place(layout_of(connection, path, names, every=False), *_habits(connection, path))
+            known = _Place(layout_of(connection, path, names, every=True), names, *_habits(connection, path))
             self._places[path, names] = known
         return known
 
@@ -125,7 +131,7 @@ class TableConnector:
         """Raises ContractViolation when columns are missing now."""
         try:
             with self._engine.connect() as connection:
-                layout_of(connection, path, tuple(place.layout.columns), every=False)
+                layout_of(connection, path, place.names, every=False)
         except SQLAlchemyError:
             return  # the statement's own error says more
 
@@ -161,7 +167,7 @@ def _write(connection: Connection, layout: Layout, values: Mapping[str, object],
     columns = layout.columns
     bound = {columns[name].clause: columns[name].bound(value) for name, value in values.items() if name not in picks}
     if not picks:
-        return connection.execute(insert(layout.table).values(bound)).rowcount
+        return connection.execute(insert(layout.table).values(bound), execution_options=_COUNTED).rowcount
     where = and_(*(columns[name].equals(values[name]) for name in picks))
     return connection.execute(update(layout.table).where(where).values(bound)).rowcount
 
@@ -193,6 +199,6 @@ def _column(error: SQLAlchemyError, layout: Layout) -> str:
     """The column an error speaks of, when it is certainly the name of one and no value."""
     original = getattr(error, "orig", None)
     told = getattr(getattr(original, "diag", None), "column_name", None)
-    names = [told] if told else [one for pair in _IN_TEXT.findall(str(original)) for one in pair if one]
-    known = {name.casefold(): name for name in layout.columns}
-    return next((known[one.casefold()] for one in reversed(names) if one.casefold() in known), "")
+    found = _IN_TEXT.search(str(getattr(original, "args", ("", ""))[-1]))
+    named = str(told or (found and (found.group(1) or found.group(2))) or "").casefold()
+    return next((name for name in layout.columns if name.casefold() == named), "")

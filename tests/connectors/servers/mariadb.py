@@ -53,7 +53,7 @@ class MariaDb:
             [
                 _found("mariadbd"), "--no-defaults", f"--datadir={self.data}", f"--port={self.port}", *self._user(),
                 "--bind-address=127.0.0.1", f"--socket={self._made}/socket", f"--pid-file={self._made}/pid",
-                "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M",
+                "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=16M",
                 "--skip-log-bin", "--performance-schema=OFF",
             ],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._made,
@@ -89,7 +89,7 @@ class MariaDb:
             [
                 _found("mariadb-install-db"), "--no-defaults", f"--datadir={self.data}", *self._user(),
                 "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
-                "--innodb-flush-log-at-trx-commit=0",
+                "--innodb-flush-log-at-trx-commit=2",
             ],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, cwd=self._made,
         )  # fmt: skip
