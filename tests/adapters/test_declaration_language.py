@@ -174,7 +174,11 @@ def test_a_signature_over_sorted_pairs_is_computed_again(make: Make) -> None:
     authenticate:
       - signature:
           shown: {from: sign}
-          of: {of: [{pairs: {without: [sign]}}, {of: ["key=", {secret: key}], join: ""}], join: "&", digest: md5, output: HEX}
+          of:
+            of: [{pairs: {without: [sign]}}, {of: ["key=", {secret: key}], join: ""}]
+            join: "&"
+            digest: md5
+            output: HEX
       - fresh: {at: {from: ts, time: epoch_ms}, seconds: 300}
 """
     system = make(door(more=more), m=IN + "external_id: {from: id}\nreport: {title: 火}\n")

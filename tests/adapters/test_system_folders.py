@@ -12,18 +12,19 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 import adapters
-from adapters import System
+from adapters import Reply, System
 from adapters.code_table import REST, read_code_table
 from adapters.contract import Contract, read_contract
+from adapters.samples import body_of, inbound_samples, outbound_samples, written
 from canonical.errors import Unacceptable, Why
 from canonical.findings import Finding
 from canonical.message import Verdict
 from canonical.reading import Outcome, Reading
-from tests.adapters.systems import FOLDERS, ID, NOW, inbound, loaded, outbound_of, sample, written
+from tests.adapters.systems import FOLDERS, inbound, loaded, sample
 
 SYSTEMS = {folder.name: loaded(folder) for folder in FOLDERS}
-INBOUND = [path for folder in FOLDERS for path in sorted(folder.glob("samples/*.in.*"))]
-OUTBOUND = [path for folder in FOLDERS for path in sorted(folder.glob("samples/*.out.json"))]
+INBOUND = [sample.path for folder in FOLDERS for sample in inbound_samples(folder)]
+OUTBOUND = [path for folder in FOLDERS for path in outbound_samples(folder)]
 CONTRACTS = [path for folder in FOLDERS for path in sorted(folder.glob("contract/*.schema.json"))]
 READINGS = TypeAdapter(list[Reading])
 QUICK = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -56,10 +57,12 @@ def test_a_sample_reads_as_its_golden_reading(path: Path) -> None:
 def test_an_outbound_message_writes_as_its_golden(path: Path) -> None:
     golden = json.loads(path.read_text(encoding="utf-8"))
 
-    message, document = written(system_of(path), outbound_of(golden["message"], golden["given"]))
+    message = written(system_of(path), golden)
 
+    document = body_of(message)
     assert (message.path, document) == (golden["path"], golden["body"])
-    assert list(document) == list(golden["body"])  # the order of a SOAP operation's arguments matters
+    if isinstance(document, dict):  # the order of a SOAP operation's arguments matters
+        assert list(document) == list(golden["body"])
 
 
 @by_folder
@@ -71,7 +74,8 @@ def test_every_message_of_a_folder_has_a_sample(folder: Path) -> None:
     wrote = {json.loads(path.read_text(encoding="utf-8"))["message"] for path in folder.glob("samples/*.out.json")}
 
     assert read == {plan.name for entrance in system.entrances.values() for plan in entrance.plans}
-    assert wrote == set(system.outbound)
+    assert wrote >= set(system.outbound)
+    assert wrote <= set(system.writers)
 
 
 @by_folder
@@ -81,20 +85,23 @@ def test_every_verdict_and_reason_has_a_reply(folder: Path) -> None:
         for verdict in Verdict:
             for why in (None, *Why):
                 reply = system.reply(inbound(b"", door=door.name), Outcome(verdict, why=why, text="x"))
-                assert reply.body
-                assert reply.status in {200, 500}
+                assert 200 <= reply.status < 600
+
+
+def told(reply: Reply) -> tuple[int, bytes]:
+    return reply.status, reply.body
 
 
 @by_folder
 def test_success_is_answered_otherwise_than_refusal(folder: Path) -> None:
     system = SYSTEMS[folder.name]
     for door in system.doors:
+        if len(system.replies[door.name].rows) == 1:
+            continue  # the other side reads no more than that the message arrived
         message = inbound(b"", door=door.name)
-        accepted = {
-            system.reply(message, Outcome(verdict)).body for verdict in (Verdict.CASE, Verdict.REPEATED, Verdict.HELD)
-        }
-        refused = {system.reply(message, Outcome(Verdict.REFUSED, why=why)).body for why in Why}
-        assert len(accepted) == 1
+        taken = (Verdict.CASE, Verdict.REPEATED, Verdict.HELD)
+        accepted = {told(system.reply(message, Outcome(verdict))) for verdict in taken}
+        refused = {told(system.reply(message, Outcome(Verdict.REFUSED, why=why))) for why in Why}
         assert not accepted & refused
 
 
@@ -190,7 +197,7 @@ def read(path: Path) -> Contract:
 @given(data=st.data())
 def test_both_validators_agree(path: Path, data: st.DataObject) -> None:
     contract = read(path)
-    properties = contract.schema["properties"]
+    properties = contract.schema.get("properties", {"x": {}})
     documents = st.dictionaries(st.sampled_from(list(properties)), VALUES, max_size=len(properties))
     document = orjson.loads(orjson.dumps(data.draw(documents)))
 
@@ -202,7 +209,9 @@ def test_both_validators_agree_on_samples_with_one_member_missing(path: Path) ->
     system, message = system_of(path), sample(path)
     entrance = system.entrances[message.door]
     document = entrance.document(entrance.shape(message))
-    plan = next(plan for plan in entrance.plans if plan.fits(document))
+    plan = next((plan for plan in entrance.plans if plan.fits(document)), None)
+    if plan is None or not isinstance(document, dict):
+        return  # told apart by what stands around it, or a list of documents
     for missing in document:
         rest = {key: value for key, value in document.items() if key != missing}
         assert plan.contract.accepts(rest) is plan.contract.agrees(rest)
@@ -211,7 +220,6 @@ def test_both_validators_agree_on_samples_with_one_member_missing(path: Path) ->
 @by_folder
 def test_writing_twice_gives_the_same_bytes(folder: Path) -> None:
     system = SYSTEMS[folder.name]
-    for path in folder.glob("samples/*.out.json"):
+    for path in outbound_samples(folder):
         golden = json.loads(path.read_text(encoding="utf-8"))
-        outbound = outbound_of(golden["message"], golden["given"])
-        assert system.write(outbound, now=NOW, id=ID) == system.write(outbound, now=NOW, id=ID)
+        assert written(system, golden) == written(system, golden)
