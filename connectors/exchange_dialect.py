@@ -52,6 +52,9 @@ _SKIP_LOCKED: Mapping[tuple[str, bool], tuple[int, ...]] = {
 Oracle has it too, and refuses it together with a limit (ORA-02014).
 """
 
+_OTHERWISE_NAMED = (9, 6)
+"""The PostgreSQL that KingbaseES V8 began from."""
+
 _SINGLE_PRECISION: Mapping[str, str] = {"postgresql": "REAL", "mysql": "FLOAT", "mariadb": "FLOAT"}
 """The type whose values do not compare equal to what was read of them."""
 
@@ -91,9 +94,12 @@ def open_engine(url: str, *, timeout: float, zone: ZoneInfo, now: Callable[[], d
     except (ArgumentError, TypeError, ValueError):  # their texts may quote the password
         raise Misconfigured(f"the database URL of {address.drivername} has an option it does not know") from None
 
+    if address.drivername.endswith("+psycopg"):
+        _take_for_postgresql(engine.dialect)
+
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        if engine.dialect.driver == "psycopg":
+        if address.drivername.endswith("+psycopg"):
             _read_every_time(connection)
         statements = list(_session(engine.dialect, timeout, zone, now().astimezone(zone).utcoffset() or timedelta()))
         if statements:
@@ -204,6 +210,19 @@ def _arguments(address: URL, timeout: float) -> dict[str, object]:
     if address.drivername.endswith("+oracledb"):
         return {"tcp_connect_timeout": timeout}
     return {}
+
+
+def _take_for_postgresql(dialect: Any) -> None:  # noqa: ANN401 - SQLAlchemy's seam for this is not public
+    """A server that calls itself by another name, such as KingbaseES, is taken for the oldest we know."""
+    usual = dialect._get_server_version_info
+
+    def version(connection: object) -> tuple[int, ...]:
+        try:
+            return tuple(usual(connection))
+        except AssertionError:  # "Could not determine version from string"
+            return _OTHERWISE_NAMED
+
+    dialect._get_server_version_info = version
 
 
 def _read_every_time(connection: DBAPIConnection) -> None:

@@ -5,97 +5,31 @@ every verdict. Declared names reach SQL only as columns the database says it has
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum, auto
 from typing import Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import orjson
-from sqlalchemy import ColumnElement, Select, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, or_, select, true
 from sqlalchemy.exc import SQLAlchemyError
 
 from canonical.errors import ContractViolation, HubError, Misconfigured, Unavailable
 from canonical.message import Message
 from canonical.ports import Memory, Received
-from connectors.exchange_columns import TIME_FORMAT, Column, Layout, instant_for, json_value, layout_of
-from connectors.exchange_dialect import blurs, code_of, counts_bytes, is_data, is_lost, open_engine, ours, skips_locked
+from connectors.exchange_columns import Column, Layout, instant_for, json_value, layout_of
+from connectors.exchange_declaration import Table
+from connectors.exchange_dialect import blurs, code_of, is_lost, open_engine, ours
 from connectors.exchange_position import Ledger, Position, looked_back, position_of, read, written
-from connectors.exchange_rows import Key, Row, after, checked, in_order, picked, rows, rows_by_key
+from connectors.exchange_rows import Key, Row, after, checked, in_order, rows, rows_by_key
+from connectors.exchange_status import Status
 from connectors.exchange_write import TableConnector
 
-__all__ = ["Mode", "Table", "TableConnector", "TableReceiver"]
+__all__ = ["Table", "TableConnector", "TableReceiver"]
 
-Mode = Literal["flag", "sequence", "reload"]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """What is agreed about a table. Names match without regard to case; rows use the spelling declared here."""
-
-    name: str
-    """`table`, `view` or `schema.table`."""
-    key: tuple[str, ...]
-    """Columns that identify a row."""
-    mode: Mode
-    columns: tuple[str, ...] = ()
-    """Columns that must be there, and the only ones read beside those named elsewhere. None: read all there are."""
-    flag: str = ""
-    """Flag mode: the status column."""
-    new: tuple[str, ...] = ()
-    """Its values that mean "not taken yet"; the empty one is NULL as well."""
-    claimed: str = ""
-    """Its value while we work on the row. None: a row is marked only when it is durable with us."""
-    taken: str = ""
-    failed: str = ""
-    """After a rejection; `taken` when not given."""
-    note: str = ""
-    """Column for the reason of a rejection, cut to the column's length."""
-    taken_at: str = ""
-    """Column for the time of taking."""
-    sequence: str = ""
-    """Sequence mode: the watermark column (number, time or text). Flag mode: read in this order."""
-    overlap: float = 0
-    """Sequence mode: how far to look back each pass, for late commits and clocks that jump; seconds or units."""
-    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Only rows with one of these values in each of these columns; the empty one is NULL as well."""
-
-    @property
-    def named(self) -> tuple[str, ...]:
-        """Every column this declaration needs, each once."""
-        single = (self.flag, self.note, self.taken_at, self.sequence)
-        return tuple(dict.fromkeys(one for one in (*self.key, *self.columns, *single, *self.where) if one))
-
-    @property
-    def order(self) -> tuple[str, ...]:
-        """The columns rows are read in the order of."""
-        first = (self.sequence,) if self.sequence and self.mode != "reload" else ()
-        return tuple(dict.fromkeys((*first, *self.key)))
-
-    def findings(self) -> list[str]:
-        """What is contradictory or missing in it."""
-        flagged = self.mode == "flag"
-        rules = (
-            (not self.name, "a table needs its name"),
-            (not self.key, "key: the columns that identify a row are missing"),
-            (self.mode not in {"flag", "sequence", "reload"}, "mode is one of flag, sequence, reload"),
-            (flagged and not (self.flag and self.new), "flag mode needs `flag` and the values that are `new`"),
-            (flagged and self.taken in self.new, "`taken` must differ from the values that are `new`"),
-            (flagged and self.failed in self.new and self.failed != "", "`failed` must differ from the `new` values"),
-            (flagged and self.claimed != "" and self.claimed in {*self.new, self.taken, self.failed},
-             "`claimed` must differ from every other value of the flag"),
-            (self.mode == "sequence" and not self.sequence, "sequence mode needs `sequence`"),
-            (self.overlap < 0, "`overlap` looks back: it is not negative"),
-        )  # fmt: skip
-        return [f"table {self.name}: {text}" for broken, text in rules if broken]
-
-
-class _Verdict(Enum):
-    ACCEPT = auto()
-    REJECT = auto()
-    DEFER = auto()
+Verdict = Literal["accept", "reject", "defer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +43,16 @@ class _Delivery:
     digest: str
     flag: object = field(repr=False)
     """Its status before we claimed it."""
-    settle: Callable[["_Delivery", _Verdict, str], None] = field(repr=False)
+    settle: Callable[["_Delivery", Verdict, str], None] = field(repr=False)
 
     def accept(self) -> None:
-        self.settle(self, _Verdict.ACCEPT, "")
+        self.settle(self, "accept", "")
 
     def reject(self, reason: str) -> None:
-        self.settle(self, _Verdict.REJECT, reason)
+        self.settle(self, "reject", reason)
 
     def defer(self) -> None:
-        self.settle(self, _Verdict.DEFER, "")
+        self.settle(self, "defer", "")
 
 
 class TableReceiver:
@@ -148,6 +82,7 @@ class TableReceiver:
         self._system, self._door = system, door
         self._memory, self._ids, self._now, self._zone = memory, ids, now, zone
         self._engine = open_engine(url, timeout=timeout, zone=zone, now=now)
+        self._status = Status(self._engine, table, now=now, zone=zone)
         self._layout: Layout | None = None
         self._cursor: Key | None = None
         """Order columns of the last row read in this pass; None between passes."""
@@ -155,9 +90,6 @@ class TableReceiver:
         self._position: Position | None = None
         self._ledger = Ledger()
         self._in_hand: dict[str, _Delivery] = {}
-        self._doubtful: dict[Key, object] = {}
-        """Rows that may stand claimed with nobody working on them, and the status they had."""
-        self._recovered = not table.claimed
 
     def receive(self, *, most: int, wait: float) -> Sequence[Received]:
         """Up to `most` rows that are new; empty at once, whatever `wait`, when the pass is over.
@@ -168,7 +100,7 @@ class TableReceiver:
             return []
         try:
             layout = self._layout or self._open()
-            self._give_back(layout)
+            self._status.give_back(layout, self._filters(layout))
             return self._next(layout, most)
         except SQLAlchemyError as error:
             problem = self._explained(error)
@@ -238,32 +170,16 @@ class TableReceiver:
         return page
 
     def _claim(self, layout: Layout, most: int) -> list[Row]:
-        """Mark rows as ours in a short transaction, then read them; only those that were still new are ours."""
-        flag = layout.columns[self._table.flag]
-        needed = layout.chosen(dict.fromkeys((*self._table.order, flag.name)))
-        mark = update(layout.table).values({flag.clause: flag.bound(flag.value_of(self._table.claimed))})
-        mine: dict[Key, object] = {}
-        with self._engine.connect() as connection:
-            statement = self._statement(layout, needed, most)
-            if skips_locked(connection.dialect):
-                statement = statement.with_for_update(skip_locked=True)
-            names = [one.name for one in needed]
-            found = [Row(dict(zip(names, row, strict=True))) for row in connection.execute(statement).all()]
-            for row in found:
-                key = row.of(self._table.key)
-                self._doubtful[key] = row.values[flag.name]  # whatever happens to this transaction
-                still_new = picked(layout.chosen(self._table.key), [key]) & flag.among(self._table.new)
-                if connection.execute(mark.where(still_new)).rowcount:
-                    mine[key] = row.values[flag.name]
-                else:
-                    del self._doubtful[key]
-            connection.commit()
+        """Mark rows as ours, then read them."""
+        flag = self._table.flag
+        needed = layout.chosen(dict.fromkeys((*self._table.order, *self._table.key, flag)))
+        found, mine = self._status.claim(layout, needed, self._statement(layout, needed, most))
         page = rows_by_key(self._engine, layout, self._table.key, list(mine))
         for key in mine:
-            del self._doubtful[key]
+            self._status.hold(key)
         self._go_on(found)
         # The status may say something itself (added, changed, deleted): the message has it as it was.
-        return [Row({**row.values, flag.name: mine[row.of(self._table.key)]}, row.unreadable) for row in page]
+        return [Row({**row.values, flag: mine[row.of(self._table.key)]}, row.unreadable) for row in page]
 
     def _go_on(self, found: Sequence[Row]) -> None:
         """Move the cursor behind the rows found; without any the pass is over."""
@@ -310,82 +226,35 @@ class TableReceiver:
 
     # Verdicts
 
-    def _settle(self, delivery: _Delivery, verdict: _Verdict, reason: str) -> None:
+    def _settle(self, delivery: _Delivery, verdict: Verdict, reason: str) -> None:
         if self._in_hand.pop(delivery.name, None) is not delivery:
             return
         if self._table.mode == "flag":
             self._write_back(delivery, verdict, reason)
-        elif verdict is not _Verdict.DEFER:
+        elif verdict != "defer":
             self._memory.remember({delivery.name: delivery.digest})
             self._ledger.settle(delivery.name)
             self._advance()
 
-    def _write_back(self, delivery: _Delivery, verdict: _Verdict, reason: str) -> None:
-        if self._table.claimed:
-            self._doubtful[delivery.key] = delivery.flag
+    def _write_back(self, delivery: _Delivery, verdict: Verdict, reason: str) -> None:
+        self._status.doubt(delivery.key, delivery.flag)
         try:
             layout = self._layout or self._open()
-            if verdict is not _Verdict.DEFER:
-                self._mark(layout, delivery, verdict, reason)
-                self._doubtful.pop(delivery.key, None)
-            elif self._table.claimed:
-                self._give_back(layout)
+            if verdict == "accept":
+                self._status.accept(layout, delivery.key)
+            elif verdict == "reject":
+                self._status.reject(layout, delivery.key, reason)
+            else:
+                self._status.give_back(layout, self._filters(layout))
+            self._status.hold(delivery.key)
         except (SQLAlchemyError, HubError) as error:
             problem = ours(self._whom, error) if isinstance(error, SQLAlchemyError) else error
             self._restart()
-            if verdict is _Verdict.DEFER:
+            if verdict == "defer":
                 return  # given back at the next `receive`, or at the first one after a restart
         else:
             return
         raise Unavailable(str(problem))
-
-    def _mark(self, layout: Layout, delivery: _Delivery, verdict: _Verdict, reason: str) -> None:
-        table, columns = self._table, layout.columns
-        flag = columns[table.flag]
-        accepted = verdict is _Verdict.ACCEPT
-        values: dict[str, object] = {table.flag: flag.given(table.taken if accepted else table.failed or table.taken)}
-        if table.taken_at:
-            values[table.taken_at] = self._time_for(columns[table.taken_at])
-        note = {table.note: self._cut(reason, columns[table.note])} if table.note and not accepted else {}
-        try:
-            self._update(layout, delivery.key, values | note)
-        except SQLAlchemyError as error:
-            if not note or not is_data(error):
-                raise
-            self._update(layout, delivery.key, values)  # a column that cannot hold our words: the status matters more
-
-    def _update(self, layout: Layout, key: Key, values: Mapping[str, object]) -> None:
-        flag = layout.columns[self._table.flag]
-        states = (*self._table.new, self._table.claimed) if self._table.claimed else self._table.new
-        bound = {layout.columns[name].clause: layout.columns[name].bound(value) for name, value in values.items()}
-        where = picked(layout.chosen(self._table.key), [key]) & flag.among(states)
-        with self._engine.begin() as connection:
-            connection.execute(update(layout.table).where(where).values(bound))
-
-    def _give_back(self, layout: Layout) -> None:
-        """Make claims new that nobody works on: at first a killed receiver's, later our own deferred ones."""
-        flag = layout.columns[self._table.flag] if self._table.claimed else None
-        if flag is None or (self._recovered and not self._doubtful):
-            return
-        stands = flag.equals(flag.value_of(self._table.claimed))
-        with self._engine.begin() as connection:
-            for key, before in self._doubtful.items():
-                where = picked(layout.chosen(self._table.key), [key]) & stands
-                connection.execute(update(layout.table).where(where).values({flag.clause: flag.bound(before)}))
-            if not self._recovered:
-                left = update(layout.table).where(stands, *self._filters(layout))
-                connection.execute(left.values({flag.clause: flag.bound(flag.given(self._table.new[0]))}))
-        self._doubtful.clear()
-        self._recovered = True
-
-    def _time_for(self, column: Column) -> object:
-        now = self._now().astimezone(self._zone).replace(microsecond=0)
-        return instant_for(now, column, self._zone) if column.is_time else now.strftime(TIME_FORMAT)[: column.length]
-
-    def _cut(self, text: str, column: Column) -> str:
-        if column.length and counts_bytes(self._engine.dialect):
-            return text.encode()[: column.length].decode("utf-8", "ignore")
-        return text[: column.length]
 
     # Position
 

@@ -799,6 +799,22 @@ def test_a_server_killed_and_started_again_goes_on(mariadb: MariaDb) -> None:
     receiver.close()
 
 
+def test_a_server_that_speaks_postgresql_under_another_name_is_read(postgres: EmbeddedPostgres) -> None:
+    here = _postgresql(postgres)
+    here.run("CREATE SCHEMA desk", QUEUE)
+    fill(here, 1, 2)
+    with Relay(here.reach) as relay:
+        relay.instead = (b"PostgreSQL 1", b"KingbaseES V")
+        receiver = TableReceiver(
+            here.through(relay.port), CLAIM, system="landscape", door="rows", memory=Notebook(), ids=uuid4,
+            now=lambda: AT, zone=SHANGHAI, timeout=5,
+        )  # fmt: skip
+        assert accept(a_pass(receiver)) == [1, 2]
+        receiver.close()
+    here.run("DROP SCHEMA desk CASCADE")
+    here.engine.dispose()
+
+
 def test_a_refused_login_is_told_as_one(mariadb: MariaDb) -> None:
     mariadb.execute("CREATE OR REPLACE USER clerk@127.0.0.1 IDENTIFIED BY 'right'")
     receiver = TableReceiver(

@@ -1,4 +1,4 @@
-"""A TCP relay in front of a server: it can be shut, and it can break a connection at a given word."""
+"""A TCP relay in front of a server: it can be shut, break a connection at a given word, and change an answer."""
 
 import socket
 import threading
@@ -18,6 +18,8 @@ class Relay:
         """True: connections that are there break, and new ones are closed at once."""
         self.break_at = b""
         """The first client whose bytes hold this loses its connection; the bytes are passed on before."""
+        self.instead: tuple[bytes, bytes] = (b"", b"")
+        """What the server says, and words of the same length that clients hear instead."""
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._threads: list[threading.Thread] = []
         self._start(self._serve)
@@ -68,7 +70,7 @@ class Relay:
                     _hang_up(source)
                     sink.sendall(data)
                     return
-                sink.sendall(data)
+                sink.sendall(data if watched else data.replace(*self.instead) if self.instead[0] else data)
         except OSError:
             return  # broken on purpose, or closed by the other thread
         finally:
