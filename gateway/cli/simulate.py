@@ -12,9 +12,7 @@ def add_to(app: typer.Typer) -> None:
 
     @app.command()
     def simulate(
-        system: Annotated[
-            str, typer.Argument(help="hotline_12345, urban_management, social_governance or centre_desk.")
-        ],
+        system: Annotated[str, typer.Argument(help="Name of the system; a wrong name lists all.", metavar="SYSTEM")],
         hub: Annotated[str, typer.Option(help="Address of the hub.")] = "http://127.0.0.1:8080",
         host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
         port: Annotated[int, typer.Option(help="Port to listen on; 0: a free one.", min=0, max=65535)] = 0,
@@ -33,7 +31,7 @@ def add_to(app: typer.Typer) -> None:
             typer.Option(
                 "--set",
                 metavar="NAME=VALUE",
-                help="Any switch of /_sim/behaviour, such as drop_answer=0.2; may be repeated.",
+                help="Any switch of /_sim/behaviour, such as drop_answer=0.2, or an option of this one system, such as mode=client; may be repeated.",
             ),
         ] = None,
         quiet: Annotated[bool, typer.Option("--quiet", help="Report nothing by itself.")] = False,
@@ -50,15 +48,24 @@ def add_to(app: typer.Typer) -> None:
         if system not in simulators.SYSTEMS:
             raise typer.BadParameter(f"one of {', '.join(simulators.SYSTEMS)}", param_hint="SYSTEM")
         wanted: dict[str, object] = {"slow": slow, "refuse": refuse, "return": returns, "silent": silent}
+        given = [text.partition("=") for text in switches or []]
+        if any(not equals for _, equals, _ in given):
+            raise typer.BadParameter("NAME=VALUE is expected", param_hint="--set")
+        known = {field.alias or name for name, field in simulators.Behaviour.model_fields.items()}
+        options = {name: value for name, _, value in given if name not in known}
+        strange = sorted(set(options) - set(simulators.SYSTEMS[system].options))
+        if strange:
+            names = ", ".join(sorted([*known, *simulators.SYSTEMS[system].options]))
+            raise typer.BadParameter(f"{system} knows no '{strange[0]}'; known: {names}", param_hint="--set")
         try:
-            wanted |= {name: float(value) for name, _, value in (text.partition("=") for text in switches or [])}
+            wanted |= {name: float(value) for name, _, value in given if name in known}
             behaviour = simulators.Behaviour().changed(wanted)
         except ValidationError as error:
             wrong = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())
             raise typer.BadParameter(wrong, param_hint="--set") from None
         except ValueError:
-            raise typer.BadParameter("NAME=VALUE with a number is expected", param_hint="--set") from None
+            raise typer.BadParameter("a switch needs a number", param_hint="--set") from None
         simulators.run(
             system, hub=hub, secret=secret, host=host, port=port, seed=seed, rate=rate, pace=pace, quiet=quiet,
-            behaviour=behaviour, ready=lambda url: err.print(f"{system} at {url}  (state: {url}/)"),
+            behaviour=behaviour, options=options, ready=lambda url: err.print(f"{system} at {url}  (state: {url}/)"),
         )  # fmt: skip
