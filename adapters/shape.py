@@ -19,6 +19,7 @@ from adapters.shape_json import read_json, unreadable
 from adapters.shape_xml import looks_like_xml, read_soap, read_xml
 from adapters.sheet import csv_rows, xlsx_rows, zip_members
 from adapters.writing import written_file
+from adapters.xml_schema import read_schema
 from adapters.yaml_file import Where
 from canonical.errors import Misconfigured
 from canonical.message import Message
@@ -109,12 +110,14 @@ def _text(_: object, _scope: Scope, _where: Where, charset: str) -> _Step:
     return lambda body, _message: {"text": decoded(body, charset)}
 
 
-def _xml(declared: XmlStep, _scope: Scope, _where: Where, charset: str) -> _Step:
+def _xml(declared: XmlStep, scope: Scope, where: Where, charset: str) -> _Step:
+    check = read_schema(declared.xsd, scope, (*where, "xml", "xsd")) if declared.xsd else None
+
     def read(body: bytes | str, _message: Message) -> dict[str, Any]:
         text = decoded(body, charset)
         if declared.or_text and not looks_like_xml(text):
             return {"text": text.strip()}
-        return read_xml(text, declared.lists)
+        return read_xml(text, declared.lists, check)
 
     return read
 

@@ -17,6 +17,7 @@ class XmlStep(_Part):
 
     lists: tuple[str, ...] = Field(default=(), description="elements that are lists even when there is one")
     or_text: bool = Field(default=False, description="what is no XML becomes {text: ...}")
+    xsd: str = Field(default="", description="XML Schema below contract/ that the document must keep")
 
 
 class SoapStep(_Part):

@@ -4,7 +4,7 @@ Read without entities, DTD and network; the encoding an XML declaration states i
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from lxml import etree
@@ -20,9 +20,16 @@ _DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}\?>")
 _ILLEGAL_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
-def read_xml(text: str, lists: Collection[str] = ()) -> dict[str, Any]:
-    """`{root name: content}`; elements named in `lists` are lists even when there is one. Raises Unacceptable."""
+def read_xml(
+    text: str, lists: Collection[str] = (), check: Callable[[etree._Element], None] | None = None
+) -> dict[str, Any]:
+    """`{root name: content}`; elements named in `lists` are lists even when there is one.
+
+    `check` raises when the document breaks its schema. Raises Unacceptable.
+    """
     root = _tree(text)
+    if check is not None:
+        check(root)
     return {etree.QName(root).localname: _content(root, frozenset(lists))}
 
 

@@ -437,6 +437,35 @@ def test_what_cannot_be_told_is_declared_with_its_reason(make: Make, tmp_path: P
     assert system.role.unsupported == {"owner": {"cancel": "平台没有撤单接口"}}
 
 
+XSD = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="alarm"><xs:complexType><xs:sequence>
+<xs:element name="id" type="xs:int"/><xs:element name="text" type="xs:string"/></xs:sequence></xs:complexType>
+</xs:element></xs:schema>"""
+
+
+def test_an_xml_schema_is_a_contract_too_and_its_refusal_quotes_no_value(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "sample" / "contract").mkdir(parents=True)
+    (tmp_path / "sample" / "contract" / "alarm.xsd").write_text(XSD, encoding="utf-8")
+    m = IN + "external_id: {from: alarm.id}\nreport: {title: {from: alarm.text}}\n"
+    system = make(door("[xml: {xsd: alarm.xsd}]"), m=m)
+
+    good = one(system.read(push(b"<alarm><id>7</id><text>x</text></alarm>", kind="text/xml")))
+    bad = refused(system.read(push("<alarm><id>张三</id><text>x</text></alarm>".encode(), kind="text/xml")))
+
+    assert good.external_id == "7"
+    assert bad.why is Why.CONTRACT
+    assert "张三" not in str(bad)
+    assert "id" in str(bad)
+
+
+def test_text_beside_attributes_and_attributes_are_read(make: Make) -> None:
+    system = make(door("[xml]"), m=IN + 'external_id: {from: a.v.@id}\nreport: {title: {from: "a.v.#text"}}\n')
+
+    reading = one(system.read(push('<a><v id="9">水位</v></a>'.encode(), kind="text/xml")))
+
+    assert reading.report
+    assert (reading.external_id, reading.report.title) == ("9", "水位")
+
+
 def test_an_encrypted_body_is_opened(make: Make) -> None:
     from adapters.cipher import encrypt
 
