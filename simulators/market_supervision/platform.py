@@ -185,7 +185,9 @@ class MarketSupervision(System):
             if not self._ready.is_set():
                 if await self._done(exchange.prepared):
                     self._ready.set()
-            elif not (self.behaviour.down or self.behaviour.silent):
+            elif self.behaviour.down or self.behaviour.silent:
+                self.counts["missed_looks"] += 1
+            else:
                 await self._look()
             await asyncio.sleep(max(self.behaviour.pace if self._ready.is_set() else self.behaviour.gap, _LOOK))
 

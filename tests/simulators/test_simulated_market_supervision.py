@@ -181,6 +181,7 @@ def test_refusing_rejects_good_feedback_and_being_down_leaves_it_unread(
     assert answered(table, until, caseid, "1") == "2"
     side.behave(refuse=0, down=True)
     fkid = table.write_back(caseid, "1")
+    until(lambda: side.summary().get("missed_looks", 0) > 2)
     assert (table.clbz(fkid), side.item(caseid)["state"]) == ("0", "0")
     side.behave(down=False)
     until(lambda: table.clbz(fkid) == "1")

@@ -1,5 +1,6 @@
 """The simulated public opinion monitor, pulled by a small client of the test's own."""
 
+from contextlib import closing
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import chain, count
@@ -8,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.simulators.conftest import SECRET
+from simulators import Behaviour, Setup, running
+from tests.simulators.conftest import SECRET, Side
 
 NAME = "public_opinion"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -85,6 +87,19 @@ def test_the_window_begins_in_and_ends_out(start: Any) -> None:
     before = f"{second - timedelta(seconds=60):%Y-%m-%d %H:%M:%S}"
     assert asked(side, begin=text, end=after)["data"]["total"] == 1
     assert asked(side, begin=before, end=text)["data"]["total"] == 0
+
+
+def test_an_article_on_the_stroke_belongs_to_the_window_that_begins_there(hub: Any) -> None:
+    stroke = datetime(2026, 3, 16, 9, 40, tzinfo=SHANGHAI)
+    later = datetime.now(SHANGHAI) - stroke
+    setup = Setup(hub.url, SECRET, 7, Behaviour(rate=0), quiet=True, clock=lambda: stroke)
+    with running(NAME, setup) as up, closing(Side(up).client) as client:
+        client.post("/_sim/emit")
+        totals = []
+        for window in (around(stroke, before=60, after=0), around(stroke, before=0, after=60)):
+            headers = signed(age=later.total_seconds())
+            totals.append(client.get("/api/opinions", params=window, headers=headers).json()["data"]["total"])
+    assert totals == [0, 1]
 
 
 @pytest.mark.parametrize(
