@@ -54,6 +54,8 @@ class Handler(BaseHTTPRequestHandler):
             self.say(200, PICTURE, ("content-length", str(len(PICTURE) + 1)))
         elif what == "trickle":
             self.trickle(rest)
+        elif what == "silence":
+            self.server.over.wait(10)
         elif what == "packed":
             self.say(200, PICTURE, ("content-encoding", "gzip"))
         else:
@@ -263,10 +265,10 @@ def test_too_large_a_file_is_refused(files: Files) -> None:
     assert get(f"{files.url}/1.jpg", downloads=replace(OUTSIDE, most=len(PICTURE))).status == 200
 
 
-@pytest.mark.parametrize("where", ["head", "body"])
-def test_a_server_that_gives_a_byte_now_and_then_does_not_hold_us(files: Files, where: str) -> None:
+@pytest.mark.parametrize("what", ["trickle/head", "trickle/body", "silence"])
+def test_a_server_that_gives_a_byte_now_and_then_or_none_does_not_hold_us(files: Files, what: str) -> None:
     with pytest.raises(Unavailable, match="ReadTimeout"):
-        get(f"{files.url}/trickle/{where}", downloads=replace(OUTSIDE, timeout=0.3, most=10**9))
+        get(f"{files.url}/{what}", downloads=replace(OUTSIDE, timeout=0.3, most=10**9))
 
 
 def test_what_does_not_come_whole_is_unavailable(files: Files, free_port: Callable[[], int]) -> None:

@@ -69,6 +69,8 @@ def test_too_large_a_file_is_refused_and_leaves_nothing(store: FileStore) -> Non
         store.put(endless())
 
     assert refused.value.why is Why.TOO_LARGE
+    with pytest.raises(Refused):
+        store.put(b"x" * 1001)
     assert everything(store) == []
     assert store.put(b"x" * 1000).size == 1000
 
