@@ -12,13 +12,12 @@ from adapters.scope import Scope
 from adapters.value import as_list, empty, text_at
 from adapters.yaml_file import Where
 from canonical.errors import ContractViolation
-from canonical.report import Attachment
 
 AttachmentsDeclared = AttachmentFields | tuple[AttachmentFields, ...]
 
 
 def compile_attachments(declared: AttachmentsDeclared, scope: Scope, where: Where) -> Get:
-    """Document to a tuple of attachments, in order; items without link and content are left out."""
+    """Document to the fields of its attachments, in order; items without link and content are left out."""
     if isinstance(declared, tuple):
         several = [_one(one, scope, (*where, index)) for index, one in enumerate(declared)]
         return lambda document: tuple(attachment for get in several for attachment in get(document))
@@ -42,7 +41,7 @@ def _one(declared: AttachmentFields, scope: Scope, where: Where) -> Get:
     }  # fmt: skip
     content = compile_rule(declared.content, inside, (*where, "content"))
 
-    def get(document: object) -> tuple[Attachment, ...]:
+    def get(document: object) -> tuple[dict[str, Any], ...]:
         made = (
             _made({name: one(item) for name, one in texts.items()}, content(item)) for item in as_list(many(document))
         )
@@ -51,14 +50,14 @@ def _one(declared: AttachmentFields, scope: Scope, where: Where) -> Get:
     return get
 
 
-def _made(fields: dict[str, Any], content: object) -> Attachment | None:
+def _made(fields: dict[str, Any], content: object) -> dict[str, Any] | None:
     part = fields.pop("part", None)
     given = {name: value for name, value in fields.items() if value}
     if not empty(content):
         if not isinstance(content, bytes):
             raise ContractViolation("the content of a file is no bytes: add parse: [base64]", at="attachments.content")
         given |= {"content": content, "url": _inline(content, part, given.get("id", ""))}
-    return Attachment(**given) if "url" in given else None
+    return given if "url" in given else None
 
 
 def _inline(content: bytes, part: str | None, file_id: str) -> str:

@@ -1,7 +1,7 @@
 """An inbound message compiled: document to Reading. Pure; the hot path of the hub."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,14 +27,12 @@ from adapters.rule import compile_rule, is_rule
 from adapters.scope import Scope
 from adapters.value import empty, int_at, number_at, text_at
 from adapters.yaml_file import Where
-from canonical.alarm import Alarm
 from canonical.codes import ClassCode
 from canonical.errors import ContractViolation, Unacceptable, UnmappedCode, Why
 from canonical.message import Message
-from canonical.place import Coordinate
-from canonical.reading import Addition, Reading, StatedAction
-from canonical.report import Report, Reporter, SourceDeadline, Urgency
-from canonical.time import Limit, LimitUnit
+from canonical.reading import Reading
+from canonical.report import Urgency
+from canonical.time import LimitUnit
 
 Fill = Callable[[Any], dict[str, Any]]
 """A document to the keyword arguments of a canonical value; what is empty is left out."""
@@ -52,10 +50,8 @@ class InboundPlan:
     contract: Contract
     key: Get
     head: Fill
-    report: Fill | None
-    action: Callable[[Any], StatedAction | None] | None
-    addition: Fill | None
-    alarm: Get | None
+    parts: tuple[tuple[str, Get], ...]
+    """Name of a reading's part (report, action, addition, alarm) and its fields, None when there is none."""
     ahead: timedelta
     behind: timedelta
     context: frozenset[str]
@@ -64,25 +60,21 @@ class InboundPlan:
     def read(self, document: object, known: object, message: Message, edition: str) -> Reading:
         """`known`: the document with what stands around it. Raises Unacceptable, such as UnmappedCode."""
         self.contract.check(document)
+        # One validation of the whole: nine small models made one by one cost three times as much.
+        fields: dict[str, Any] = {"system": message.system, "kind": self.name, "edition": edition, **self.head(known)}
+        for part, get in self.parts:
+            if (value := get(known)) is not None:
+                fields[part] = value
         try:
-            report = Report(**self.report(known)) if self.report else None
-            action = self.action(known) if self.action else None
-            reading = Reading(
-                system=message.system, kind=self.name, edition=edition, report=report, action=action,
-                addition=self._addition(known), alarm=self.alarm(known) if self.alarm else None, **self.head(known),
-            )  # fmt: skip
+            reading = Reading.model_validate(fields)
         except ValidationError as error:
             place = ".".join(str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"])
             raise ContractViolation(f"{place}: not a value the hub can hold", at=place) from None
-        if report and report.reported_at:
-            self._plausible(report.reported_at, message.at, "reported_at")
-        if action and action.stated_at:
-            self._plausible(action.stated_at, message.at, "stated_at")
+        if reading.report and reading.report.reported_at:
+            self._plausible(reading.report.reported_at, message.at, "reported_at")
+        if reading.action and reading.action.stated_at:
+            self._plausible(reading.action.stated_at, message.at, "stated_at")
         return reading
-
-    def _addition(self, known: object) -> Addition | None:
-        fields = self.addition(known) if self.addition else {}
-        return Addition(**fields) if "remark" in fields or "attachments" in fields else None
 
     def _plausible(self, at: datetime, received: datetime, name: str) -> None:
         if not received - self.behind <= at <= received + self.ahead:
@@ -115,15 +107,23 @@ def compile_inbound(name: str, declared: InboundDeclaration, contract: Contract,
         contract=contract,
         key=key,
         head=_filled({"external_id": _needed(key), **heads}),
-        report=_report(declared.report, scope, crs) if declared.report else None,
-        action=_stated(declared.action, scope) if declared.action else None,
-        addition=_addition(declared.addition, scope) if declared.addition else None,
-        alarm=_alarm(declared.alarm, scope) if declared.alarm else None,
+        parts=tuple(_parts(declared, scope, crs)),
         ahead=timedelta(days=declared.plausible.ahead_days),
         behind=timedelta(days=declared.plausible.behind_days),
         context=frozenset(),
     )
     return replace(plan, context=frozenset(scope.context))
+
+
+def _parts(declared: InboundDeclaration, scope: Scope, crs: str) -> Iterator[tuple[str, Get]]:
+    if declared.report:
+        yield "report", _report(declared.report, scope, crs)
+    if declared.action:
+        yield "action", _stated(declared.action, scope)
+    if declared.addition:
+        yield "addition", _addition(declared.addition, scope)
+    if declared.alarm:
+        yield "alarm", _alarm(declared.alarm, scope)
 
 
 def digest(parts: Iterable[str | None]) -> str:
@@ -242,12 +242,12 @@ def _coordinate(declared: ReportFields, scope: Scope, crs: str) -> Get:
         scope.wrong(where, "the CRS is not declared: add crs here or in system.yaml, as EPSG:4490")
     written = _text(said, scope, (*where, "crs"))
 
-    def get(document: object) -> Coordinate | None:
+    def get(document: object) -> dict[str, Any] | None:
         given_x, given_y = x(document), y(document)
         crs = written(document)
         if (empty(given_x) and empty(given_y)) or not crs:
             return None
-        return Coordinate(x=number_at(given_x, "coordinate.x"), y=number_at(given_y, "coordinate.y"), crs=crs)
+        return {"x": number_at(given_x, "coordinate.x"), "y": number_at(given_y, "coordinate.y"), "crs": crs}
 
     return get
 
@@ -261,19 +261,18 @@ def _reporter(declared: ReporterFields, scope: Scope) -> Get:
     }
     if declared.withheld is not None:
         getters["withheld"] = _coded(declared.withheld, _flag, scope, (*where, "withheld"))
-    fill = _filled(getters)
-    return lambda document: Reporter(**fill(document))
+    return _filled(getters)
 
 
 def _limit(value: Get, unit: Get) -> Get:
-    def get(document: object) -> Limit | None:
+    def get(document: object) -> dict[str, Any] | None:
         given = value(document)
         if empty(given):
             return None
         meant = unit(document)
         if meant is None:
             raise ContractViolation("a limit without its unit", at="limit.unit")
-        return Limit(value=int_at(given, "limit.value"), unit=meant)
+        return {"value": int_at(given, "limit.value"), "unit": meant}
 
     return get
 
@@ -292,9 +291,9 @@ def _deadline(declared: DeadlineFields, scope: Scope, where: Where) -> Get:
         getters["limit"] = _compiled_limit(declared, scope, where)
     fill = _filled(getters)
 
-    def get(document: object) -> SourceDeadline | None:
+    def get(document: object) -> dict[str, Any] | None:
         fields = fill(document)
-        return SourceDeadline(**fields) if "at" in fields or "limit" in fields else None
+        return fields if "at" in fields or "limit" in fields else None
 
     return get
 
@@ -313,7 +312,7 @@ def _fields(declared: ActionFields, scope: Scope, where: Where) -> dict[str, Get
     return getters
 
 
-def _stated(declared: StatedFields, scope: Scope) -> Callable[[Any], StatedAction | None]:
+def _stated(declared: StatedFields, scope: Scope) -> Get:
     status = _text(declared.status, scope, ("action", "status"))
     common = _fields(declared, scope, ("action",))
     steps = {
@@ -321,17 +320,17 @@ def _stated(declared: StatedFields, scope: Scope) -> Callable[[Any], StatedActio
         for given, step in declared.steps.items()
     }
 
-    def get(document: object) -> StatedAction | None:
+    def get(document: object) -> dict[str, Any] | None:
         given = status(document)
         if given not in steps:
             raise UnmappedCode("the status has no row in the message's steps", at="action.status")
         kinds, fill = steps[given]
-        return StatedAction(kinds=kinds, given=given, **fill(document)) if kinds else None
+        return {"kinds": kinds, "given": given, **fill(document)} if kinds else None
 
     return get
 
 
-def _addition(declared: AdditionFields, scope: Scope) -> Fill:
+def _addition(declared: AdditionFields, scope: Scope) -> Get:
     where: Where = ("addition",)
     getters: dict[str, Get] = {}
     if declared.remark is not None:
@@ -340,7 +339,13 @@ def _addition(declared: AdditionFields, scope: Scope) -> Fill:
         getters["stated_at"] = _time(declared.stated_at, scope, (*where, "stated_at"))
     if declared.attachments:
         getters["attachments"] = compile_attachments(declared.attachments, scope, (*where, "attachments"))
-    return _filled(getters)
+    fill = _filled(getters)
+
+    def get(document: object) -> dict[str, Any] | None:
+        fields = fill(document)
+        return fields if "remark" in fields or "attachments" in fields else None
+
+    return get
 
 
 def _alarm(declared: AlarmFields, scope: Scope) -> Get:
@@ -351,12 +356,12 @@ def _alarm(declared: AlarmFields, scope: Scope) -> Get:
     at = _time(declared.at, scope, (*where, "at")) if declared.at is not None else lambda _document: None
     active = _coded(declared.active, _flag, scope, (*where, "active")) if declared.active is not None else None
 
-    def get(document: object) -> Alarm | None:
+    def get(document: object) -> dict[str, Any] | None:
         named, what, measured = device(document), kind(document), value(document)
         if not named or not what:
             return None
         number = None if empty(measured) else number_at(measured, "alarm.value")
         holds = bool(active(document)) if active else number is None  # who tells no state and no value tells an alarm
-        return Alarm(device=named, kind=what, active=holds, value=number, at=at(document))
+        return {"device": named, "kind": what, "active": holds, "value": number, "at": at(document)}
 
     return get

@@ -23,6 +23,8 @@ _BEFORE = timezone(timedelta(hours=8))
 
 def in_shanghai(at: datetime) -> datetime:
     """The same instant in Shanghai time. Raises ValueError at the ends of what a datetime can hold."""
+    if at.tzinfo is SHANGHAI:
+        return at
     try:
         return at.astimezone(SHANGHAI if at.year >= _FIRST_YEAR else _BEFORE)
     except OverflowError:
