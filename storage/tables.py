@@ -212,5 +212,5 @@ attachment = Table(  # a file of a case: fetched as a step of its own, with its 
     Column("media", Text, nullable=False, server_default=""),
     Column("text", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("case_id", "url"),
-    Index("attachment_due", "next_at", postgresql_where=text("state IN ('waiting', 'fetching')")),
+    Index("attachment_due", "system", "next_at", postgresql_where=text("state IN ('waiting', 'fetching')")),
 )
