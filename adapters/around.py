@@ -18,6 +18,11 @@ class PathPattern:
     expression: re.Pattern[str]
     text: str
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the segments that vary."""
+        return tuple(self.expression.groupindex)
+
     def match(self, suffix: str) -> dict[str, str] | None:
         """Named segments of the path, or None when it is another door's."""
         found = self.expression.fullmatch(suffix.partition("?")[0].strip("/"))

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
 
+from adapters import Door
 from canonical.case import Queue
 from canonical.errors import HubError, Unacceptable, Unavailable, Why
 from canonical.lifecycle import Stage
@@ -263,9 +264,24 @@ def _system_view(name: str, hub: Hub) -> dict[str, Any]:
     return {
         "id": name, "title": system.role.title, "edition": system.role.edition, "source": system.role.source,
         "owner": system.role.owner, "paused": connected.paused,
-        "doors": [f"{PREFIX}{name}" + (f"/{door.path_suffix}" if door.path_suffix else "") for door in system.doors],
-        "pulls": [pull.name for pull in system.pulls], "outbound": sorted(system.outbound),
+        "doors": [f"{PREFIX}{name}" + (f"/{door.path.text}" if door.path.text else "") for door in system.doors],
+        "pulls": [pull.name for pull in system.pulls],
+        "receivers": [receiver.name for receiver in system.receivers], "outbound": sorted(system.outbound),
     }  # fmt: skip
+
+
+def _operation(title: str, door: Door) -> dict[str, Any]:
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    operation: dict[str, Any] = {
+        "summary": f"{title}: messages pushed to the hub, as its contract says",
+        "requestBody": {"required": True, "content": dict.fromkeys(door.media_types or ("*/*",), binary)},
+        "responses": {"200": {"description": "the source's own reply envelope"}},
+    }
+    if door.path.names:
+        operation["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in door.path.names
+        ]
+    return operation
 
 
 def _openapi(app: FastAPI, hub: Hub) -> dict[str, Any]:
@@ -274,14 +290,9 @@ def _openapi(app: FastAPI, hub: Hub) -> dict[str, Any]:
         document = get_openapi(title=app.title, version=app.version, routes=app.routes)
         for name, connected in hub.configuration.systems.items():
             for door in connected.system.doors:
-                path = f"{PREFIX}{name}" + (f"/{door.path_suffix}" if door.path_suffix else "")
-                content = {media: {"schema": {"type": "string", "format": "binary"}} for media in door.media_types}
+                path = f"{PREFIX}{name}" + (f"/{door.path.text}" if door.path.text else "")
                 document["paths"][path] = {
-                    "post": {
-                        "summary": f"{connected.system.role.title}: messages pushed to the hub, as its contract says",
-                        "requestBody": {"required": True, "content": content},
-                        "responses": {"200": {"description": "the source's own reply envelope"}},
-                    }
+                    method.lower(): _operation(connected.system.role.title, door) for method in door.methods
                 }
         app.openapi_schema = document
     return app.openapi_schema

@@ -65,7 +65,11 @@ def add_to(app: typer.Typer) -> None:
             raise typer.BadParameter(wrong, param_hint="--set") from None
         except ValueError:
             raise typer.BadParameter("a switch needs a number", param_hint="--set") from None
-        simulators.run(
-            system, hub=hub, secret=secret, host=host, port=port, seed=seed, rate=rate, pace=pace, quiet=quiet,
-            behaviour=behaviour, options=options, ready=lambda url: err.print(f"{system} at {url}  (state: {url}/)"),
-        )  # fmt: skip
+        try:
+            simulators.run(
+                system, hub=hub, secret=secret, host=host, port=port, seed=seed, rate=rate, pace=pace, quiet=quiet,
+                behaviour=behaviour, options=options,
+                ready=lambda url: err.print(f"{system} at {url}  (state: {url}/)"),
+            )  # fmt: skip
+        except ValueError as error:  # an option's value that this system cannot use
+            raise typer.BadParameter(str(error), param_hint="--set") from None

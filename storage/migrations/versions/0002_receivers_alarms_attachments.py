@@ -72,5 +72,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("case_id", "url"),
     )
     op.create_index(
-        "attachment_due", "attachment", ["next_at"], postgresql_where=sa.text("state IN ('waiting', 'fetching')")
+        "attachment_due",
+        "attachment",
+        ["system", "next_at"],
+        postgresql_where=sa.text("state IN ('waiting', 'fetching')"),
     )
