@@ -170,7 +170,7 @@ def _ended_at(case: Case) -> datetime:
         case.closed_at, case.disposed_at, case.filed_at, latest and latest.dispatched_at, latest and latest.signed_at,
         latest and latest.returned_at,
     )  # fmt: skip
-    return case.closed_at or max((at for at in known if at), default=case.received_at)
+    return max((at for at in known if at), default=case.received_at)
 
 
 def _open(state: AlarmState, cap: CapState | None, policy: AlarmPolicy, now: datetime) -> Told:

@@ -78,7 +78,7 @@ def test_a_device_that_is_normal_opens_nothing() -> None:
     device = Device()
 
     assert [device.tell(second, False) for second in (0, 10)] == [COUNT, COUNT]
-    assert (device.state.active, device.state.told, device.state.since) == (False, 2, None)
+    assert (device.state.active, device.state.told, device.state.since, device.state.in_a_row) == (False, 2, None, 0)
 
 
 def test_an_alarm_is_believed_only_after_so_many_tellings_in_a_row() -> None:
@@ -148,8 +148,17 @@ def test_a_second_clearing_is_told_again_unless_the_alarm_before_it_was_only_a_f
     device.tell(1)
 
     assert device.tell(2, False) is ANNOTATE
+    assert device.state.in_a_row == 0
     assert [device.tell(3), device.tell(4, False)] == [COUNT, COUNT]
     assert [device.tell(5), device.tell(6), device.tell(7, False)] == [COUNT, COUNT, ANNOTATE]
+
+
+def test_the_first_clearing_is_told_even_when_the_policy_has_become_stricter_meanwhile() -> None:
+    device = Device()
+    device.tell(0)
+    device.policy = AlarmPolicy(times=5)
+
+    assert device.tell(1, False) is ANNOTATE
 
 
 def test_nothing_is_annotated_on_a_case_that_has_ended() -> None:
@@ -183,6 +192,7 @@ def test_a_cancelled_case_is_quiet_from_the_last_that_is_known_of_it() -> None:
     device = Device(quiet=60)
     device.tell(0)
     device.stage = Stage.CANCELLED
+    assert device.tell(1, False) is COUNT
 
     assert [device.tell(59), device.tell(60)] == [COUNT, OPEN]
 
@@ -195,6 +205,8 @@ def test_where_a_device_must_clear_first_it_stays_without_a_case_until_it_was_no
     assert [device.tell(11), device.tell(12)] == [COUNT, COUNT]
     assert device.text == "not normal since its last case"
     assert [device.tell(13, False), device.tell(14)] == [COUNT, OPEN]
+    device.close(15)
+    assert device.tell(16) is COUNT, "that it was normal before this case does not count"
 
 
 def test_a_telling_that_comes_late_is_counted_and_changes_nothing() -> None:

@@ -199,6 +199,18 @@ def test_a_new_case_of_a_device_that_always_has_one_id_gets_a_binding_of_its_own
     desk.check_books()
 
 
+def test_of_a_device_without_a_clock_the_time_of_receipt_counts_however_late_it_is_read() -> None:
+    desk = AlarmDesk()
+    arrival = telling("a")
+    assert isinstance(arrival.content, Reading)
+    timeless = arrival.content.model_copy(update={"alarm": Alarm(device="d1", kind="smoke", active=True)})
+    desk.now += timedelta(hours=1)
+
+    desk.take(Arrival(arrival.message, timeless))
+
+    assert desk.state().seen_at == arrival.message.at == NOW
+
+
 def test_the_storm_cap_holds_over_batches_and_devices() -> None:
     desk = AlarmDesk(alarmed({"*": AlarmPolicy(cap=2)}))
     story = [telling(f"a{n}", n, device=f"d{n}") for n in range(5)]
@@ -328,6 +340,17 @@ def test_a_remark_told_again_is_a_repeat_and_another_one_is_added(*, together: b
     assert desk.actions().count(K.COMMENT) == 2
     assert len(desk.bindings["hotline", "1"].extra[REMARKS].split()) == 2
     desk.check_books()
+
+
+def test_two_remarks_in_one_batch_are_one_change_of_their_binding() -> None:
+    desk = AlarmDesk()
+    desk.take(reported("hotline", "1"), reported("hotline", "2"), added("hotline", "2", remark="催办"))
+    assert desk.changes.rebound == [], "a new binding is written once, as it is in the end"
+
+    desk.take(added("hotline", "1", remark="催办"), added("hotline", "1", remark="再催"))
+
+    assert desk.changes.rebound == [desk.bindings["hotline", "1"]]
+    assert len(desk.bindings["hotline", "1"].extra[REMARKS].split()) == 2
 
 
 def test_an_owner_s_addition_is_the_owner_s() -> None:

@@ -77,9 +77,6 @@ def test_a_device_is_known_again_word_for_word_with_its_case_and_its_cap(databas
             assert found.caps == {("iot", "smoke"): CapState(system="iot", kind="smoke", opened=(NOW,))}
             assert found.cases == {case.id: case}
             assert (await known(room, telling("c", kind="heat"), telling("d", device="d2"))).alarms == {}
-            row = "SELECT count(*) FROM alarm WHERE CAST(case_id AS text) = state ->> 'case_id' AND seen_at > :at"
-            async with room.store.transaction() as transaction:
-                assert (await transaction.connection.execute(text(row), {"at": NOW})).scalar() == 1
 
     asyncio.run(tell())
 
@@ -96,6 +93,7 @@ def test_a_device_of_a_merged_case_knows_the_case_that_remained_in_the_end(datab
 
             assert (outcome.verdict, outcome.case_no) == (Verdict.COUNTED, third.no)
             assert (await kept(room))["iot", "d1", "smoke"].case_id == third.id
+            assert await room.count(f"alarm WHERE {_DIFFERS}") == 0
 
     asyncio.run(tell())
 
@@ -132,22 +130,33 @@ def test_through_many_processes_at_once_a_storm_cap_is_never_exceeded(database_u
     asyncio.run(tell())
 
 
-def test_batches_of_the_same_devices_in_opposite_order_do_not_deadlock(database_url: str) -> None:
+def test_batches_of_the_same_devices_in_any_order_do_not_deadlock(database_url: str) -> None:
+    """The reception would heal a deadlock by halving the batch; so it is asked for without the reception."""
+
+    async def look(room: Storeroom, story: Sequence[Arrival]) -> None:
+        async with room.store.transaction() as transaction:
+            await transaction.known(story)
+
     async def tell() -> None:
-        async with rooms(database_url, 4) as four:
-            for room in four:
-                await room.store.numbers(60)
-            for second in range(3):
-                story = [telling(f"a{n}", second, device=f"d{n}") for n in range(30)]
-                outcomes = await asyncio.gather(
-                    *(room.take(*(story[::-1] if n % 2 else story)) for n, room in enumerate(four))
-                )
-                assert {len(some) for some in outcomes} == {30}
-            assert await four[0].count("cases") == 30
-            assert {state.told for state in (await kept(four[0])).values()} == {12}
-            assert await four[0].count("message WHERE verdict = 'quarantined'") == 0
+        story = [telling(f"a{n}", device=f"d{n}") for n in range(100)]
+        async with rooms(database_url, 4) as [first, *others]:
+            for there in (0, 50, 100, 100, 100):
+                if there:
+                    await first.take(*story[:there])
+                async with first.store.transaction() as transaction, asyncio.timeout(20):
+                    await transaction.known([story[there // 2]])  # so that all of them stop on their way
+                    waiting = [
+                        asyncio.create_task(look(room, story[n * 33 :] + story[: n * 33]))
+                        for n, room in enumerate(others)
+                    ]
+                    while await first.scalar(_WAITING) < len(waiting):
+                        assert not any(task.done() for task in waiting)
+                await asyncio.gather(*waiting)
 
     asyncio.run(tell())
+
+
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
 def test_a_device_in_hand_is_locked_until_the_commit(database_url: str) -> None:
@@ -158,7 +167,7 @@ def test_a_device_in_hand_is_locked_until_the_commit(database_url: str) -> None:
                 await transaction.known([telling("a")])
                 waiting = asyncio.create_task(two.take(telling("b", 1)))
                 async with asyncio.timeout(20):
-                    while not await one.scalar("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                    while not await one.scalar(_WAITING):
                         assert not waiting.done()
             assert verdicts(await waiting) == [Verdict.CASE]
 
@@ -280,6 +289,9 @@ orders = st.one_of(
     st.builds(lambda no: by_owner("works", "?", K.DISPOSE, reference=f"{no}-1"), numbers),
     st.builds(lambda no: ordered(no, K.CHECK, result="good"), numbers),
 )
+_DIFFERS = """
+CAST(case_id AS text) IS DISTINCT FROM state ->> 'case_id' OR seen_at <> CAST(state ->> 'seen_at' AS timestamptz)
+"""
 _EMPTY = text("TRUNCATE message, cases, event, binding, delivery, alarm, alarm_cap, attachment")
 POLICIES = alarmed({"smoke": AlarmPolicy(times=2, quiet=10, forget=25), "heat": AlarmPolicy(rearm="cleared", cap=1)})
 
@@ -311,6 +323,7 @@ def test_any_story_of_alarms_through_the_database_is_the_story_in_memory(
             assert outcomes == expected
             assert await kept(room) == desk.alarms
             assert {case.id: case for case in await room.casebook.find()} == desk.cases
+            assert await room.count(f"alarm WHERE {_DIFFERS}") == 0
             assert await room.count("attachment") == len({(file.case_id, file.attachment.url) for file in desk.files})
             for system, kind in desk.caps:
                 found = await known(room, telling("x", kind=kind))
