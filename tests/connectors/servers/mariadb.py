@@ -54,7 +54,8 @@ class MariaDb:
                 _found("mariadbd"), "--no-defaults", f"--datadir={self.data}", f"--port={self.port}", *self._user(),
                 "--bind-address=127.0.0.1", f"--socket={self._made}/socket", f"--pid-file={self._made}/pid",
                 "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=16M",
-                "--skip-log-bin", "--performance-schema=OFF",
+                "--skip-log-bin", "--performance-schema=OFF", "--debug-no-sync",
+                "--sql-mode=",  # as old servers are: values that do not fit are cut without a word
             ],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._made,
         )  # fmt: skip
