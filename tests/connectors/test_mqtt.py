@@ -1,6 +1,7 @@
 """MQTT against a real broker: what it keeps, loses and refuses."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -252,34 +253,56 @@ def test_topics_of_a_platform_begin_with_a_dollar_and_may_end_in_a_query(
 
 
 @pytest.mark.parametrize("topic", ["$oc/devices/+/sys/properties/report", "a/#"])
-def test_the_whole_filter_follows_the_group_of_a_shared_subscription(closing: Any, topic: str) -> None:
+def test_the_whole_filter_follows_the_group_of_a_shared_subscription(topic: str) -> None:
     """On the wire, because mosquitto itself does not share topics that begin with `$`."""
-    with subscribed_to(b"\x90\x03\x00\x01\x01") as (url, asked):
-        closing(receiver(url, topic, share="hub", timeout=1)).receive(most=1, wait=0)
+    with subscribed_to(b"\x90\x03\x00\x01\x01") as (url, told):
+        hearing = receiver(url, topic, share="hub")
+        hearing.receive(most=1, wait=0)
+        hearing.close()
     wanted = f"$share/hub/{topic}".encode()
-    assert asked[0][4:] == len(wanted).to_bytes(2, "big") + wanted + b"\x01"
+    assert told[0][4:] == len(wanted).to_bytes(2, "big") + wanted + b"\x01"
 
 
 @contextmanager
-def subscribed_to(suback: bytes) -> Iterator[tuple[str, list[bytes]]]:
-    """A broker of MQTT 3.1.1 that welcomes one client and answers its subscription like this; and the subscription."""
-    asked: list[bytes] = []
+def subscribed_to(answer: bytes, context: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[bytes]]]:
+    """A broker of MQTT 3.1.1 that welcomes one client and answers its subscription like this; and what it is told."""
+    told: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def answer() -> None:
-            wire, _ = listener.accept()
-            with wire:
+        def serve() -> None:
+            plain, _ = listener.accept()
+            with context.wrap_socket(plain, server_side=True) if context else plain as wire:
                 wire.recv(4096)
                 wire.sendall(b"\x20\x02\x00\x00")
-                asked.append(wire.recv(4096))
-                wire.sendall(suback)
+                told.append(wire.recv(4096))
+                wire.sendall(answer)
+                while more := wire.recv(4096):
+                    told.append(more)
 
-        thread = threading.Thread(target=answer)
+        thread = threading.Thread(target=serve)
         thread.start()
         try:
-            yield f"mqtt://127.0.0.1:{listener.getsockname()[1]}", asked
+            yield f"mqtt{'s' if context else ''}://127.0.0.1:{listener.getsockname()[1]}", told
         finally:
             thread.join()
+
+
+def test_what_comes_in_one_piece_of_tls_is_heard_as_several_messages(broker: Mosquitto, closing: Any) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(broker.ca, broker.key)
+    published = b"".join(b"\x30\x04\x00\x01a" + b"%d" % number for number in range(5))
+    with subscribed_to(b"\x90\x03\x00\x01\x01" + published, context) as (url, _):
+        hearing = receiver(url, "a", ca=f"{broker.ca}")
+        assert bodies(heard(hearing, 5)) == [b"0", b"1", b"2", b"3", b"4"]
+        hearing.close()
+
+
+def test_a_receiver_acknowledges_and_says_goodbye_when_it_is_closed() -> None:
+    with subscribed_to(b"\x90\x03\x00\x01\x01" + b"\x32\x05\x00\x01a\x00\x09") as (url, told):
+        hearing = receiver(url, "a")
+        heard(hearing, 1)[0].accept()
+        hearing.close()
+    assert b"".join(told[1:]) == b"\x40\x02\x00\x09" + b"\xe0\x00"
 
 
 def test_a_wrong_password_is_unauthenticated(broker: Mosquitto, place: str, closing: Any) -> None:
@@ -377,7 +400,7 @@ def test_more_than_the_queue_holds_may_wait_for_a_restarted_receiver(
     for number in range(300):
         sending.send(message(place, b"%d" % number))
 
-    hearing = closing(receiver(broker.url, place, client_id=place, inflight=20, timeout=2))
+    hearing = closing(receiver(broker.url, place, client_id=place, inflight=20, timeout=60))
     found: list[bytes] = []
     until = time.monotonic() + 10
     while len(found) < 300 and time.monotonic() < until:

@@ -56,7 +56,7 @@ class Mosquitto:
         self.url = f"mqtt://127.0.0.1:{self.port}"
         self.secure_url = f"mqtts://127.0.0.1:{self.secure_port}"
         self._folder = Path(tempfile.mkdtemp(prefix="gridhub-mosquitto-"))
-        self.ca = self._folder / "broker.pem"
+        self.ca, self.key = self._folder / "broker.pem", self._folder / "broker.key"
         self._process: subprocess.Popen[bytes] | None = None
         self._prepare()
 
@@ -101,7 +101,7 @@ class Mosquitto:
             ["mosquitto_passwd", "-b", f"{self._folder / 'passwords'}", USERNAME, PASSWORD], check=True,
             capture_output=True,
         )  # fmt: skip
-        write_certificate(self.ca, self._folder / "broker.key")
+        write_certificate(self.ca, self.key)
         give_away(self._folder)
 
 
