@@ -191,10 +191,10 @@ class AmqpConnector:
 
         200: it is in every queue it belongs to. 404: no queue wants it, or there is no such exchange; 403 and 406:
         refused. Raises Unavailable when it was not sent or not taken, InDoubt when no confirmation came in time, and
-        ContractViolation when the path cannot be one.
+        ContractViolation when path or headers cannot be sent.
         """
         exchange, _, routing_key = message.path.partition("/")
-        if "/" not in message.path or max(len(exchange.encode()), len(routing_key.encode())) > _LONGEST_NAME:
+        if "/" not in message.path or not (_is_name(exchange) and _is_name(routing_key)):
             raise ContractViolation(f"{message.system}: the path must look like exchange/routing.key", at="path")
         with self._lock:
             link = self._connected(message.system)
@@ -340,6 +340,13 @@ class _Consumer:
 
     def _on_cancel(self, _frame: object) -> None:
         self.broken = True  # the queue was deleted, or its leader moves
+
+
+def _is_name(name: str) -> bool:
+    try:
+        return len(name.encode()) <= _LONGEST_NAME
+    except UnicodeEncodeError:
+        return False
 
 
 def _headers(properties: BasicProperties) -> dict[str, str]:

@@ -17,6 +17,7 @@ from pika.exceptions import (
     ConnectionClosedByClient,
     ProbableAccessDeniedError,
     ProbableAuthenticationError,
+    ShortStringTooLong,
 )
 from pika.frame import Method
 from pika.spec import Basic
@@ -133,7 +134,8 @@ class PublishingLink:
     def publish(self, exchange: str, routing_key: str, body: bytes, properties: BasicProperties) -> Outcome:
         """Publish and wait for the word of the broker.
 
-        Raises Unavailable when the broker does not take it, InDoubt when no word came.
+        Raises Unavailable when the broker does not take it, InDoubt when no word came, ContractViolation when the
+        properties cannot be sent.
         """
         if self._blocked:
             raise Unavailable(f"{self._system}: the broker takes no messages for now, it is short of memory or disk")
@@ -142,7 +144,9 @@ class PublishingLink:
         self._used_at = time.monotonic()
         try:
             self._channel.basic_publish(exchange, routing_key, body, properties, mandatory=True)
-        except AMQPError as error:  # nothing has left us: the channel was closed, or a name is too long
+        except (ShortStringTooLong, UnicodeError):
+            raise ContractViolation(f"{self._system}: a header cannot be sent", at="headers") from None
+        except AMQPError as error:  # nothing has left us: the channel was closed
             raise Unavailable(f"{self._system}: not sent ({type(error).__name__})") from None
         self._run(lambda: self._outcome is not None, self._timeout)
         outcome = self._outcome or _refusal(self._failure)

@@ -325,7 +325,19 @@ def test_messages_are_kept_on_disk(broker: RabbitMq, queue: str, closing: Any, p
     assert properties.delivery_mode == 2
 
 
-@pytest.mark.parametrize("path", ["", "no-slash", f"{'e' * 256}/key", f"exchange/{'键' * 86}"])
+@pytest.mark.parametrize("headers", [{"type": "t" * 256}, {"x-name": "\ud800"}, {"h" * 256: "v"}])
+def test_a_header_that_cannot_be_sent_breaks_the_contract(
+    broker: RabbitMq, queue: str, closing: Any, partner: BlockingChannel, headers: dict[str, str]
+) -> None:
+    partner.queue_declare(queue)
+    sending = closing(connector(broker.url))
+    with pytest.raises(ContractViolation):
+        sending.send(message(f"/{queue}", b"", **headers))
+    assert sending.send(message(f"/{queue}")).status == 200
+    assert ready(partner, queue) == 1
+
+
+@pytest.mark.parametrize("path", ["", "/\ud800", "no-slash", f"{'e' * 256}/key", f"exchange/{'键' * 86}"])
 def test_a_path_that_is_none_breaks_the_contract(broker: RabbitMq, closing: Any, path: str) -> None:
     with pytest.raises(ContractViolation):
         closing(connector(broker.url)).send(message(path))
