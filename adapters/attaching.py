@@ -29,7 +29,7 @@ def _one(declared: AttachmentFields, scope: Scope, where: Where) -> Get:
         many, names = scope.path(declared.from_, (*where, "from")), item_names(declared.from_, scope)
     else:
         many, names = compile_rule(declared.from_, scope, (*where, "from")), ANYTHING
-    inside = replace(scope, names=names)
+    inside = replace(scope, names=names, leaves=None)
     if declared.url is None and declared.content is None:
         scope.wrong(where, "url or content is expected")
     texts = {

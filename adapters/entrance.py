@@ -53,6 +53,17 @@ class Entrance:
             return [error]
         return [self._one(item, around) for item in self._items(document)]
 
+    def documents(self, message: Message) -> list[tuple[Any, Any]]:
+        """Every document of a message, bare and with what stands around it; none when it cannot be opened."""
+        try:
+            around = Around(message, self.shape(message), self.pattern)
+            items = self._items(self.document(around.whole))
+            good = [item for item in items if isinstance(item, Item)]
+            members = [around.members(self.context, item.parent, item.row) for item in good]
+        except Unacceptable:
+            return []
+        return [(item.document, _with(item.document, more)) for item, more in zip(good, members, strict=True)]
+
     def whole(self, message: Message) -> Any:  # noqa: ANN401
         """The document as it came, for a reply that tells something of it; None when it cannot be read."""
         try:

@@ -24,7 +24,7 @@ from adapters.message_declaration import (
 )
 from adapters.path import Get, path_getter
 from adapters.rule import compile_rule, is_rule
-from adapters.scope import Scope
+from adapters.scope import Leaf, Scope
 from adapters.value import empty, int_at, number_at, text_at
 from adapters.yaml_file import Where
 from canonical.codes import ClassCode
@@ -56,6 +56,8 @@ class InboundPlan:
     behind: timedelta
     context: frozenset[str]
     """What it needs around the document, such as `$headers.x-name`."""
+    leaves: tuple[Leaf, ...] = ()
+    """Its rules, for explanations."""
 
     def read(self, document: object, known: object, message: Message, edition: str) -> Reading:
         """`known`: the document with what stands around it. Raises Unacceptable, such as UnmappedCode."""
@@ -84,7 +86,8 @@ class InboundPlan:
 
 def compile_inbound(name: str, declared: InboundDeclaration, contract: Contract, scope: Scope, crs: str) -> InboundPlan:
     """Compile a declaration; what is wrong is added to the scope's findings."""
-    scope = replace(scope, names=contract.names, values=contract.values, context=set())
+    leaves: list[Leaf] = []
+    scope = replace(scope, names=contract.names, values=contract.values, context=set(), leaves=leaves)
     key = _text(declared.external_id, scope, ("external_id",))
     heads = {
         field: _text(getattr(declared, field), scope, (field,))
@@ -112,7 +115,7 @@ def compile_inbound(name: str, declared: InboundDeclaration, contract: Contract,
         behind=timedelta(days=declared.plausible.behind_days),
         context=frozenset(),
     )
-    return replace(plan, context=frozenset(scope.context))
+    return replace(plan, context=frozenset(scope.context), leaves=tuple(leaves))
 
 
 def _parts(declared: InboundDeclaration, scope: Scope, crs: str) -> Iterator[tuple[str, Get]]:

@@ -59,7 +59,8 @@ def compile_rule(node: object, scope: Scope, where: Where, convert: Callable[[st
     finding and the message costs nothing.
     """
     if not is_rule(node):
-        return _literal(node, scope, where, convert)
+        return scope.note(where, node, _literal(node, scope, where, convert))
+    noting, scope = scope, replace(scope, leaves=None)  # rules inside this one are part of it
     try:
         rule = Rule.model_validate(node)
     except ValidationError as error:
@@ -76,9 +77,9 @@ def compile_rule(node: object, scope: Scope, where: Where, convert: Callable[[st
     for step in STEPS[STEPS.index(None) :]:
         get = step(rule, get, scope, where, convert) if step else get
     if rule.default is None:
-        return get
+        return noting.note(where, node, get)
     default = compile_rule(rule.default, scope, (*where, "default"), convert)
-    return lambda document: default(document) if empty(value := get(document)) else value
+    return noting.note(where, node, lambda document: default(document) if empty(value := get(document)) else value)
 
 
 def _literal(node: object, scope: Scope, where: Where, convert: Callable[[str], Any] | None) -> Get:

@@ -16,6 +16,18 @@ from canonical.findings import Finding
 
 
 @dataclass(frozen=True, slots=True)
+class Leaf:
+    """One compiled rule of a message, kept so that a reading can be explained field by field."""
+
+    where: Where
+    """The key it stands at, such as ("report", "address")."""
+    node: Any
+    """The rule or literal as declared."""
+    get: Get = field(repr=False)
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """The surroundings of a rule. `context` collects what it needs around the document."""
 
@@ -34,12 +46,20 @@ class Scope:
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict, repr=False)
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Path to the values the contract (or, when writing, the hub) lists for it."""
+    leaves: list[Leaf] | None = field(default=None, repr=False)
+    """Where the rules of a message are noted; None where paths do not begin at the document."""
     folder: Path | None = None
     """Where the declaration lies, for schemas that a step names."""
 
     def wrong(self, where: Where, text: str) -> None:
         """Add a finding."""
         self.findings.append(self.file.finding(where, text))
+
+    def note(self, where: Where, node: object, get: Get) -> Get:
+        """Keep a rule for explanations; gives the getter back."""
+        if self.leaves is not None:
+            self.leaves.append(Leaf(where, node, get, self.file.finding(where, "").line))
+        return get
 
     def path(self, path: str, where: Where) -> Get:
         """A dotted path as a getter, checked against the names the document has."""

@@ -17,7 +17,7 @@ from adapters.outbound import OutboundFacts, OutboundPlan, around, view_of
 from adapters.path import path_getter
 from adapters.receiver_declaration import ReceiverDeclaration
 from adapters.reply import Reply, ReplyPlans
-from adapters.value import as_list, as_text, int_at
+from adapters.value import as_list, as_text, int_at, text_at
 from canonical.errors import InDoubt, Unacceptable, Unauthenticated, Why
 from canonical.message import Message
 from canonical.reading import Answer, Outbound, Outcome, Reading, SystemRole
@@ -220,10 +220,10 @@ class System:
     def page(self, pull: str, answer: Message, *, now: datetime, ids: Callable[[], UUID], page: int = 1) -> Page:
         """Split an answer into messages that `read` understands. `page`: which one was asked. Raises as judge does."""
         declared = self.pull(pull)
-        _, document = self.heard(declared.ask, answer)
-        rows = tuple(as_list(path_getter(declared.items)(document)))
+        heard, document = self.heard(declared.ask, answer)
+        rows = () if heard.absent else tuple(as_list(path_getter(declared.items)(document)))
         total = _number(document, declared.total)
-        cursor = as_text(path_getter(declared.cursor)(document)) if declared.cursor else ""
+        cursor = text_at(path_getter(declared.cursor)(document), declared.cursor) if declared.cursor else ""
         return Page(
             tuple(self.item(pull, row, answer, now=now, ids=ids) for row in rows), rows, total,
             _more(declared, document, rows, total, cursor, page), cursor,
@@ -233,8 +233,8 @@ class System:
         """What the answer about one item of a list holds. Raises as judge does."""
         detail = self.pull(pull).detail
         assert detail is not None
-        _, document = self.heard(detail.ask, answer)
-        rows = as_list(path_getter(detail.items)(document))
+        heard, document = self.heard(detail.ask, answer)
+        rows = [] if heard.absent else as_list(path_getter(detail.items)(document))
         return tuple(self.item(pull, row, answer, now=now, ids=ids) for row in rows)
 
     def item(
@@ -298,7 +298,7 @@ def _more(
 ) -> bool:  # fmt: skip
     """Whether another page follows: the answer says it, or holds a cursor, or counts, or the page was full."""
     if declared.more is not None:
-        return as_text(path_getter(declared.more)(document)).lower() in _YES
+        return text_at(path_getter(declared.more)(document), declared.more).lower() in _YES
     if declared.cursor is not None:
         return bool(cursor)
     if not rows or (declared.changed and total is None and declared.page_size == 1):
