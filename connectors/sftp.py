@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import paramiko
+from paramiko.pkey import UnknownKeyType
 from paramiko.sftp import CMD_CLOSE, CMD_HANDLE, CMD_NAME, CMD_OPENDIR, CMD_READDIR
 from paramiko.ssh_exception import IncompatiblePeer
 
@@ -350,7 +351,7 @@ def _public_key(text: str) -> paramiko.PKey:
         raise Misconfigured(_NO_KEY)
     try:
         return paramiko.PKey.from_type_string(words[0], base64.b64decode(words[1], validate=True))
-    except (paramiko.SSHException, binascii.Error, ValueError, IndexError, TypeError):
+    except (paramiko.SSHException, UnknownKeyType, binascii.Error, ValueError, IndexError, TypeError):
         raise Misconfigured(f"host_key cannot be read. {_NO_KEY}") from None
 
 

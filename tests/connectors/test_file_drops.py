@@ -1,0 +1,640 @@
+"""Files that partners drop, taken from a real folder and a real SFTP server: whole, once, and never overwritten."""
+
+import base64
+import hashlib
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from canonical.errors import ContractViolation, Misconfigured, Unauthenticated, Unavailable
+from canonical.ports import Received
+from connectors.files import HEAD, Drop, FileReceiver
+from connectors.folders import LocalFolder
+from tests.connectors.servers.sftp import Relay, SftpServer, new_key, own_folder, sftp_server, sshd
+
+LATE = datetime(2026, 3, 16, 17, 0, tzinfo=UTC)
+"""One o'clock in the morning of the 17th in Shanghai."""
+CSV = Drop("in", ("*.csv",), quiet=0)
+
+
+@dataclass
+class Clock:
+    """Stands still until it is told to go on."""
+
+    at: datetime = LATE
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def passes(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+@dataclass
+class Remembered:
+    """A memory of its own, that can do something when it is asked."""
+
+    digests: dict[str, str] = field(default_factory=dict)
+    meanwhile: Callable[[], object] = lambda: None
+
+    def position(self) -> str:
+        return ""
+
+    def move(self, position: str) -> None:
+        raise AssertionError(position)
+
+    def news(self, digests: Mapping[str, str]) -> frozenset[str]:
+        self.meanwhile()
+        return frozenset(key for key, digest in digests.items() if self.digests.get(key) != digest)
+
+    def remember(self, digests: Mapping[str, str]) -> None:
+        self.digests |= digests
+
+
+@dataclass
+class Place:
+    """A folder with partners and a receiver: `inbox` as the partner sees it, `url` and `keys` as the hub does."""
+
+    root: Path
+    url: str
+    keys: dict[str, str]
+    give: Callable[[Path], None]
+    clock: Clock = field(default_factory=Clock)
+    memory: Remembered = field(default_factory=Remembered)
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "in"
+
+    def drop(self, name: str | bytes, body: bytes = b"a\n1\n", *, age: float = 0) -> Path:
+        """What a partner does, `age` seconds before now."""
+        path = Path(os.fsdecode(os.path.join(os.fsencode(self.inbox), os.fsencode(name))))  # noqa: PTH118 names as bytes
+        path.write_bytes(body)
+        at = LATE.timestamp() - age
+        os.utime(path, (at, at))
+        self.give(path)
+        return path
+
+    def receiver(self, drop: Drop = CSV, /, **other: Any) -> FileReceiver:
+        return FileReceiver(
+            other.pop("url", self.url), drop, system="garden", door="lists", memory=self.memory, ids=uuid4,
+            now=self.clock, timeout=5, **(self.keys | other),
+        )  # fmt: skip
+
+    def looked(self, drop: Drop = CSV, most: int = 10) -> Sequence[Received]:
+        """What a new receiver, as after a restart, takes at its first look."""
+        receiver = self.receiver(drop)
+        try:
+            return receiver.receive(most=most, wait=0)
+        finally:
+            receiver.close()
+
+    def tree(self) -> set[str]:
+        """All files below the drop."""
+        return {f"{path.relative_to(self.inbox)}" for path in self.inbox.rglob("*") if not path.is_dir()}
+
+
+def names(found: Sequence[Received]) -> list[str]:
+    return [one.message.path for one in found]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[SftpServer]:
+    program = sshd()
+    if program is None:
+        pytest.skip("this machine has no sshd")
+    with sftp_server(program) as running:
+        yield running
+
+
+def _made(root: Path, url: str, keys: dict[str, str], give: Callable[[Path], None]) -> Place:
+    place = Place(root, url, keys, give)
+    place.inbox.mkdir()
+    give(place.inbox)
+    return place
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Place:
+    return _made(tmp_path, tmp_path.as_uri(), {}, lambda _: None)
+
+
+@pytest.fixture
+def remote(server: SftpServer) -> Place:
+    root = server.root / uuid4().hex
+    root.mkdir()
+    server.give(root)
+    keys = {"username": server.username, "private_key": server.private_key, "host_key": server.host_key}
+    return _made(root, f"sftp://127.0.0.1:{server.port}{root}", keys, server.give)
+
+
+@pytest.fixture(params=["local", "remote"])
+def place(request: pytest.FixtureRequest) -> Place:
+    made: Place = request.getfixturevalue(request.param)
+    return made
+
+
+# --- what is taken
+
+
+def test_a_file_is_a_message_with_its_name_and_bytes(place: Place) -> None:
+    place.drop("a.csv", b"\x00\xff")
+    [found] = place.looked()
+    message = found.message
+    assert (message.system, message.door, message.path, message.body) == ("garden", "lists", "a.csv", b"\x00\xff")
+    assert (message.content_type, message.at, dict(message.headers)) == ("text/csv", LATE, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.json", "application/json"),
+        ("a.XML", "text/xml"),
+        ("a.zip", "application/zip"),
+        ("a", "application/octet-stream"),
+    ],
+)
+def test_the_content_type_follows_the_suffix(local: Place, name: str, kind: str) -> None:
+    local.drop(name)
+    assert [one.message.content_type for one in local.looked(Drop("in", ("*",), quiet=0))] == [kind]
+
+
+def test_only_names_that_match_and_are_finished_are_taken(place: Place) -> None:
+    for name in ("SHUNTLIST_1.csv", "shuntlist_2.csv", "SHUNTLIST_3.txt", ".SHUNTLIST_4.csv", "SHUNTLIST_5.csv.part"):
+        place.drop(name)
+    (place.inbox / "SHUNTLIST_6.csv").mkdir()
+    assert names(place.looked(Drop("in", ("SHUNTLIST_*.csv",), quiet=0))) == ["SHUNTLIST_1.csv"]
+    everything = Drop("in", ("*",), quiet=0)
+    assert names(place.looked(everything)) == ["SHUNTLIST_1.csv", "SHUNTLIST_3.txt", "shuntlist_2.csv"]
+
+
+@pytest.mark.parametrize("name", [b"a\nb.csv", b"a\\b.csv", b"..\\a.csv", b"a\x7f.csv", "a\u2028b.csv".encode()])
+def test_names_that_could_mean_something_else_are_left_alone(place: Place, name: bytes) -> None:
+    place.drop(name)
+    place.drop("good.csv")
+    [good] = place.looked()
+    good.accept()
+    assert good.message.path == "good.csv"
+    assert len(list(place.inbox.glob("*.csv"))) == 1
+
+
+def test_a_growing_file_is_taken_only_when_it_was_quiet(place: Place) -> None:
+    receiver = place.receiver(replace(CSV, quiet=5))
+    place.drop("a.csv", b"half", age=60)
+    seen = []
+    for seconds, body in ((4, b"half"), (4, b"half and"), (4, b"half and half"), (4, b"half and half"), (1, b"")):
+        seen.append(names(receiver.receive(most=10, wait=0)))
+        place.clock.passes(seconds)
+        if body:
+            place.drop("a.csv", body, age=60)
+    assert seen == [[]] * 5
+    [found] = receiver.receive(most=10, wait=0)
+    assert found.message.body == b"half and half"
+    receiver.close()
+
+
+def test_a_file_rewritten_at_the_same_size_is_not_quiet(place: Place) -> None:
+    receiver = place.receiver(replace(CSV, quiet=5))
+    for age in (30, 20, 10):
+        place.drop("a.csv", age=age)
+        assert receiver.receive(most=10, wait=0) == []
+        place.clock.passes(5)
+    assert len(receiver.receive(most=10, wait=0)) == 1
+    receiver.close()
+
+
+@pytest.mark.parametrize("marker", ["a.csv.ok", "a.ok"])
+def test_a_marker_says_that_a_file_is_complete_and_goes_with_it(place: Place, marker: str) -> None:
+    drop = Drop("in", ("*",), ready=".ok", quiet=5)
+    place.drop("a.csv")
+    place.clock.passes(100)
+    assert place.looked(drop) == []
+    place.drop(marker, b"")
+    [found] = place.looked(drop)
+    found.accept()
+    assert (found.message.path, place.tree()) == ("a.csv", {"done/2026-03-17/a.csv"})
+
+
+def test_a_marker_left_from_before_does_not_speak_for_a_new_file(place: Place) -> None:
+    receiver = place.receiver(replace(CSV, ready=".ok", quiet=5))
+    place.drop("a.ok", b"", age=60)
+    place.drop("a.csv", b"half")
+    assert receiver.receive(most=10, wait=0) == []
+    place.clock.passes(5)
+    assert names(receiver.receive(most=10, wait=0)) == ["a.csv"]
+    receiver.close()
+
+
+def test_a_marker_for_two_files_stays_until_both_are_done(place: Place) -> None:
+    drop = Drop("in", ("*",), ready=".ok")
+    for name in ("a.csv", "a.zip", "a.ok"):
+        place.drop(name)
+    [csv, archive] = place.looked(drop)
+    csv.accept()
+    assert "a.ok" in place.tree()
+    archive.accept()
+    assert place.tree() == {"done/2026-03-17/a.csv", "done/2026-03-17/a.zip"}
+
+
+def test_a_file_that_is_too_large_is_shown_by_its_head(place: Place) -> None:
+    place.drop("a.csv", b"x" * 100_001)
+    place.drop("b.csv", b"x" * 100_000)
+    receiver = place.receiver(replace(CSV, max_bytes=100_000))
+    large, right = (receiver.receive(most=10, wait=0)[0] for _ in range(2))
+    receiver.close()
+    assert (len(large.message.body), dict(large.message.headers)) == (HEAD, {"oversize": "100001"})
+    assert (len(right.message.body), dict(right.message.headers)) == (100_000, {})
+
+
+def test_the_files_of_one_look_are_together_not_larger_than_one_may_be(place: Place) -> None:
+    for name in ("a.csv", "b.csv", "c.csv"):
+        place.drop(name, b"x" * 40)
+    receiver = place.receiver(replace(CSV, max_bytes=100))
+    assert [names(receiver.receive(most=10, wait=0)) for _ in range(3)] == [["a.csv", "b.csv"], ["c.csv"], []]
+    receiver.close()
+
+
+def test_files_come_in_the_order_of_names_or_of_times(place: Place) -> None:
+    for name, age in (("b.csv", 30), ("a.csv", 20), ("c.csv", 40)):
+        place.drop(name, age=age)
+    assert names(place.looked(most=2)) == ["a.csv", "b.csv"]
+    assert names(place.looked(replace(CSV, order="time"), most=2)) == ["c.csv", "b.csv"]
+
+
+def test_a_file_that_vanishes_between_looking_and_reading_is_passed_over(place: Place) -> None:
+    gone = place.drop("a.csv")
+    place.drop("b.csv")
+    place.memory.meanwhile = lambda: gone.unlink(missing_ok=True)
+    assert names(place.looked(replace(CSV, leave=True))) == ["b.csv"]
+
+
+def test_a_file_that_changes_between_looking_and_reading_waits(place: Place) -> None:
+    place.drop("a.csv", age=10)
+    place.memory.meanwhile = lambda: place.drop("a.csv", b"longer")
+    assert place.looked(replace(CSV, leave=True)) == []
+
+
+def test_a_file_that_appears_while_we_wait_is_taken(local: Place) -> None:
+    receiver = local.receiver()
+    looks: list[datetime] = []
+
+    def now() -> datetime:
+        if looks:
+            local.drop("a.csv")
+        looks.append(LATE)
+        return LATE
+
+    waiting = FileReceiver(
+        local.url, CSV, system="garden", door="lists", memory=local.memory, ids=uuid4, now=now, timeout=1
+    )
+    assert names(waiting.receive(most=1, wait=0)) == []
+    assert names(waiting.receive(most=1, wait=0.05)) == ["a.csv"]
+    receiver.close()
+
+
+def test_a_file_nobody_may_read_does_not_hold_up_the_others(place: Place, server: SftpServer) -> None:
+    if os.geteuid() == 0 and place.url.startswith("file:"):
+        pytest.skip("root may read everything")
+    place.drop("a.csv").chmod(0o000)
+    other = place.drop("b.csv")
+    assert names(place.looked()) == ["b.csv"]
+    other.unlink()
+    with pytest.raises(Unavailable, match="refuses"):
+        place.looked()
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "gb18030"])
+def test_a_chinese_name_in_either_charset_is_shown_and_archived(place: Place, charset: str) -> None:
+    place.drop("案件清单.csv".encode(charset))
+    [found] = place.looked(Drop("in", ("案件*.csv",), quiet=0))
+    found.reject("没有表头")
+    assert found.message.path == "案件清单.csv"
+    aside = {path.name for path in os.scandir(os.fsencode(place.inbox / "error"))}
+    assert aside == {"案件清单.csv".encode(charset), "案件清单.csv.reason.txt".encode(charset)}
+
+
+def test_a_name_in_no_charset_at_all_is_taken_too(place: Place) -> None:
+    place.drop(b"\xff\xff.csv")
+    [found] = place.looked(replace(CSV, leave=True))
+    found.accept()
+    found.message.path.encode()
+    assert [key.encode() for key in place.memory.digests] == [rb"\udcff\udcff.csv"]
+
+
+# --- verdicts
+
+
+def test_an_accepted_file_goes_to_the_folder_of_its_day_in_shanghai(place: Place) -> None:
+    place.drop("a.csv", b"first")
+    [found] = place.looked()
+    found.accept()
+    assert (place.inbox / "done/2026-03-17/a.csv").read_bytes() == b"first"
+    assert place.tree() == {"done/2026-03-17/a.csv"}
+
+
+def test_a_name_that_comes_again_is_numbered_and_overwrites_nothing(place: Place) -> None:
+    for body in (b"1", b"2", b"3"):
+        place.drop("a.csv", body)
+        [found] = place.looked()
+        found.accept()
+    done = place.inbox / "done/2026-03-17"
+    assert {path.name: path.read_bytes() for path in done.iterdir()} == {
+        "a.csv": b"1", "a.1.csv": b"2", "a.2.csv": b"3",
+    }  # fmt: skip
+
+
+def test_a_rejected_file_lies_beside_its_reason(place: Place) -> None:
+    for _ in range(2):
+        place.drop("a.csv")
+        [found] = place.looked()
+        found.reject("row 3: 4 cells where the header has 5")
+    assert place.tree() == {
+        "error/a.csv", "error/a.csv.reason.txt", "error/a.1.csv", "error/a.1.csv.reason.txt",
+    }  # fmt: skip
+    assert (place.inbox / "error/a.csv.reason.txt").read_text() == "row 3: 4 cells where the header has 5\n"
+
+
+def test_a_rejected_file_with_the_longest_of_names_lies_beside_its_reason(place: Place) -> None:
+    place.drop("x" * 251 + ".csv")
+    [found] = place.looked()
+    found.reject("no")
+    assert sorted(name.rpartition(".")[2] for name in place.tree()) == ["csv", "txt"]
+
+
+def test_without_an_archive_accepted_files_are_deleted(place: Place) -> None:
+    place.drop("a.csv")
+    [found] = place.looked(replace(CSV, archive=""))
+    found.accept()
+    assert place.tree() == set()
+
+
+def test_what_got_no_verdict_comes_again_after_a_restart_and_not_before(place: Place) -> None:
+    place.drop("a.csv")
+    receiver = place.receiver()
+    assert names(receiver.receive(most=10, wait=0)) == ["a.csv"]
+    assert names(receiver.receive(most=10, wait=0)) == []
+    assert names(place.looked()) == ["a.csv"]
+    receiver.close()
+    assert names(receiver.receive(most=10, wait=0)) == ["a.csv"]
+    receiver.close()
+
+
+def test_a_deferred_file_comes_again(place: Place) -> None:
+    place.drop("a.csv")
+    receiver = place.receiver()
+    for _ in range(2):
+        [found] = receiver.receive(most=10, wait=0)
+        found.defer()
+    assert place.tree() == {"a.csv"}
+    receiver.close()
+
+
+@pytest.mark.parametrize("verdict", ["accept", "reject"])
+def test_a_file_that_was_replaced_since_is_not_archived_for_its_predecessor(place: Place, verdict: str) -> None:
+    place.drop("a.csv", b"old", age=10)
+    receiver = place.receiver()
+    [old] = receiver.receive(most=10, wait=0)
+    place.drop("a.csv", b"new")
+    old.accept() if verdict == "accept" else old.reject("no")
+    assert place.tree() == {"a.csv"}
+    [new] = receiver.receive(most=10, wait=0)
+    assert new.message.body == b"new"
+    receiver.close()
+
+
+def test_a_verdict_on_a_file_somebody_took_away_is_harmless(place: Place) -> None:
+    gone = place.drop("a.csv")
+    [found] = place.looked()
+    gone.unlink()
+    found.accept()
+    assert place.tree() == set()
+
+
+def test_where_we_only_read_nothing_moves_and_nothing_comes_twice(place: Place) -> None:
+    drop = replace(CSV, leave=True)
+    for name in ("a.csv", "b.csv", "c.csv"):
+        place.drop(name, age=10)
+    [accepted, rejected, _deferred] = place.looked(drop)
+    accepted.accept()
+    rejected.reject("no")
+    assert place.tree() == {"a.csv", "b.csv", "c.csv"}
+    assert names(place.looked(drop)) == ["c.csv"]
+    place.drop("a.csv", b"changed")
+    assert names(place.looked(drop)) == ["a.csv", "c.csv"]
+
+
+def test_what_cannot_be_remembered_comes_again(local: Place) -> None:
+    class Forgetful(Remembered):
+        def remember(self, digests: Mapping[str, str]) -> None:
+            raise Unavailable(f"no memory for {len(digests)}")
+
+    local.memory = Forgetful()
+    local.drop("a.csv")
+    receiver = local.receiver(replace(CSV, leave=True))
+    [found] = receiver.receive(most=1, wait=0)
+    with pytest.raises(Unavailable):
+        found.accept()
+    assert names(receiver.receive(most=1, wait=0)) == ["a.csv"]
+
+
+# --- places that are not as declared
+
+
+def test_a_missing_folder_is_a_breach_of_the_agreement(place: Place) -> None:
+    with pytest.raises(ContractViolation):
+        place.looked(replace(CSV, folder="elsewhere"))
+
+
+def test_a_root_that_is_not_there_is_a_share_that_is_not_mounted(local: Place) -> None:
+    receiver = local.receiver(url=f"{local.url}/missing")
+    with pytest.raises(Unavailable, match="mounted"):
+        receiver.receive(most=1, wait=0)
+
+
+def test_links_that_lead_out_of_the_root_are_not_followed(
+    local: Place, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "secret.csv").write_bytes(b"secret")
+    (local.inbox / "out.csv").symlink_to(outside / "secret.csv")
+    (local.inbox / "circle.csv").symlink_to("circle.csv")
+    (local.inbox / "nowhere.csv").symlink_to("nowhere")
+    (local.root / "elsewhere").mkdir()
+    (local.root / "elsewhere/inner.csv").write_bytes(b"inner")
+    (local.inbox / "in.csv").symlink_to("../elsewhere/inner.csv")
+    assert [one.message.body for one in local.looked()] == [b"inner"]
+    assert LocalFolder(local.url).read("in/out.csv", 10) is None
+
+
+def test_a_folder_that_is_a_link_out_of_the_root_is_refused(
+    local: Place, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "a.csv").write_bytes(b"x")
+    (local.root / "linked").symlink_to(outside)
+    with pytest.raises(ContractViolation, match="leads out"):
+        local.looked(replace(CSV, folder="linked"))
+    (local.inbox / "done").symlink_to(outside)
+    local.drop("b.csv")
+    [found] = local.looked()
+    with pytest.raises(ContractViolation, match="leads out"):
+        found.accept()
+    assert {path.name for path in outside.iterdir()} == {"a.csv"}
+
+
+def test_over_sftp_links_are_left_alone(remote: Place) -> None:
+    (remote.inbox / "link.csv").symlink_to(remote.drop("real.txt"))
+    assert remote.looked() == []
+
+
+def test_a_pipe_with_the_name_of_a_file_holds_nobody_up(place: Place) -> None:
+    os.mkfifo(place.inbox / "a.csv")
+    assert place.looked() == []
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"folder": "../in"}, {"folder": "/in"}, {"match": ()}, {"match": ("",)}, {"archive": "a/../.."}, {"error": ""},
+        {"ready": "/.ok"}, {"order": "size"}, {"quiet": -1}, {"max_bytes": 0},
+    ],
+)  # fmt: skip
+def test_a_drop_that_makes_no_sense_is_misconfigured(broken: dict[str, Any]) -> None:
+    with pytest.raises(Misconfigured):
+        Drop(**({"folder": "in", "match": ("*",)} | broken))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "in", "file://", "file:///", "file:///a/../b", "file://host/a", "ftp://host/a", "sftp:///a", "sftp://host:x/a",
+        "sftp://user:secret@host/a", "sftp://host/a?b=c", "sftp://host/a/%2e%2e/b", "file:///a%00b",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_none_is_misconfigured(local: Place, url: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        local.receiver(url=url, username="hub", password="secret", host_key=new_key()[1])
+    assert "secret" not in f"{caught.value}"
+
+
+# --- SFTP only
+
+
+def test_another_host_key_is_misconfigured_and_no_credential_is_sent(remote: Place) -> None:
+    with pytest.raises(Misconfigured, match="another key"):
+        remote.receiver(host_key=new_key()[1]).receive(most=1, wait=0)
+
+
+def test_a_host_key_of_another_kind_is_misconfigured(remote: Place) -> None:
+    numbers = b"".join(
+        len(part).to_bytes(4, "big") + part for part in (b"ssh-rsa", b"\x01\x00\x01", b"\x00" + b"\xff" * 256)
+    )
+    with pytest.raises(Misconfigured, match="kind"):
+        remote.receiver(host_key=f"ssh-rsa {base64.b64encode(numbers).decode()}").receive(most=1, wait=0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"host_key": ""}, {"host_key": "ssh-ed25519 AAAA"}, {"host_key": "ssh-ed25519"}, {"host_key": "klingon AAAA"},
+        {"private_key": "no key"}, {"private_key": ""}, {"username": ""},
+    ],
+)  # fmt: skip
+def test_settings_that_cannot_be_right_are_misconfigured_at_once(remote: Place, wrong: dict[str, str]) -> None:
+    with pytest.raises(Misconfigured):
+        remote.receiver(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"private_key": new_key()[0]}, {"private_key": "", "password": "13800000000"}, {"username": "x"}]
+)
+def test_a_credential_the_server_does_not_take_is_unauthenticated(remote: Place, wrong: dict[str, str]) -> None:
+    with pytest.raises(Unauthenticated) as caught:
+        remote.receiver(**wrong).receive(most=1, wait=0)
+    assert "138" not in f"{caught.value}"
+
+
+def test_a_closed_port_and_a_server_of_another_kind_are_unavailable(remote: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        keys = remote.keys | {"url": f"sftp://127.0.0.1:{port}/in"}
+        silent = FileReceiver(
+            keys.pop("url"), CSV, system="garden", door="lists", memory=remote.memory, ids=uuid4, now=remote.clock,
+            timeout=0.3, **keys,
+        )  # fmt: skip
+        with pytest.raises(Unavailable):  # takes the connection and says nothing
+            silent.receive(most=1, wait=0)
+    with pytest.raises(Unavailable):
+        silent.receive(most=1, wait=0)
+
+
+def test_a_connection_lost_before_the_verdict_is_made_anew_once(remote: Place, server: SftpServer) -> None:
+    with Relay(server.port) as relay:
+        remote.url = remote.url.replace(f":{server.port}", f":{relay.port}")
+        receiver = remote.receiver()
+        remote.drop("a.csv")
+        [found] = receiver.receive(most=1, wait=0)
+        relay.cut()
+        found.accept()
+        assert (relay.connections, remote.tree()) == (2, {"done/2026-03-17/a.csv"})
+        remote.drop("b.csv")
+        [found] = receiver.receive(most=1, wait=0)
+        relay.left = 0
+        relay.cut()
+        with pytest.raises(Unavailable):
+            found.accept()
+        assert relay.connections == 3
+        relay.left = -1
+        assert names(receiver.receive(most=1, wait=0)) == ["b.csv"]
+        receiver.close()
+
+
+@pytest.mark.parametrize("pieces", range(0, 40, 3))
+def test_wherever_the_connection_breaks_a_file_is_neither_lost_nor_damaged(
+    remote: Place, server: SftpServer, pieces: int
+) -> None:
+    """Whatever was accepted, it lies in the inbox or in the archive, once and whole, and the next run ends in order."""
+    body = hashlib.sha256(b"%d" % pieces).digest() * 4000
+    remote.drop("a.csv", body)
+    with Relay(server.port) as relay:
+        direct, remote.url = remote.url, remote.url.replace(f":{server.port}", f":{relay.port}")
+        receiver = remote.receiver()
+        relay.left = pieces
+        with suppress(Unavailable):
+            for found in receiver.receive(most=1, wait=0):
+                assert found.message.body == body
+                found.accept()
+        receiver.close()
+    remote.url = direct
+    assert remote.tree() in ({"a.csv"}, {"done/2026-03-17/a.csv"})
+    for found in remote.looked():
+        found.accept()
+    assert remote.tree() == {"done/2026-03-17/a.csv"}
+    assert (remote.inbox / "done/2026-03-17/a.csv").read_bytes() == body
+
+
+def test_a_key_with_a_passphrase_needs_it(remote: Place) -> None:
+    held = Ed25519PrivateKey.generate().private_bytes(
+        Encoding.PEM, PrivateFormat.OpenSSH, BestAvailableEncryption(b"secret")
+    )
+    with pytest.raises(Misconfigured, match="passphrase"):
+        remote.receiver(private_key=held.decode())
+    with pytest.raises(Misconfigured, match="passphrase"):
+        remote.receiver(private_key=held.decode(), password="other")
+    remote.receiver(private_key=held.decode(), password="secret").close()
+
+
+def test_folders_made_for_tests_are_away_afterwards() -> None:
+    with own_folder() as folder:
+        assert folder.is_dir()
+    assert not folder.exists()
