@@ -1,0 +1,26 @@
+"""The open cases of one system, by the numbers it knows them by: what a pull asks about one after the other."""
+
+from sqlalchemy import text
+
+from canonical.case import Binding
+from canonical.lifecycle import ENDED
+from storage.store import Store
+
+
+async def open_bindings(store: Store, system: str) -> list[Binding]:
+    """The system's binding of every case that has not ended and is its own: reported by it, or its work now."""
+    async with store.transaction() as transaction:
+        values = {"system": system, "ended": sorted(ENDED)}
+        bodies = (await transaction.connection.execute(_OPEN, values)).scalars().all()
+    return [Binding.model_validate_json(body) for body in bodies]
+
+
+# Of an owner's bindings only that of the round it works on: an earlier round's answer would be nobody's news.
+_OPEN = text("""
+SELECT CAST(b.body AS text) FROM binding b JOIN cases c ON c.id = b.case_id
+ WHERE b.system = :system AND NOT (c.stage = ANY(CAST(:ended AS text[])))
+   AND (b.body ->> 'role' = 'source'
+        OR (c.owner = :system
+            AND coalesce(CAST(b.body ->> 'round' AS int), 1) = jsonb_array_length(c.state -> 'assignments')))
+ ORDER BY b.case_id, b.external_id
+""")
