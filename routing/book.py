@@ -1,5 +1,6 @@
 """The working memory of one batch: cases as they stand, and everything the transaction will have to write."""
 
+from bisect import insort
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -24,6 +25,8 @@ class Book:
     def __init__(self, known: Known, city: City, now: datetime, ids: Callable[[], UUID]) -> None:
         self.known, self.city, self.now, self.ids = known, city, now, ids
         self.changes = Changes()
+        for bindings in known.of_case.values():
+            bindings.sort(key=_order)
         self._last: dict[UUID, Event] = {}
         self._told: Counter[tuple[UUID, int]] = Counter()
 
@@ -61,7 +64,7 @@ class Book:
         if key in self.known.bindings:
             return
         self.known.bindings[key] = binding
-        self.known.of_case.setdefault(binding.case_id, []).append(binding)
+        insort(self.known.of_case.setdefault(binding.case_id, []), binding, key=_order)
         if binding.case_key:
             self.known.by_case_key[binding.system, binding.case_key] = binding.case_id
         self.changes.bindings.append(binding)
@@ -71,7 +74,7 @@ class Book:
         moved = binding.model_copy(update={"case_id": case_id})
         self.known.bindings[binding.system, binding.external_id] = moved
         self.known.of_case[binding.case_id].remove(binding)
-        self.known.of_case.setdefault(case_id, []).append(moved)
+        insort(self.known.of_case.setdefault(case_id, []), moved, key=_order)
         if binding.case_key:  # the latest case that bears the key, as the store would tell the next batch
             key = (binding.system, binding.case_key)
             bearing = (b.case_id for b in self.known.bindings.values() if (b.system, b.case_key) == key)
@@ -158,6 +161,11 @@ class Book:
                 created_at=self.now,
             )
         )
+
+
+def _order(binding: Binding) -> tuple[str, str]:
+    """The bindings of a case stand in an order of their own: otherwise it would tell where a batch was cut."""
+    return binding.external_id, binding.system
 
 
 def _replace(bindings: list[Binding], old: Binding, new: Binding) -> bool:

@@ -12,6 +12,7 @@ from canonical.codes import ClassCode
 from canonical.errors import Why
 from canonical.lifecycle import ActionKind, Party, Stage
 from canonical.message import Verdict
+from canonical.place import Place
 from canonical.reading import Addition, Reading, StatedAction, SystemRole
 from canonical.records import Arrival, CaseFile, Changes, Known
 from canonical.report import Attachment, Report
@@ -93,13 +94,15 @@ def telling(
     active: bool = True,
     report: bool = True,
     files: Sequence[Attachment] = (),
+    class_code: str = STALL,
     **more: Any,
 ) -> Arrival:
     """What a device tells under this id, at this second by its clock."""
     at = NOW + timedelta(seconds=second)
     told = Report(
-        class_code=ClassCode.parse(STALL), given_area="340202", description="示例告警", attachments=tuple(files)
-    )
+        class_code=ClassCode.parse(class_code) if class_code else None, given_area="340202", description="示例告警",
+        attachments=tuple(files),
+    )  # fmt: skip
     reading = Reading(
         system="iot", kind="alarm", edition="iot-1", external_id=key, report=told if report else None,
         alarm=Alarm(device=device, kind=kind, active=active, at=at), **more,
@@ -283,6 +286,20 @@ def test_an_action_beside_an_alarm_is_done_to_the_case_it_speaks_of() -> None:
 
     assert (outcome.verdict, desk.case.stage) == (Verdict.APPLIED, Stage.CANCELLED)
     assert desk.state().told == 2
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_the_sources_of_merged_cases_are_told_in_one_order_wherever_the_batch_was_cut(size: int) -> None:
+    desk = AlarmDesk()
+    first, second = "3402202605200000001", "3402202605200000002"
+    merged = ordered(first, K.MERGE, reason="the same", target=second)
+    story = [telling("a", class_code=""), telling("b", device="d2", class_code=""), merged]
+    filed = ordered(second, K.FILE, class_code=ClassCode.parse(STALL), place=Place(area="340202"))
+
+    for start in range(0, 4, size):
+        desk.take(*[*story, filed][start : start + size])
+
+    assert [d.address for d in desk.deliveries if d.message == "taken"] == ["a", "b"]
 
 
 # --- additions ---
