@@ -8,7 +8,9 @@ are never followed, and nothing is ever overwritten. What the bytes mean is know
 import errno
 import hashlib
 import os
+import secrets
 import stat
+import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -108,11 +110,16 @@ def below(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
 
 
-def hidden(path: str, data: bytes) -> str:
-    """Where a new file is written before it is renamed: the same for the same bytes, so that leftovers are used up."""
+def hidden(path: str, writer: str) -> str:
+    """Where `writer` writes a new file before it is renamed: always the same name, so that it uses up its leftovers."""
     folder, _, name = path.rpartition("/")
-    digest = hashlib.sha256(raw(name) + b"\0" + data).hexdigest()
-    return below(folder, f".{digest[:24]}.part")
+    digest = hashlib.sha256(raw(name)).hexdigest()
+    return below(folder, f".{digest[:16]}-{writer}.part")
+
+
+def new_writer() -> str:
+    """A name nobody else has. Were two to share a hidden name, one would change the file the other has just renamed."""
+    return secrets.token_hex(4)
 
 
 def split_address(url: str) -> SplitResult:
@@ -145,6 +152,8 @@ class LocalFolder:
         if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or path == "/":
             raise Misconfigured("the address of a folder on this machine must look like file:///absolute/folder")
         self._root = Path(path)
+        self._writer = new_writer()
+        self._writing = threading.Lock()
 
     def files(self, folder: str) -> Sequence[Entry]:
         """The regular files lying there; of links only those that stay below the root."""
@@ -183,12 +192,11 @@ class LocalFolder:
 
     def put(self, path: str, data: bytes) -> Placed:
         """A whole new file, on the disk when this returns."""
-        with _ours("writing"):
-            spot, temporary = self._spot(path), self._spot(hidden(path, data))
+        with self._writing, _ours("writing"):
+            spot, temporary = self._spot(path), self._spot(hidden(path, self._writer))
+            temporary.unlink(missing_ok=True)
             try:
-                handle = os.open(
-                    temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _flag("O_NOFOLLOW") | _flag("O_BINARY"), 0o666
-                )
+                handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _flag("O_BINARY"), 0o666)
                 with os.fdopen(handle, "wb") as file:
                     file.write(data)
                     file.flush()

@@ -29,6 +29,7 @@ from connectors.folders import (
     address_path,
     hidden,
     label,
+    new_writer,
     raw,
     split_address,
 )
@@ -70,6 +71,7 @@ class SftpFolder:
         self._key = _private_key(private_key, password) if private_key else None
         self._timeout = timeout
         self._client: _Client | None = None
+        self._writer = new_writer()
         self._lock = threading.RLock()
 
     def files(self, folder: str) -> Sequence[Entry]:
@@ -105,17 +107,19 @@ class SftpFolder:
 
     def put(self, path: str, data: bytes) -> Placed:
         """A whole new file. Where the connection breaks while it gets its name, we look again what became of it."""
-        temporary, spot = self._spot(hidden(path, data)), self._spot(path)
-        self._asked("writing", lambda client: client.write(temporary, data))
-        try:
-            placed = self._asked("naming", lambda client: client.renamed(temporary, spot))
-        except Denied:
-            raise
-        except Unavailable as error:
-            raise InDoubt(f"{error}; whether the file has its name by now is unknown") from None
-        if placed is Placed.OCCUPIED:
+        temporary, spot = self._spot(hidden(path, self._writer)), self._spot(path)
+        with self._lock:
+            self._asked("writing", lambda client: client.write(temporary, data))
+            try:
+                placed = self._asked("naming", lambda client: client.renamed(temporary, spot))
+            except Denied:
+                raise
+            except Unavailable as error:
+                raise InDoubt(f"{error}; whether the file has its name by now is unknown") from None
+            if placed is not Placed.OCCUPIED:
+                return Placed.DONE  # when it is gone, an attempt whose answer was lost had renamed it
             self._asked("removing", lambda client: client.removed(temporary))
-        return Placed.OCCUPIED if placed is Placed.OCCUPIED else Placed.DONE
+            return Placed.OCCUPIED
 
     def move(self, path: str, to: str) -> Placed:
         """Rename, making the folders above `to`."""
