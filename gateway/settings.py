@@ -7,11 +7,12 @@ from pathlib import Path
 
 from canonical.errors import Misconfigured
 
-CONFIG, DATABASE_URL, CENTRE_TOKEN, DATA, LOG, SIMULATE_SECRET = (
+CONFIG, DATABASE_URL, CENTRE_TOKEN, DATA, FILES, LOG, SIMULATE_SECRET = (
     "GRIDHUB_CONFIG",
     "GRIDHUB_DATABASE_URL",
     "GRIDHUB_CENTRE_TOKEN",
     "GRIDHUB_DATA",
+    "GRIDHUB_FILES",
     "GRIDHUB_LOG",
     "GRIDHUB_SIMULATE_SECRET",
 )
@@ -20,6 +21,7 @@ VARIABLES = {
     DATABASE_URL: "PostgreSQL 15 or newer, postgresql://user:password@host/name; default: an embedded server",
     CENTRE_TOKEN: "bearer token of the centre's people at /api; without it /api answers nobody",
     DATA: "folder of the embedded database; default: .gridhub in the current folder",
+    FILES: "folder of the files of cases, the same for all worker processes; default: files in GRIDHUB_DATA",
     LOG: "json for log lines as JSON, set by serve --json-log for its processes; default: text",
     SIMULATE_SECRET: "secret a simulated system agreed with the hub; default: demo",
 }
@@ -35,6 +37,12 @@ class Settings:
     centre_token: str = field(default="", repr=False)
     data: Path = Path(".gridhub")
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    files: Path | None = None
+
+    @property
+    def file_folder(self) -> Path:
+        """Where the files of cases lie."""
+        return self.files or self.data / "files"
 
 
 def example_city() -> Path:
@@ -57,6 +65,7 @@ def settings(config: Path | None = None, environment: Mapping[str, str] | None =
         centre_token=environment.get(CENTRE_TOKEN, ""),
         data=Path(environment.get(DATA) or ".gridhub").absolute(),
         environment=dict(environment),
+        files=Path(environment[FILES]).absolute() if environment.get(FILES) else None,
     )
 
 
