@@ -188,11 +188,17 @@ def _listed(rule: Rule, get: Get, scope: Scope, where: Where) -> Get:
         get = _split(get, rule.split, place(rule))
     if rule.each is not None:
         get = _each(rule, get, scope, where)
+    if rule.sort:
+        get = _sorted(get, place(rule))
     return get if rule.join is None else _joined(get, rule.join, place(rule))
 
 
 def _split(whole: Get, mark: str, at: str) -> Get:
     return lambda document: [part for part in text_at(whole(document), at).split(mark) if part]
+
+
+def _sorted(many: Get, at: str) -> Get:
+    return lambda document: sorted(text_at(item, at) for item in as_list(many(document)))
 
 
 def _joined(many: Get, glue: str, at: str) -> Get:

@@ -54,6 +54,7 @@ class Rule(_Part):
     pick: str | None = Field(default=None, description="path inside what was parsed")
     split: str | None = Field(default=None, description="text to list")
     each: Any = Field(default=None, description="what is made of every item of a list; paths begin at the item")
+    sort: bool = Field(default=False, description="a list's texts in order, as some signatures want them; secrets too")
     join: str | None = Field(default=None, description="list to text")
     cut: int | None = Field(default=None, ge=1, description="longest text, in characters")
     ledger: str | None = Field(default=None, description="`ledger.column`: the row of the city's ledger with this key")

@@ -215,7 +215,7 @@ def test_a_door_answers_a_handshake_by_itself(make: Make) -> None:
         authenticate:
           signature:
             shown: {from: $query.signature}
-            of: {expr: "['K', doc['$query'].timestamp, doc['$query'].nonce].sort().join('')", digest: sha1}
+            of: {of: [{secret: key}, {from: $query.timestamp}, {from: $query.nonce}], sort: true, join: "", digest: sha1}
         body: {from: $query.echostr}
       - {method: POST, when: {type: url_verification}, format: json, body: {challenge: {from: challenge}}}
 """
