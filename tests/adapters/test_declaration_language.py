@@ -215,7 +215,11 @@ def test_a_door_answers_a_handshake_by_itself(make: Make) -> None:
         authenticate:
           signature:
             shown: {from: $query.signature}
-            of: {of: [{secret: key}, {from: $query.timestamp}, {from: $query.nonce}], sort: true, join: "", digest: sha1}
+            of:
+              of: [{secret: key}, {from: $query.timestamp}, {from: $query.nonce}]
+              sort: true
+              join: ""
+              digest: sha1
         body: {from: $query.echostr}
       - {method: POST, when: {type: url_verification}, format: json, body: {challenge: {from: challenge}}}
 """
