@@ -146,7 +146,7 @@ def _case_routes(hub: Hub) -> APIRouter:
         journey = await hub.casebook.journey(_text(number))
         if journey is None:
             raise Refusal(404, Why.UNKNOWN_CASE, f"nobody knows a case {number[:64]}")
-        return journey_view(journey)
+        return journey_view(journey, hub.configuration.city.systems)
 
     return router
 

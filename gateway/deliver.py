@@ -1,13 +1,13 @@
 """Delivery: take what is due to one system, write it, send it, and settle how it ended.
 
 What happened decides what is next, in one table of classes: taken, not taken for now, in doubt, or never. A time-out is
-in doubt and is sent again only where the declaration says that this does no harm.
+in doubt: it is asked for by our number where the declaration says how, else sent again only where that does no harm.
 """
 
 import asyncio
 import random
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
@@ -20,6 +20,7 @@ from canonical.message import Message, Verdict
 from canonical.ports import Connector
 from canonical.reading import Answer, Outbound
 from gateway.configuration import ConnectedSystem
+from gateway.find import Finder
 from gateway.hub import Hub
 from gateway.log import log
 from storage.outbox import Claimed, Trouble
@@ -80,6 +81,7 @@ class Deliverer:
         self.name, self.concurrency = connected.system.role.id, connected.concurrency
         self.lease = timedelta(seconds=3 * connected.system.connector.timeout) + LEASE_BEYOND_TIMEOUTS
         self.wake = asyncio.Event()
+        self.finder = Finder(hub, session, send=self._send, renew=self._renewed)
         self._under_way: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(connected.concurrency, thread_name_prefix=f"to-{self.name}")
 
@@ -116,11 +118,13 @@ class Deliverer:
 
     async def _deliver(self, claimed: Claimed) -> None:
         """One delivery from claim to verdict; a renewed session buys it one more try."""
-        if claimed.in_doubt and self._repeat(claimed) == "never":
-            await self._park(claimed, None, None, Trouble(InDoubt.__name__, _UNCLEAR, in_doubt=True))
-            return
         if self.session.stale:
             await self._renewed()
+        if claimed.in_doubt:
+            unsettled = await self._cleared_up(claimed)
+            if unsettled is None:
+                return
+            claimed = unsettled
         for last in (False, True):
             sent: Message | None = None
             answer: Message | None = None
@@ -147,6 +151,30 @@ class Deliverer:
             else:  # outside the try: a database that fails now does not mean that the other side did not take it
                 await self._taken(claimed, sent, answer, read)
                 return
+
+    async def _cleared_up(self, claimed: Claimed) -> Claimed | None:
+        """A delivery in doubt as it may be sent now; None when it must not be, and that is settled."""
+        never = self._repeat(claimed) == "never"
+        if not self.finder.knows(claimed.message):
+            if not never:
+                return claimed
+            await self._park(claimed, None, None, Trouble(InDoubt.__name__, _UNCLEAR, in_doubt=True))
+            return None
+        found = await self.finder.find(claimed, self._outbound(claimed))
+        if found.later is not None:
+            await self._later(claimed, found.asked, found.answer, found.later)
+            return None
+        if found.asked is None or found.read is None:
+            if not never:
+                return claimed
+            trouble = Trouble(InDoubt.__name__, _NOT_FOUND_OUT, in_doubt=True)
+            await self._park(claimed, found.asked, found.answer, trouble)
+            return None
+        if found.read.absent:  # known now: sending it is no repetition, whatever is declared of those
+            await self.hub.outbox.not_taken(claimed, found.asked, found.answer, _ABSENT)
+            return replace(claimed, in_doubt=False)
+        await self._taken(claimed, found.asked, found.answer, found.read)
+        return None
 
     def _write(self, claimed: Claimed) -> Message:
         now, outbound = self.hub.now(), self._outbound(claimed)
@@ -227,7 +255,8 @@ class Deliverer:
         self, claimed: Claimed, sent: Message | None, answer: Message | None, error: InDoubt
     ) -> None:  # fmt: skip
         now, trouble = self.hub.now(), Trouble(InDoubt.__name__, str(error), in_doubt=True)
-        if self._repeat(claimed) == "never" or now - claimed.created_at > GIVE_UP:
+        never = self._repeat(claimed) == "never" and not self.finder.knows(claimed.message)
+        if never or now - claimed.created_at > GIVE_UP:
             await self._park(claimed, sent, answer, trouble)
             return
         at = now + pause(claimed.attempts, None, chance=random.random())  # noqa: S311
@@ -253,4 +282,6 @@ class Deliverer:
         await self.hub.outbox.park(claimed, sent, answer, trouble, now=self.hub.now())
 
 
+_ABSENT = "asked whether it has arrived: it has not"
+_NOT_FOUND_OUT = "it may have arrived; the other side refuses to say, and the declaration says never to send it twice"
 _UNCLEAR = "the worker that had it was lost; it may have arrived, and the declaration says never to send it twice"

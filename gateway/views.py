@@ -1,14 +1,15 @@
 """How things look from outside: cases, journeys, the books; personal data masked. API and command line share it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from canonical.case import Case
-from canonical.lifecycle import BY_ACTION, ENDED, LIFECYCLE, STAGE_TITLES, Stage
+from canonical.case import BindingRole, Case
+from canonical.lifecycle import BY_ACTION, ENDED, LIFECYCLE, STAGE_TITLES, ActionKind, Party, Stage
 from canonical.message import Verdict
+from canonical.reading import SystemRole
 from canonical.records import DeliveryState
 from canonical.time import in_shanghai
 from gateway.masking import masked
@@ -33,13 +34,36 @@ def case_view(case: Case) -> View:
     return shown
 
 
-def journey_view(journey: Journey) -> View:
-    """A case with its events, its numbers elsewhere, and what was sent about it."""
+def journey_view(journey: Journey, roles: Mapping[str, SystemRole]) -> View:
+    """A case with its events, its numbers elsewhere, what was sent about it, and what could not be told."""
     return case_view(journey.case) | {
+        "not_told": list(_not_told(journey, roles)),
         "events": [_event_view(event.model_dump(mode="json", exclude_defaults=True)) for event in journey.events],
         "bindings": [b.model_dump(mode="json", exclude={"case_id", "fingerprint"}) for b in journey.bindings],
         "deliveries": [row_view(row) for row in journey.deliveries],
     }
+
+
+def _not_told(journey: Journey, roles: Mapping[str, SystemRole]) -> Iterator[View]:
+    """Whom the lifecycle table tells and whose platform cannot be told, by its declaration: a person has to."""
+    owner = ""
+    sources = [binding for binding in journey.bindings if binding.role is BindingRole.SOURCE]
+    for event in journey.events:
+        action, tells = event.action, BY_ACTION[event.action.kind].tells
+        owner = action.system if action.kind in _HANDED_OVER else owner
+        told = {binding.system for binding in sources if binding.since <= event.seq} if Party.SOURCE in tells else set()
+        told |= {owner} if Party.OWNER in tells and owner else set()
+        for system in sorted(told - {action.actor.id}):
+            parts = [str(Party.SOURCE)] * any(binding.system == system for binding in sources)
+            parts += [str(Party.OWNER)] * (system == owner)
+            role = roles.get(system)
+            unsupported = role.unsupported.get("both" if len(parts) > 1 else parts[0], {}) if role else {}
+            if action.kind in unsupported:
+                yield {"system": system, "action": action.kind, "reason": unsupported[action.kind], "seq": event.seq}
+        owner = "" if action.kind is ActionKind.RETURN else owner
+
+
+_HANDED_OVER = frozenset({ActionKind.DISPATCH, ActionKind.REDISPATCH})
 
 
 def _event_view(event: View) -> View:

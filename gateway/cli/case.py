@@ -1,11 +1,15 @@
 """`gridhub case`: cases and their journeys."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from gateway.cli.shared import AsJson, Config, emit, missing, out, run, store
+
+if TYPE_CHECKING:
+    from canonical.reading import SystemRole
 
 commands = typer.Typer(help="Cases and their journeys. 案件", no_args_is_help=True)
 
@@ -28,7 +32,7 @@ def show(
     async def job() -> dict[str, Any] | None:
         async with store(config) as opened:
             journey = await Casebook(opened).journey(number)
-            return journey_view(journey) if journey else None
+            return journey_view(journey, _roles(config)) if journey else None
 
     view = run(job)
     if view is None:
@@ -37,6 +41,18 @@ def show(
         emit(view)
         return
     _print(view)
+
+
+def _roles(config: Config) -> "Mapping[str, SystemRole]":
+    """What the city's systems are, though their addresses and secrets may not be set here."""
+    import os
+
+    from canonical.findings import Severity
+    from gateway.configuration import read
+    from gateway.settings import settings
+
+    configuration, _ = read(settings(config).config, os.environ, unset=Severity.WARNING)
+    return configuration.city.systems if configuration else {}
 
 
 def _print(view: dict[str, Any]) -> None:
@@ -68,6 +84,9 @@ def _print(view: dict[str, Any]) -> None:
         for words in (action.get("reason"), action.get("result")):
             if words:
                 out.print(f"     {words}", highlight=False, markup=False)
+        for one in view["not_told"]:
+            if one["seq"] == event["seq"]:
+                out.print(f"     => {one['system']} not told: {one['reason']}", highlight=False, markup=False)
         for row in view["deliveries"]:
             if row["event_seq"] == event["seq"]:
                 text = f": {row['text']}" if row["text"] else ""

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from sqlalchemy import text
 
 import adapters
+from canonical.message import Message
 from canonical.time import SHANGHAI
 from connectors.http import HttpConnector
 from gateway.configuration import Configuration, ConnectedSystem
@@ -276,6 +277,13 @@ class Desk:
         """The platform's subscription, as this process keeps it."""
         return Subscriber(self.hub, self.connected, self.session)
 
+    async def take_in(self, system: str, body: bytes, content_type: str) -> None:
+        """What another system pushed, authenticated already."""
+        message = Message(
+            system=system, body=body, at=self.hub.now(), id=self.hub.ids(), content_type=content_type,
+        )  # fmt: skip
+        await self.hub.reception.take_in(self.hub.reception.read(message, again=True))
+
     def deliverer(self) -> Deliverer:
         """The lanes to the platform; whoever asks closes it."""
         return Deliverer(self.hub, self.connected, self.session.connector, self.session)
@@ -283,8 +291,15 @@ class Desk:
 
 @asynccontextmanager
 async def desk(configuration: Configuration, url: str, connected: ConnectedSystem) -> AsyncIterator[Desk]:
-    """A desk of the example city with this platform beside its systems."""
-    city = replace(configuration.city, systems={**configuration.city.systems, NAME: connected.system.role})
+    """A desk of the example city, where this platform serves the units of urban management."""
+    units = {
+        name: unit.model_copy(update={"system": NAME}) if unit.system == "urban_management" else unit
+        for name, unit in configuration.city.responsibility.units.items()
+    }
+    city = replace(
+        configuration.city, systems={**configuration.city.systems, NAME: connected.system.role},
+        responsibility=replace(configuration.city.responsibility, units=units),
+    )  # fmt: skip
     whole = Configuration(city, {**configuration.systems, NAME: connected})
     settings = Settings(example_city(), url)
     made: list[Desk] = []

@@ -1,0 +1,250 @@
+"""A delivery in doubt is asked for by our number before anything is sent twice; and what cannot be told is shown."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from canonical.message import Message
+from canonical.records import Arrival
+from gateway.configuration import Configuration
+from gateway.deliver import GIVE_UP
+from gateway.orders import ordered
+from gateway.views import journey_view
+from storage.outbox import Parked
+from tests.gateway.pulling import MESSAGES, NAME, NOW, Asked, Desk, Platform, Said, declared, desk, platform
+from tests.gateway.pushes import FORM, HOTLINE, hotline, ticket
+
+Tell = Callable[[Desk], Coroutine[Any, Any, None]]
+Working = Callable[..., None]
+OWNER = """\
+pulls:
+  trees: {every: 60, ask: list_trees, items: rows, messages: [progress, tree]}
+tells:
+  owner: {dispatch: plant}
+unsupported:
+  owner: {cancel: 平台不接收撤销, rework: 平台不接收返工}
+"""
+FINDS = "finds: {plant: find_plant}\n"
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Platform]:
+    with platform() as server:
+        yield server
+
+
+@pytest.fixture
+def parks(served: Platform) -> Platform:
+    served.on.clear()
+    served.asked.clear()
+    served.on["/login"] = lambda _asked: {"code": "ok", "token": "t1"}
+    return served
+
+
+@pytest.fixture
+def working(database_url: str, tmp_path: Path, configuration: Configuration, parks: Platform) -> Working:
+    """Tell a story at a desk with one case that is to be handed over to the platform."""
+
+    def work(tell: Tell, more: str = OWNER + FINDS) -> None:
+        async def run() -> None:
+            async with desk(configuration, database_url, declared(tmp_path, more, parks.url)) as one:
+                pushed = hotline(ticket("1"))
+                await one.take_in(HOTLINE, pushed.body, FORM)
+                await tell(one)
+
+        asyncio.run(run())
+
+    return work
+
+
+async def deliver(desk: Desk, *, after: float = 0.0) -> tuple[Any, ...]:
+    """(state, attempts, in_doubt) of the delivery after one round at NOW plus so many seconds."""
+    desk.after = timedelta(seconds=after)
+    lanes = desk.deliverer()
+    await lanes.round()
+    await lanes.drained()
+    lanes._threads.shutdown()
+    return await state(desk)
+
+
+async def state(desk: Desk) -> tuple[Any, ...]:
+    [row] = await desk.rows(f"SELECT state, attempts, in_doubt FROM delivery WHERE system = '{NAME}'")
+    return row
+
+
+class Nursery:
+    """The platform's own memory of what it was told to plant."""
+
+    def __init__(self, parks: Platform) -> None:
+        self.planted: list[str] = []
+        self.losing = 0
+        self.hears, self.finds = True, True
+        parks.on |= {"/plant": self.plant, "/find": self.find}
+
+    def plant(self, asked: Asked) -> Any:
+        if self.hears:
+            self.planted.append(asked.body["no"])
+        if self.losing:
+            self.losing -= 1
+            return Said(None)
+        return {"code": "ok", "id": f"P-{asked.body['no']}"}
+
+    def find(self, asked: Asked) -> Any:
+        if not self.finds:
+            return Said({}, 503)
+        there = asked.query["no"] in self.planted
+        return {"code": "ok", "id": f"P-{asked.query['no']}"} if there else Said({"code": "none"}, 404)
+
+
+def test_what_arrived_though_its_answer_was_lost_is_found_and_bound_and_never_sent_twice(
+    working: Working, parks: Platform
+) -> None:
+    nursery = Nursery(parks)
+    nursery.losing = 1
+
+    async def tell(desk: Desk) -> None:
+        assert await deliver(desk) == ("waiting", 1, True)
+        assert await deliver(desk, after=5) == ("acknowledged", 2, False)
+        assert parks.paths() == ["/plant", "/find"]
+        [no] = nursery.planted
+        assert f"P-{no}" in await desk.known()
+        kinds = await desk.rows("SELECT door, verdict FROM message WHERE direction = 'out' AND system = 'parks'")
+        assert ("find_plant", "acknowledged") in kinds
+
+    working(tell)
+
+
+def test_what_the_platform_has_not_is_sent_again_though_it_may_never_be_repeated(
+    working: Working, parks: Platform
+) -> None:
+    nursery = Nursery(parks)
+    nursery.losing, nursery.hears = 1, False
+
+    async def tell(desk: Desk) -> None:
+        assert await deliver(desk) == ("waiting", 1, True)
+        nursery.hears = True
+        assert await deliver(desk, after=5) == ("acknowledged", 2, False)
+        assert parks.paths() == ["/plant", "/find", "/plant"]
+        assert len(nursery.planted) == 1
+
+    working(tell)
+
+
+def test_while_it_cannot_be_asked_nothing_is_sent_and_after_a_day_a_person_is_told(
+    working: Working, parks: Platform
+) -> None:
+    nursery = Nursery(parks)
+    nursery.losing, nursery.finds = 1, False
+
+    async def tell(desk: Desk) -> None:
+        await deliver(desk)
+        for after in (5, 100):
+            assert (await deliver(desk, after=after))[::2] == ("waiting", True)
+        assert await deliver(desk, after=GIVE_UP.total_seconds() + 500) == ("parked", 4, True)
+        assert parks.paths() == ["/plant", "/find", "/find", "/find"]
+
+    working(tell)
+
+
+def test_a_question_that_is_refused_leaves_the_doubt_to_a_person(working: Working, parks: Platform) -> None:
+    Nursery(parks).losing = 1
+    parks.on["/find"] = lambda _asked: {"code": "no such service"}
+
+    async def tell(desk: Desk) -> None:
+        await deliver(desk)
+        assert await deliver(desk, after=5) == ("parked", 2, True)
+        [parked] = await desk.hub.outbox.parked()
+        assert isinstance(parked, Parked)
+        assert "refuses to say" in parked.text
+        assert parks.paths() == ["/plant", "/find"]
+
+    working(tell)
+
+
+def test_what_a_lost_worker_had_in_hand_is_asked_for_too(working: Working, parks: Platform) -> None:
+    nursery = Nursery(parks)
+    arrived = asyncio.Event()
+
+    async def tell(desk: Desk) -> None:
+        loop = asyncio.get_running_loop()
+
+        def plant(asked: Asked) -> Any:
+            nursery.planted.append(asked.body["no"])
+            loop.call_soon_threadsafe(arrived.set)
+            return {"code": "ok", "id": "never read"}
+
+        parks.on["/plant"] = plant
+        lanes = desk.deliverer()
+        await lanes.round()
+        [task] = lanes._under_way
+        await arrived.wait()
+        task.cancel()  # the process ends before it has settled anything
+        with suppress(asyncio.CancelledError):
+            await task
+        lanes._threads.shutdown()
+        assert (await state(desk))[0] == "sending"
+        after = lanes.lease.total_seconds() + 1
+        assert await deliver(desk, after=after) == ("acknowledged", 2, False)
+        assert parks.paths() == ["/plant", "/find"]
+
+    working(tell)
+
+
+def test_a_session_that_ended_is_renewed_before_the_question_is_given_up(working: Working, parks: Platform) -> None:
+    nursery = Nursery(parks)
+    nursery.losing = 1
+
+    async def tell(desk: Desk) -> None:
+        await deliver(desk)
+        find = parks.on["/find"]
+        parks.on["/find"] = lambda asked: find(asked) if asked.headers.get("x-token") == "t1" else Said({}, 401)
+        desk.session.token = "old"
+        assert await deliver(desk, after=5) == ("acknowledged", 2, False)
+        assert parks.paths() == ["/plant", "/find", "/login", "/find"]
+
+    working(tell)
+
+
+def test_without_a_way_to_ask_a_doubt_is_parked_at_once_as_before(working: Working, parks: Platform) -> None:
+    Nursery(parks).losing = 1
+
+    async def tell(desk: Desk) -> None:
+        assert await deliver(desk) == ("parked", 1, True)
+
+    assert "find_plant" in MESSAGES
+    working(tell, OWNER)
+
+
+def test_what_a_platform_cannot_be_told_is_shown_with_its_reason(working: Working, parks: Platform) -> None:
+    Nursery(parks)
+
+    async def tell(desk: Desk) -> None:
+        await deliver(desk)
+        [(no, seq)] = await desk.rows("SELECT no, version FROM cases")
+        roles = desk.hub.configuration.city.systems
+        journey = await desk.hub.casebook.journey(no)
+        assert journey is not None
+        before = journey_view(journey, roles)
+        assert before["not_told"] == []
+        await order(desk, no, '{"kind": "cancel", "reason": "重复上报"}'.encode())
+        journey = await desk.hub.casebook.journey(no)
+        assert journey is not None
+        shown = journey_view(journey, roles)
+        assert shown["stage"] == "cancelled"
+        [one] = shown["not_told"]
+        assert one == {"system": NAME, "action": "cancel", "reason": "平台不接收撤销", "seq": seq + 1}
+        assert [row["message"] for row in shown["deliveries"] if row["system"] == NAME] == ["plant"]
+
+    working(tell)
+
+
+async def order(desk: Desk, no: str, body: bytes) -> None:
+    """What the centre orders."""
+    command = ordered(no, body, NOW)
+    message = Message(system="centre", body=body, at=NOW, id=desk.hub.ids())
+    await desk.hub.reception.take_in([Arrival(message, command)])
