@@ -29,6 +29,7 @@ from adapters.sheet import (
 )
 from canonical.errors import Misconfigured, Unacceptable, Why
 
+PAGE = "xl/worksheets/sheet1.xml"
 SECRET = "示例市民13800000000"
 MEGABYTE = 1_000_000
 MIDNIGHT = dt.datetime.fromisoformat("2026-03-16")  # Excel knows no zones
@@ -206,6 +207,27 @@ def test_the_cells_of_a_workbook_as_people_see_them() -> None:
 
 
 @pytest.mark.parametrize(
+    ("stored", "text"),
+    [
+        ("118.38000000000001", "118.38"),
+        ("1.0E-5", "0.00001"),
+        ("3.40202199001011E+17", "340202199001011008"),
+        ("-0.0", "0"),
+    ],
+)
+def test_a_number_has_the_digits_excel_shows(stored: str, text: str) -> None:
+    book = rewritten(workbook([["a"], [1]]), PAGE, lambda xml: xml.replace(b"<v>1</v>", f"<v>{stored}</v>".encode()))
+    assert xlsx_rows(book) == [{"a": text}]
+
+
+@pytest.mark.parametrize("stored", ["1E999", "nan.", "x"])
+def test_a_number_that_is_none_spoils_the_workbook(stored: str) -> None:
+    book = rewritten(workbook([["a"], [1]]), PAGE, lambda xml: xml.replace(b"<v>1</v>", f"<v>{stored}</v>".encode()))
+    with refused("workbook", "broken"):
+        xlsx_rows(book)
+
+
+@pytest.mark.parametrize(
     ("number_format", "text"),
     [
         ("yyyy-mm-dd", "2026-03-16"), ('yyyy"年"m"月"d"日"', "2026-03-16"), ("[$-804]yyyy/m/d", "2026-03-16"),
@@ -247,9 +269,6 @@ def test_a_sheet_that_is_no_table_is_unreadable(rows: list[list[Any]], at: str) 
 def test_what_is_no_workbook_is_unreadable(data: bytes) -> None:
     with refused("workbook"):
         xlsx_rows(data)
-
-
-PAGE = "xl/worksheets/sheet1.xml"
 
 
 def _entities(xml: bytes) -> bytes:
