@@ -129,7 +129,7 @@ class Expression:
 
     def __call__(self, document: object) -> Any:  # noqa: ANN401
         """The value, None when a member is missing. Raises ContractViolation, UnmappedCode."""
-        scope: Any = {"doc": document}
+        scope: Any = {"doc": _instants(document)}
         if self._functions:
             scope = cel.Context(variables=scope)
             for name, function in self._functions:
@@ -143,6 +143,15 @@ class Expression:
                 raise UnmappedCode(f"a code without a row in a table of {self.source[:80]!r}", at="expr") from None
             text = f"the expression {self.source[:80]!r} cannot work on this value ({type(error).__name__})"
             raise ContractViolation(text, at="expr") from None
+
+
+def _instants(value: Any) -> Any:  # noqa: ANN401
+    """The value with its times in UTC: CEL takes no time of a zone with rules, and then nothing of the document."""
+    if isinstance(value, dict):
+        return {name: _instants(below) for name, below in value.items()}
+    if isinstance(value, list):
+        return [_instants(below) for below in value]
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
 def _core(name: str) -> bool:

@@ -10,7 +10,7 @@ from adapters.code_table import CodeTable
 from adapters.explain import near
 from adapters.expression import Expression, hub_functions
 from adapters.ledger import Ledger
-from adapters.path import Get, Names, context_used, path_getter, unknown_part
+from adapters.path import CONTEXT, Get, Names, context_used, path_getter, unknown_part
 from adapters.yaml_file import Where, YamlFile
 from canonical.findings import Finding
 
@@ -74,7 +74,7 @@ class Scope:
 
     def expression(self, source: str, where: Where) -> Get:
         """An expression as a getter; what is wrong with it is a finding."""
-        for root in ("$headers", "$query", "$path", "$topic", "$whole", "$parent"):
+        for root in CONTEXT:
             if f"'{root}'" in source or f'"{root}"' in source:
                 self.context.add(root)
         try:

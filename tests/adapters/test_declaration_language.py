@@ -207,6 +207,16 @@ def test_a_signature_over_the_body_as_it_travelled(make: Make) -> None:
     assert refused(system.receive(push(raw + b" ", x_sign=sign))).why is Why.UNAUTHENTICATED
 
 
+def test_an_expression_works_beside_times_of_a_zone(make: Make) -> None:
+    rule = "{expr: \"doc.id + written(doc['$at'] + duration('1h'), 'yyyy-MM-dd HH:mm')\"}"
+    system = make(door(), m=IN + f"external_id: {{from: id}}\nreport: {{title: {rule}}}\n")
+
+    report = one(system.read(push({"id": "7 "}))).report
+
+    assert report
+    assert report.title == f"7 {NOW + timedelta(hours=1):%Y-%m-%d %H:%M}"
+
+
 def test_a_door_answers_a_handshake_by_itself(make: Make) -> None:
     more = """
     handshakes:
