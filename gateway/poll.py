@@ -113,6 +113,7 @@ class Poller:
         self.cursors, self.memories = Cursors(hub.store), Memories(hub.store)
         self.asking = Asking(hub, connected.system, session)
         self._jobs = [job for pull in connected.system.pulls for job in self._of(pull)]
+        self.at_once = AT_ONCE
         self._under_way: dict[str, _Walk] = {}
         self._forgot: dict[str, datetime] = {}
         self._held: dict[str, datetime] = {}
@@ -182,8 +183,9 @@ class Poller:
     async def _go(self, job: _Job, walk: _Walk) -> None:
         """Page after page, until the turn is over or it is time to look whether the worker is to stop."""
         clock = asyncio.get_running_loop().time
-        end = clock() + AT_ONCE
-        while walk.lots and clock() < end:
+        end, first = clock() + self.at_once, True
+        while walk.lots and (first or clock() < end):
+            first = False
             try:
                 await self._step(job, walk)
             except HubError as error:

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
+from canonical.errors import Unavailable
 from gateway.configuration import Configuration
 from gateway.poll import Poller
 from gateway.pull_window import REPEATED
@@ -115,6 +118,48 @@ def test_a_turn_that_was_interrupted_goes_on_at_the_page_where_it_stood(working:
         assert parks.queries("/trees", "page") == ["1", "2", "2", "3", "4"]
         assert len(await desk.known()) == 6
         assert await desk.cursor() == (0, "")
+
+    working(tell)
+
+
+def test_a_long_turn_is_done_in_pieces_so_that_the_worker_can_stop_between_them(
+    working: Working, parks: Platform
+) -> None:
+    parks.on["/trees"] = pages([tree(n) for n in range(5)])
+
+    async def tell(desk: Desk) -> None:
+        desk.poller.at_once = 0.0
+        assert [await desk.round() for _ in range(3)] == [0.0, 0.0, 60.0]
+        assert parks.queries("/trees", "page") == ["1", "2", "3"]
+        assert await desk.cursor() == (0, "")
+
+    working(tell)
+
+
+def test_an_outage_of_our_own_database_costs_no_item(working: Working, parks: Platform, database_url: str) -> None:
+    rows = pages([tree(n) for n in range(3)])
+
+    async def cut() -> None:
+        connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        await connection.close()
+
+    def trees(asked: Asked) -> Any:
+        parks.on["/trees"] = rows
+        asyncio.run(cut())
+        return rows(asked)
+
+    parks.on["/trees"] = trees
+
+    async def tell(desk: Desk) -> None:
+        with suppress(Unavailable):  # the worker waits a moment and goes on
+            await desk.round()
+        assert await desk.known() == []
+        await desk.round(after=61)
+        assert await desk.known() == ["T0", "T1", "T2"]
 
     working(tell)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 from storage.cursors import Turn
 from tests.routing.intake_city import NOW
@@ -65,6 +66,57 @@ def test_after_a_failure_the_same_window_is_asked_again_and_the_trouble_can_be_s
         assert await turn(room, 2 * MINUTE) == Turn(NOW)
         await room.cursors.moved("works", "cases", NOW + MINUTE, now=NOW + 2 * MINUTE)
         assert await room.scalar("SELECT trouble FROM cursor") == ""
+
+    story(database_url, tell)
+
+
+def test_a_turn_that_could_not_be_given_back_is_ours_again_and_nobody_elses(database_url: str) -> None:
+    async def tell(room: Storeroom) -> None:
+        await turn(room)
+        await room.cursors.keep("works", "cases", None, lease=NOW + LEASE)
+        ours: dict[str, Any] = {"every": MINUTE, "now": NOW + MINUTE, "lease": LEASE}
+
+        assert await room.cursors.claim("works", "cases", **ours) is None
+        assert await room.cursors.claim("works", "cases", held=NOW, **ours) is None
+        assert await room.cursors.claim("works", "cases", held=NOW + LEASE, **ours) == Turn(None)
+
+    story(database_url, tell)
+
+
+def test_a_paused_turn_is_due_again_when_it_said_and_keeps_what_was_committed(database_url: str) -> None:
+    async def tell(room: Storeroom) -> None:
+        await turn(room)
+        await room.cursors.keep("works", "cases", NOW - MINUTE, lease=NOW + LEASE)
+        await room.cursors.pause("works", "cases", again=NOW + MINUTE / 2, trouble="later")
+
+        assert await turn(room, MINUTE / 2) is None
+        assert await turn(room, MINUTE / 2 + MINUTE / 60) == Turn(NOW - MINUTE)
+        await room.cursors.pause("works", "cases", again=None)
+        assert await turn(room, MINUTE / 2 + MINUTE / 60) == Turn(NOW - MINUTE)
+
+    story(database_url, tell)
+
+
+def test_a_cursor_never_goes_back_though_a_slower_process_ends_later(database_url: str) -> None:
+    async def tell(room: Storeroom) -> None:
+        await turn(room)
+        await room.cursors.moved("works", "cases", NOW, now=NOW)
+        await turn(room, MINUTE)
+        await room.cursors.keep("works", "cases", NOW - MINUTE, lease=NOW + LEASE)
+        await room.cursors.moved("works", "cases", NOW - MINUTE, now=NOW + MINUTE, trouble="odd")
+
+        assert await room.scalar("SELECT trouble FROM cursor") == "odd"
+        assert await turn(room, 2 * MINUTE) == Turn(NOW)
+
+    story(database_url, tell)
+
+
+def test_a_clock_that_was_set_back_does_not_make_a_pull_wait_for_the_hour_it_came_from(database_url: str) -> None:
+    async def tell(room: Storeroom) -> None:
+        await turn(room, 60 * MINUTE)
+        await room.cursors.moved("works", "cases", NOW, now=NOW + 60 * MINUTE)
+
+        assert await turn(room) == Turn(NOW)
 
     story(database_url, tell)
 
