@@ -27,6 +27,7 @@ def compile_attachments(declared: AttachmentsDeclared, scope: Scope, where: Wher
 def _one(declared: AttachmentFields, scope: Scope, where: Where) -> Get:
     if isinstance(declared.from_, str):
         many, names = scope.path(declared.from_, (*where, "from")), item_names(declared.from_, scope)
+        scope.note((*where, "from"), {"from": declared.from_}, many)
     else:
         many, names = compile_rule(declared.from_, scope, (*where, "from")), ANYTHING
     inside = replace(scope, names=names, leaves=None)
@@ -39,6 +40,8 @@ def _one(declared: AttachmentFields, scope: Scope, where: Where) -> Get:
         )
         if node is not None
     }  # fmt: skip
+    if declared.content is None:
+        return _links(many, tuple(texts.items()))
     content = compile_rule(declared.content, inside, (*where, "content"))
 
     def get(document: object) -> tuple[dict[str, Any], ...]:
@@ -46,6 +49,17 @@ def _one(declared: AttachmentFields, scope: Scope, where: Where) -> Get:
             _made({name: one(item) for name, one in texts.items()}, content(item)) for item in as_list(many(document))
         )
         return tuple(attachment for attachment in made if attachment)
+
+    return get
+
+
+def _links(many: Get, texts: tuple[tuple[str, Get], ...]) -> Get:
+    """Files by reference only: most messages have no others."""
+
+    def get(document: object) -> tuple[dict[str, Any], ...]:
+        items = as_list(many(document))
+        given = [{name: value for name, one in texts if (value := one(item))} for item in items]
+        return tuple(fields for fields in given if "url" in fields)
 
     return get
 

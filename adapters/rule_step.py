@@ -27,6 +27,19 @@ _SEARCHED = 2000
 """Characters a `match` looks at: an expression must not become a burden on a long text."""
 
 
+class UnknownCode(UnmappedCode):
+    """A code without a row. Its text does not say which code; whoever explains a message to its owner asks here."""
+
+    table: str = ""
+    code: str = ""
+
+
+def _without_row(text: str, at: str, rule: Rule, code: str) -> UnknownCode:
+    error = UnknownCode(text, at=at)
+    error.table, error.code = _table_name(rule), code
+    return error
+
+
 def place(rule: Rule) -> str:
     """How findings and refusals call the value."""
     if rule.from_ is not None:
@@ -162,8 +175,15 @@ def _coded(rule: Rule, get: Get, scope: Scope, where: Where, convert: Convert) -
     rest = values.pop(REST, None) if REST in values else _NO_ROW
     special = _OUTCOMES.intersection(value for value in values.values() if isinstance(value, str))
 
+    hits = {code: value for code, value in values.items() if not isinstance(value, str) or value not in special}
+
     def look_up(document: Any) -> Any:  # noqa: ANN401
         given = get(document)
+        if type(given) is str and given in hits:
+            return hits[given]
+        return _rare(given)
+
+    def _rare(given: object) -> Any:  # noqa: ANN401
         if empty(given):
             return None
         code = text_at(given, at).strip()
@@ -173,7 +193,7 @@ def _coded(rule: Rule, get: Get, scope: Scope, where: Where, convert: Convert) -
         if value is _NO_ROW:
             if rule.keep:
                 return code
-            raise UnmappedCode(f"{at}: a code without a row in {_table_name(rule)}", at=at)
+            raise _without_row(f"{at}: a code without a row in {_table_name(rule)}", at, rule, code)
         return value
 
     return look_up
@@ -185,7 +205,7 @@ _OUTCOMES = frozenset(OUTCOMES)
 
 def _special(outcome: str, code: str, at: str, rule: Rule) -> str | None:
     if outcome == QUARANTINE:
-        raise UnmappedCode(f"{at}: a code that {_table_name(rule)} sets aside for a person", at=at)
+        raise _without_row(f"{at}: a code that {_table_name(rule)} sets aside for a person", at, rule, code)
     return code if outcome == UNCHANGED else None
 
 
@@ -225,10 +245,18 @@ def _written(get: Get, pattern: TimePattern) -> Get:
 
 
 def _read(rule: Rule, get: Get, patterns: Sequence[TimePattern], told: str) -> Get:
-    at, day = place(rule), rule.day
+    at, day, first = place(rule), rule.day, patterns[0].parse
 
     def parse(document: Any) -> datetime | None:  # noqa: ANN401
         value = get(document)
+        if type(value) is str and value and day is None:
+            try:
+                return first(value)
+            except (ValueError, OverflowError, OSError):
+                pass  # another pattern may fit, or white space stands around it
+        return slowly(value)
+
+    def slowly(value: object) -> datetime | None:
         if empty(value):
             return None
         if isinstance(value, datetime):

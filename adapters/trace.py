@@ -3,18 +3,20 @@
 For people who connect a platform. Values are shown as they are: whoever prints them masks them.
 """
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.entrance import Entrance
 from adapters.inbound import InboundPlan
 from adapters.path import path_getter
 from adapters.rule import is_rule
+from adapters.rule_step import UnknownCode
 from adapters.scope import Leaf
 from adapters.system import System
 from adapters.value import empty
-from canonical.errors import HubError, Unacceptable
+from canonical.errors import HubError, Unacceptable, UnmappedCode
 from canonical.message import Message
 from canonical.reading import Reading
 
@@ -36,6 +38,10 @@ class TracedField:
     value: Any
     trouble: str
     """Why it gave no value, when it is refused."""
+    table: str = ""
+    """Where a row is missing, such as codes/kinds.csv, when a code has none."""
+    code: str = ""
+    """The code without a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +80,33 @@ def _traced(entrance: Entrance, known: Any, document: Any, content: Reading | Un
     plan = next((plan for plan in entrance.plans if plan.fits(known)), None)
     if plan is None:
         return Traced("", "", content, (), tuple(_places(document)))
-    fields = tuple(_field(leaf, known) for leaf in plan.leaves)
+    file = f"messages/{plan.name}.yaml"
+    fields = tuple(_status(_field(leaf, known), content, file) for leaf in plan.leaves)
     used = {path for leaf in plan.leaves for path in paths_of(leaf.node)} | {path for path, _ in plan.picks}
     used |= _deeper(plan, used)
-    return Traced(plan.name, f"messages/{plan.name}.yaml", content, fields, tuple(_unused(document, used)))
+    return Traced(plan.name, file, content, fields, tuple(_unused(document, used)))
 
 
 def _field(leaf: Leaf, known: Any) -> TracedField:  # noqa: ANN401
     raw = tuple((path, path_getter(path)(known)) for path in paths_of(leaf.node))
-    value, trouble = None, ""
+    value, trouble, table, code = None, "", "", ""
     try:
         value = leaf.get(known)
     except HubError as error:
         trouble = str(error)
-    return TracedField(".".join(map(str, leaf.where)), leaf.line, told(leaf.node), raw, value, trouble)
+        if isinstance(error, UnknownCode):
+            table, code = error.table, error.code
+    return TracedField(".".join(map(str, leaf.where)), leaf.line, told(leaf.node), raw, value, trouble, table, code)
+
+
+def _status(field: TracedField, content: Reading | Unacceptable, file: str) -> TracedField:
+    """A status that the message's steps do not know fails as a whole reading, not as a rule."""
+    if field.field != "action.status" or not isinstance(content, UnmappedCode) or content.at != field.field:
+        return field
+    return replace(field, trouble=str(content), table=f"{file} action.steps", code=str(field.value))
+
+
+_IN_EXPRESSION = re.compile(r"\bdoc((?:\.[A-Za-z_]\w*)+)(?!\w*\()")
 
 
 def paths_of(node: object) -> tuple[str, ...]:
@@ -98,6 +117,8 @@ def paths_of(node: object) -> tuple[str, ...]:
     for key, below in node.items():
         if key == "from" and is_rule(node):
             found += [below] if isinstance(below, str) else list(below)
+        elif key == "expr" and isinstance(below, str):
+            found += [path[1:] for path in _IN_EXPRESSION.findall(below)]
         elif key == "text" and isinstance(below, str):
             found += [piece.partition("}")[0] for piece in below.split("{")[1:]]
         elif key in {"if", "unless"} and isinstance(below, Mapping):

@@ -1,7 +1,11 @@
 """A reading is explained field by field: where each value came from, and what of the document nobody looks at."""
 
 import json
+from pathlib import Path
 
+import pytest
+
+from adapters.samples import inbound_samples
 from adapters.trace import paths_of, told, trace
 from canonical.errors import Unacceptable
 from canonical.reading import Reading
@@ -60,3 +64,47 @@ def test_paths_are_found_in_every_corner_of_a_rule() -> None:
 
     assert paths_of(node) == ("a", "b", "c.d", "e", "f", "g")
     assert told({"from": "a", "codes": {"1": "x"}}) == "{from: a, codes: {1: x}}"
+
+
+def test_a_code_without_a_row_is_told_with_its_table() -> None:
+    document = json.loads(TASK.read_text(encoding="utf-8"))
+    document["params"]["accordType"] = "9999"
+
+    [traced] = trace(HOTLINE, inbound(json.dumps(document).encode(), door="tasks"))
+
+    assert isinstance(traced.content, Unacceptable)
+    assert "9999" not in str(traced.content)  # the journal and the log do not need it
+    [troubled] = [one for one in traced.fields if one.trouble]
+    assert (troubled.code, troubled.table) == ("9999", "codes/accord_types.csv")
+
+
+def test_a_status_that_no_step_knows_is_told_with_its_place() -> None:
+    folder = next(folder for folder in FOLDERS if folder.name == "social_governance")
+    record = json.loads((folder / "samples" / "records.done.in.json").read_text(encoding="utf-8"))
+
+    [traced] = trace(loaded(folder), inbound(json.dumps(record | {"ES": "77"}).encode(), door="records"))
+
+    [field] = [field for field in traced.fields if field.code]
+    assert (field.field, field.code, field.table) == ("action.status", "77", "messages/record.yaml action.steps")
+
+
+def test_files_and_members_of_expressions_count_as_used() -> None:
+    document = json.loads(TASK.read_text(encoding="utf-8"))
+    assert document["params"]["attachList"]
+
+    [traced] = trace(HOTLINE, inbound(json.dumps(document).encode(), door="tasks"))
+
+    assert not [place for place, _ in traced.unused if place.startswith("attachList")]
+    assert paths_of({"expr": "text(doc.a.b) + doc.c.trim() + doc.d"}) == ("a.b", "c", "d")
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_every_shipped_sample_is_explained_as_it_is_read(folder: Path) -> None:
+    system = loaded(folder)
+    for shipped in inbound_samples(folder):
+        message = shipped.message(system.role.id)
+        traced = trace(system, message)
+        assert [one.content for one in traced] == system.read(message)
+        assert all(one.kind and one.fields for one in traced)
+        troubled = [field.field for one in traced for field in one.fields if field.trouble]
+        assert [field for field in troubled if not field.startswith("action.steps.")] == []  # of other statuses
