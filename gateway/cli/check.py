@@ -1,7 +1,7 @@
 """`gridhub check`: everything wrong with a configuration folder, at once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,29 +13,27 @@ def add_to(app: typer.Typer) -> None:
 
     @app.command()
     def check(
-        folder: Annotated[Path | None, typer.Argument(help="Configuration folder; default: the one in use.")] = None,
+        folder: Annotated[
+            Path | None, typer.Argument(help="Configuration folder, or that of one system; default: the one in use.")
+        ] = None,
         strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
         as_json: AsJson = False,
     ) -> None:
         """Check a city's configuration: every finding with file and line. 检查配置
 
         Looks at all tables, declarations, code tables and samples, and for gaps and conflicts in the responsibility
-        list. Ends with 1 when there is an error.
+        list. Of one system's folder: declaration, contracts, code tables and samples. No network is reached. Ends with
+        1 when there is an error.
         """
-        import os
         from dataclasses import asdict
 
         from canonical.findings import Severity
-        from gateway.configuration import read
-        from gateway.settings import settings
 
-        told = settings(folder)
-        with err.status(f"checking {told.config}"):
-            _, findings = read(told.config, os.environ, unset=Severity.WARNING)
+        where, findings = _findings(folder)
         errors = [finding for finding in findings if finding.severity is Severity.ERROR]
         if as_json:
             rows = [asdict(finding) for finding in findings]
-            emit({"folder": str(told.config), "errors": len(errors), "findings": rows})
+            emit({"folder": str(where), "errors": len(errors), "findings": rows})
         else:
             for finding in findings:
                 out.print(
@@ -45,6 +43,22 @@ def add_to(app: typer.Typer) -> None:
                     soft_wrap=True,
                 )
             warnings = len(findings) - len(errors)
-            out.print(f"{told.config}: {len(errors)} errors 错误, {warnings} warnings 警告", soft_wrap=True)
+            out.print(f"{where}: {len(errors)} errors 错误, {warnings} warnings 警告", soft_wrap=True)
         if errors or (strict and findings):
             raise typer.Exit(1)
+
+
+def _findings(folder: Path | None) -> tuple[Path, list[Any]]:
+    """The folder that is meant, and everything wrong with it."""
+    import os
+
+    import adapters
+    from canonical.findings import Severity
+    from gateway.configuration import read
+    from gateway.settings import settings
+
+    if folder and (folder / "system.yaml").is_file() and not (folder / "city.yaml").is_file():
+        return folder, adapters.check(folder.resolve())
+    told = settings(folder)
+    with err.status(f"checking {told.config}"):
+        return told.config, read(told.config, os.environ, unset=Severity.WARNING)[1]

@@ -1,0 +1,176 @@
+"""The integrator's bench over real command lines: try a file, check a folder, add a code, see drift, begin a system."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.cells import cell_len
+from typer.testing import CliRunner
+
+import adapters
+from gateway.cli.main import app
+from tests.gateway.running import ENVIRONMENT
+
+HOTLINE = Path(adapters.__file__).parent / "hotline_12345"
+MANHOLE = HOTLINE / "samples" / "tasks.manhole.in.json"
+
+
+def ran(*arguments: str, code: int = 0, given: dict[str, str] | None = None) -> str:
+    """What a command prints; it must end with `code`."""
+    result = CliRunner(env=(given or ENVIRONMENT) | {"TERM": "dumb"}).invoke(app, list(arguments))
+    said = f"{result.stdout}{result.stderr}{result.exception or ''}"
+    ended = 3 if type(result.exception).__name__ == "Misconfigured" else result.exit_code
+    assert ended == code, said
+    return result.stdout if code == 0 else said
+
+
+def tried(*arguments: str, code: int = 0) -> list[dict[str, Any]]:
+    """The JSON of `gridhub try`."""
+    result = CliRunner(env=ENVIRONMENT).invoke(app, ["try", *arguments, "--json"])
+    assert result.exit_code == code, result.output
+    found: list[dict[str, Any]] = json.loads(result.stdout)
+    return found
+
+
+def changed_sample(tmp_path: Path, **params: str) -> Path:
+    """The manhole's message with other members."""
+    body = json.loads(MANHOLE.read_text(encoding="utf-8"))
+    body["params"] |= params
+    file = tmp_path / "message.json"
+    file.write_text(json.dumps(body, ensure_ascii=False), encoding="utf-8")
+    return file
+
+
+# --- try ---
+
+
+def test_try_explains_every_field_and_what_follows() -> None:
+    [told] = tried("hotline_12345", str(MANHOLE))
+
+    fields = {one["field"]: one for one in told["fields"]}
+    assert fields["report.class"]["value"] == "30428.2:P01-03"
+    assert fields["report.class"]["raw"] == {"accordType": "0105"}
+    assert fields["report.class"]["line"] > 1
+    assert told["unused"] == {"taskTarget": "20", "taskStatus": "10"}
+    assert told["next"]["place"]["area"] == "340207"
+    assert told["next"]["class"] == "30428.2:P01-03 雨水井盖"
+    assert told["next"]["unit"].startswith("3402")
+    assert told["codes"] == []
+
+
+def test_try_masks_persons_unless_told_not_to(tmp_path: Path) -> None:
+    identity = "11010519491231002X"  # the worked example of the standard for such numbers
+    more = {
+        "somethingNew": "回拨 13800000077 或",
+        "rqstContent": f"证件 {identity}，电话13800000077",
+        "linkman": "赵某某",
+    }
+    file = str(changed_sample(tmp_path, **more))
+
+    masked = json.dumps(tried("hotline_12345", file), ensure_ascii=False) + ran("try", "hotline_12345", file)
+
+    for secret in ("13900000099", "13800000077", "赵某某", identity):
+        assert secret not in masked
+    assert "13900000099" in ran("try", "hotline_12345", file, "--plain")
+
+
+def test_a_case_number_that_looks_like_an_identity_number_is_shown(tmp_path: Path) -> None:
+    file = str(changed_sample(tmp_path, serialNum="340202202603160001"))
+
+    fields = {one["field"]: one["value"] for one in tried("hotline_12345", file)[0]["fields"]}
+
+    assert fields["visible_no"] == "340202202603160001"
+
+
+def test_try_can_be_read_at_eighty_columns_without_colours_in_a_pipe() -> None:
+    for arguments in (
+        ("urban_management", str(HOTLINE.parent / "urban_management" / "samples" / "cases.rubble.in.json")),
+        (str(HOTLINE.parent / "social_governance"),
+         str(HOTLINE.parent / "social_governance" / "samples" / "records.done.in.json")),
+    ):  # fmt: skip
+        said = ran("try", *arguments)
+        assert max(map(cell_len, said.splitlines())) <= 80
+        assert "\x1b" not in said
+        assert "标题" in said or "描述" in said
+
+
+def test_a_code_without_a_row_is_told_with_table_and_line(tmp_path: Path) -> None:
+    [told] = tried("hotline_12345", str(changed_sample(tmp_path, accordType="9999")), code=1)
+
+    row = {"code": "9999", "table": "codes/accord_types.csv", "path": "accordType", "field": "report.class"}
+    assert told["codes"] == [row]
+    assert told["refusal"]["why"] == "unmapped_code"
+    assert told["refusal"]["declared"] == "messages/task.yaml:12 report.class"
+    assert "next" not in told
+
+
+def test_a_message_that_breaks_the_contract_tells_what_is_expected_and_where(tmp_path: Path) -> None:
+    [told] = tried("hotline_12345", str(changed_sample(tmp_path, serialNum="9" * 500)), code=1)
+
+    assert (told["refusal"]["why"], told["refusal"]["at"]) == ("contract", "serialNum")
+    assert "maxLength" in told["refusal"]["text"]
+    assert told["refusal"]["declared"].startswith("messages/task.yaml:")
+    assert "refused 拒收 (contract)" in ran("try", "hotline_12345", str(tmp_path / "message.json"), code=1)
+
+
+def test_only_the_status_that_came_is_explained() -> None:
+    sample = HOTLINE.parent / "urban_management" / "samples" / "status.finished.in.xml"
+
+    fields = {one["field"] for one in tried("urban_management", str(sample))[0]["fields"]}
+
+    assert "action.steps.F.result" in fields
+    assert not [field for field in fields if field.startswith("action.steps.") and ".F." not in field]
+
+
+def test_what_is_no_system_and_no_folder_is_said(tmp_path: Path) -> None:
+    assert "neither a folder" in ran("try", str(tmp_path), str(MANHOLE), code=3)
+
+
+# --- check ---
+
+GUARD = """
+import sys
+def guard(event, arguments):
+    if event in {"socket.connect", "socket.getaddrinfo", "socket.bind", "socket.sendto"}:
+        raise RuntimeError("the network was reached: " + event)
+sys.addaudithook(guard)
+if sys.argv[1] == "plant":
+    import socket
+    socket.create_connection(("127.0.0.1", 9))
+from gateway.cli import main
+main()
+"""
+
+
+def guarded(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own that dies when it touches the network."""
+    return subprocess.run(
+        [sys.executable, "-c", GUARD, *arguments], env=os.environ | ENVIRONMENT, capture_output=True, text=True,
+        timeout=60, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def test_one_systems_folder_is_checked_without_network(tmp_path: Path) -> None:
+    folder = tmp_path / "line"
+    shutil.copytree(HOTLINE, folder)
+    good = guarded("check", str(folder))
+    assert (good.returncode, "0 errors" in good.stdout) == (0, True), good.stderr
+
+    golden = folder / "samples" / "tasks.manhole.reading.json"
+    golden.write_text(golden.read_text(encoding="utf-8").replace("井盖松动", "井盖丢失", 1), encoding="utf-8")
+    table = folder / "codes" / "accord_types.csv"
+    table.write_text(table.read_text(encoding="utf-8") + "0401,30428.2:P01-37,又一行\n", encoding="utf-8")
+    bad = guarded("check", str(folder), "--json")
+    found = {one["file"] for one in json.loads(bad.stdout)["findings"]}
+    assert bad.returncode == 1
+    assert "codes/accord_types.csv" in found
+
+    assert "the network was reached" in guarded("plant").stderr  # else the guard guards nothing
+
+
+def test_a_folder_that_is_neither_city_nor_system_is_wrong_configuration(tmp_path: Path) -> None:
+    assert ran("check", str(tmp_path), code=3)
