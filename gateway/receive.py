@@ -113,7 +113,7 @@ class Receiving:
                 batch = await self._in_thread(lambda: source.receive(most=self.most, wait=_WAIT))
                 await self._well()
                 if batch:
-                    await self._take_in(source, batch, stop)
+                    await self._tried(source, batch, stop)
                 elif self.kind not in _PUSHED:
                     await self._forget()
                     await _waited(stop, self.every * (1 + _JITTER * (2 * random.random() - 1)))  # noqa: S311 no secret
@@ -121,6 +121,14 @@ class Receiving:
             await self._in_thread(source.close)
 
     # Batches
+
+    async def _tried(self, source: ports.Receiver, batch: Sequence[Received], stop: asyncio.Event) -> None:
+        """Without our own database the receiver stays open: what was deferred comes again from there."""
+        try:
+            await self._take_in(source, batch, stop)
+        except _Database as error:
+            log.warning("receive.waiting", system=self.system, receiver=self.name, why=str(error))
+            await _waited(stop, _DATABASE)
 
     async def _take_in(self, source: ports.Receiver, batch: Sequence[Received], stop: asyncio.Event) -> None:
         """This batch and, of a broker, those that came meanwhile: the next is fetched while the last is committed."""

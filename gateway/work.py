@@ -1,4 +1,6 @@
-"""Worker processes: deliver, poll, and keep house. Any number on any machine; each may be killed at any instant."""
+"""Worker processes: deliver, poll, receive, fetch files, subscribe, and keep house. Any number on any machine; each may
+be killed at any instant.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,22 +10,33 @@ from enum import StrEnum
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from canonical.errors import Misconfigured, Unavailable
+from canonical.errors import HubError, Misconfigured, Unavailable
 from canonical.message import Verdict
 from canonical.ports import Connector
-from connectors.http import HttpConnector
-from connectors.soap import SoapConnector
 from gateway.configuration import ConnectedSystem
 from gateway.deliver import Deliverer, Session
+from gateway.fetch import Fetcher
+from gateway.file_sources import FileSources
 from gateway.hub import Hub
 from gateway.log import log
 from gateway.poll import Poller
+from gateway.receive import Receiving
+from gateway.subscribe import Subscriber
+from gateway.wiring import connector_for, worked
+from storage.files import FileStore
+from storage.memories import Memories
 from storage.store import WAKE
+
+__all__ = ["Role", "Worker", "connector_for"]
 
 IDLE = 1.0
 """Seconds after which lanes are looked at though nobody woke us."""
+CONNECTOR = "connector"
+"""Under this name, beside a system's receivers, people are shown why nothing can be sent to it."""
 _HOUSEKEEPING = 30.0
 _AFTER_TROUBLE = 2.0
+_SETTINGS = 60.0
+"""Seconds until wrong settings are tried again: a missing file may be there by then."""
 
 
 class Role(StrEnum):
@@ -31,16 +44,9 @@ class Role(StrEnum):
 
     DELIVER = "deliver"
     POLL = "poll"
-
-
-def connector_for(hub: Hub, connected: ConnectedSystem) -> Connector:
-    """The transport that the declaration names. Raises Misconfigured for a protocol nobody here speaks."""
-    facts = connected.system.connector
-    if facts.protocol == "http":
-        return HttpConnector(connected.url, timeout=facts.timeout, ids=hub.ids, now=hub.now)
-    if facts.protocol == "soap":
-        return SoapConnector(connected.url, facts.wsdls, timeout=facts.timeout, ids=hub.ids, now=hub.now)
-    raise Misconfigured(f"{connected.system.role.id}: no connector speaks '{facts.protocol}'")
+    RECEIVE = "receive"
+    FETCH = "fetch"
+    SUBSCRIBE = "subscribe"
 
 
 class Worker:
@@ -48,36 +54,80 @@ class Worker:
 
     def __init__(self, hub: Hub, roles: frozenset[Role]) -> None:
         self.hub, self.roles = hub, roles
+        self.memories = Memories(hub.store)
         self._deliverers: list[Deliverer] = []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; messages on their way are finished first."""
+        systems = dict(worked(self.hub))
         tasks = [asyncio.create_task(self._keep_house(stop), name="housekeeping")]
-        for name, connected in self.hub.connected:
-            connector = connector_for(self.hub, connected)
-            session = Session(connected.system, connector, self.hub)
-            if Role.DELIVER in self.roles:
-                deliverer = Deliverer(self.hub, connected, connector, session)
-                self._deliverers.append(deliverer)
-                tasks.append(asyncio.create_task(self._deliver(deliverer, stop), name=f"deliver-{name}"))
-            if Role.POLL in self.roles and connected.system.pulls:
-                poller = Poller(self.hub, connected, session)
-                tasks.append(
-                    asyncio.create_task(self._steadily(poller.round, f"poll-{name}", stop), name=f"poll-{name}")
-                )
-        if self._deliverers:
+        for name, connected in systems.items():
+            if connected.url and self._sends(connected):
+                tasks.append(asyncio.create_task(self._sending(connected, stop), name=f"to-{name}"))
+            if Role.RECEIVE in self.roles:
+                for receiver in connected.system.receivers:
+                    receiving = Receiving(self.hub, connected, receiver)
+                    tasks.append(asyncio.create_task(receiving.run(stop), name=f"from-{name}-{receiver.name}"))
+        if Role.DELIVER in self.roles:
             tasks.append(asyncio.create_task(self._listen(stop), name="listen"))
-        log.info(
-            "worker.started",
-            roles=sorted(role.value for role in self.roles),
-            systems=[name for name, _ in self.hub.connected],
-        )
+        if Role.FETCH in self.roles:
+            tasks.append(asyncio.create_task(self._fetch(stop), name="fetch"))
+        log.info("worker.started", roles=sorted(role.value for role in self.roles), systems=list(systems))
         await stop.wait()
         self._woken()
         await asyncio.gather(*tasks)
-        for deliverer in self._deliverers:
-            deliverer.close()
         log.info("worker.stopped")
+
+    # --- one system ---
+
+    def _sends(self, connected: ConnectedSystem) -> bool:
+        system = connected.system
+        wanted = {
+            Role.DELIVER: True, Role.POLL: bool(system.pulls), Role.SUBSCRIBE: system.subscription is not None,
+        }  # fmt: skip
+        return any(role in self.roles and there for role, there in wanted.items())
+
+    async def _sending(self, connected: ConnectedSystem, stop: asyncio.Event) -> None:
+        """Everything that needs a connector. One that cannot be made is told, and tried again: others work on."""
+        connector = await self._connector(connected, stop)
+        if connector is None:
+            return
+        session = Session(connected.system, connector, self.hub)
+        name, tasks = connected.system.role.id, []
+        deliverer = Deliverer(self.hub, connected, connector, session) if Role.DELIVER in self.roles else None
+        if deliverer is not None:
+            self._deliverers.append(deliverer)
+            tasks.append(self._deliver(deliverer, stop))
+        if Role.POLL in self.roles and connected.system.pulls:
+            tasks.append(self._steadily(Poller(self.hub, connected, session).round, f"poll-{name}", stop))
+        if Role.SUBSCRIBE in self.roles and connected.system.subscription is not None:
+            tasks.append(self._subscribe(Subscriber(self.hub, connected, session), name, stop))
+        await asyncio.gather(*tasks)
+        if deliverer is not None:
+            deliverer.close()
+        connector.close()
+
+    async def _connector(self, connected: ConnectedSystem, stop: asyncio.Event) -> Connector | None:
+        """None when we were stopped before the settings were right."""
+        found: list[Connector] = []
+        shown = ""
+
+        async def once() -> float:
+            nonlocal shown
+            try:
+                made = await asyncio.to_thread(connector_for, self.hub, connected)
+            except Misconfigured as error:
+                if str(error) != shown:
+                    log.error("worker.misconfigured", system=connected.system.role.id, why=str(error))
+                    shown = str(error)
+                await self.memories.trouble(connected.system.role.id, CONNECTOR, str(error))
+                return _SETTINGS
+            found.append(made)
+            await self.memories.trouble(connected.system.role.id, CONNECTOR, "")  # also of an earlier process
+            return 0.0
+
+        await self._steadily(once, f"connector-{connected.system.role.id}", stop, done=lambda: bool(found))
+        return found[0] if found else None
 
     async def _deliver(self, deliverer: Deliverer, stop: asyncio.Event) -> None:
         """Take up what is due whenever a place is free: a slow answer holds one place, not the others."""
@@ -92,9 +142,38 @@ class Worker:
         await self._steadily(once, f"deliver-{deliverer.name}", stop)
         await deliverer.drained()
 
-    async def _steadily(self, once: Callable[[], Awaitable[float]], name: str, stop: asyncio.Event) -> None:
+    async def _subscribe(self, subscriber: Subscriber, name: str, stop: asyncio.Event) -> None:
+        await self._steadily(subscriber.round, f"subscribe-{name}", stop)
+        try:
+            await subscriber.end()
+        except HubError as error:
+            log.warning("worker.waiting", task=f"subscribe-{name}", why=str(error))
+
+    # --- all systems ---
+
+    async def _fetch(self, stop: asyncio.Event) -> None:
+        """The files of cases, whichever system they come from."""
+        with FileSources(self.hub) as sources:
+            files = FileStore(self.hub.settings.file_folder)
+            fetcher = Fetcher(self.hub, files, sources.fetch, sign_in=sources.sign_in)
+
+            async def once() -> float:
+                fetcher.wake.clear()
+                if not await fetcher.round():
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(fetcher.wake.wait(), IDLE)
+                return 0.0
+
+            await self._steadily(once, "fetch", stop)
+            await fetcher.drained()
+            fetcher.close()
+
+    async def _steadily(
+        self, once: Callable[[], Awaitable[float]], name: str, stop: asyncio.Event,
+        *, done: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
         """Again and again, at the pace `once` asks for. Trouble with the database is waited out; a defect is told."""
-        while not stop.is_set():
+        while not stop.is_set() and not done():
             try:
                 pause = await once()
             except Unavailable as error:

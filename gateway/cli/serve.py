@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
         work: Annotated[
             bool | None,
             typer.Option(
-                "--work/--no-work", help="Deliver and poll in this process too; default: with the embedded database."
+                "--work/--no-work", help="Do the workers' job in this process too; default: with the embedded database."
             ),
         ] = None,
         json_log: JsonLog = False,
@@ -69,10 +69,12 @@ def add_to(app: typer.Typer) -> None:
     @app.command()
     def work(
         config: Config = None,
-        role: Annotated[str, typer.Option(help="What to do, by comma: deliver, poll.")] = "deliver,poll",
+        role: Annotated[
+            str, typer.Option(help="What to do, by comma: deliver, poll, receive, fetch, subscribe.")
+        ] = "deliver,poll,receive,fetch,subscribe",
         json_log: JsonLog = False,
     ) -> None:
-        """Deliver messages and poll systems, beside `gridhub serve --no-work`. 启动后台工作进程
+        """Deliver, poll, receive, fetch files and subscribe, beside `gridhub serve --no-work`. 启动后台工作进程
 
         Any number of these may run, on any machine that reaches the database.
         """
