@@ -146,7 +146,9 @@ class Relay:
         self._threads: list[threading.Thread] = []
         self.port = int(self._listener.getsockname()[1])
         self.left = -1
-        """Pieces the client may still send before every connection breaks; -1: any number."""
+        """Pieces the client may still send; the answer to the last one is lost with the connection. -1: any number."""
+        self.once = False
+        """True: after a connection has broken, the next ones are well."""
         self.connections = 0
         self._start(self._accept)
 
@@ -192,11 +194,12 @@ class Relay:
     def _pass(self, source: socket.socket, target: socket.socket, *, counted: bool) -> None:
         try:
             while piece := source.recv(65536):
-                if counted and self.left == 0:
+                if self.left == 0:
+                    self.left = -1 if self.once else 0
                     break
-                target.sendall(piece)
                 if counted and self.left > 0:
                     self.left -= 1
+                target.sendall(piece)
         except OSError:
             pass  # the other direction has hung up
         _shut(source)
