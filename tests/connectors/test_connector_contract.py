@@ -1,6 +1,7 @@
 """What every connector promises, whatever the other side does: real sockets that behave well or badly.
 
-The suite finds the connectors by itself.
+The suite finds the connectors by itself; one that nobody has described in TRANSPORTS fails. What all of them promise
+comes first, then what those promise that speak HTTP.
 """
 
 import importlib
@@ -9,20 +10,23 @@ import pkgutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import connectors
 from canonical.errors import ContractViolation, HubError, InDoubt, Misconfigured, Unavailable
 from canonical.message import Message
+from canonical.time import SHANGHAI
 from connectors.http import MAX_ANSWER
 
 AT = datetime(2026, 3, 16, 1, 0, tzinfo=UTC)
@@ -55,24 +59,47 @@ def connector_classes() -> list[type]:
     return sorted(found, key=lambda kind: kind.__name__)
 
 
-def built(kind: type, base_url: str, *, timeout: float = TIMEOUT) -> Wire:
-    """A connector of that class. One that needs more than this table knows fails here and asks for a row."""
-    known: dict[str, object] = {
-        "base_url": base_url, "timeout": timeout, "ids": uuid4, "now": lambda: AT, "wsdls": {"/service": GREETING},
-    }  # fmt: skip
-    wanted = inspect.signature(kind).parameters.values()
-    made: Any = kind(**{p.name: known[p.name] for p in wanted if p.name in known or p.default is p.empty})
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How a connector is made, and a message that it can seal."""
+
+    address: str
+    """With `{place}` for host and port."""
+    message: Mapping[str, Any]
+    settings: Mapping[str, object] = field(default_factory=dict)
+    http: bool = False
+
+
+HOST_KEY = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+ACCOUNT = {"username": "gridhub", "password": "only-for-tests"}
+TRANSPORTS: Mapping[str, Transport] = {
+    "AmqpConnector": Transport("amqp://{place}", {"path": "/queue"}, ACCOUNT),
+    "FileConnector": Transport("sftp://{place}/drop", {"path": "a.json"}, {**ACCOUNT, "host_key": HOST_KEY}),
+    "HttpConnector": Transport("http://{place}", {"path": "/service"}, http=True),
+    "MqttConnector": Transport("mqtt://{place}", {"path": "a/topic"}, ACCOUNT),
+    "SoapConnector": Transport(
+        "http://{place}", {"path": "/service#Greet"}, {"wsdls": {"/service": GREETING}}, http=True
+    ),
+    "TableConnector": Transport(
+        "postgresql+psycopg://gridhub:only-for-tests@{place}/desk", {"path": "letters"}, {"zone": SHANGHAI}
+    ),
+}
+
+
+def built(kind: type, address: str, *, timeout: float = TIMEOUT) -> Wire:
+    """A connector of that class to this address."""
+    settings = TRANSPORTS[kind.__name__].settings
+    made: Any = kind(address, timeout=timeout, ids=uuid4, now=lambda: AT, **settings)
     wire: Wire = made
     return wire
 
 
 def message_for(kind: type) -> Message:
     """A message this connector can seal."""
-    soap = "wsdls" in inspect.signature(kind).parameters
     body = '{"first": "你好"}'.encode()
     return Message(
         system="greeting", body=body, at=AT, id=UUID(int=7), content_type="application/json",
-        path="/service#Greet" if soap else "/service",
+        **TRANSPORTS[kind.__name__].message,
     )  # fmt: skip
 
 
@@ -132,11 +159,26 @@ def answers(status: str, *headers: str, body: bytes = b"") -> Behaviour:
     return behaviour
 
 
+HTTP = [kind for kind in connector_classes() if kind.__name__ in TRANSPORTS and TRANSPORTS[kind.__name__].http]
+
+
 @pytest.fixture(params=connector_classes(), ids=lambda kind: kind.__name__)
-def kind(request: pytest.FixtureRequest) -> type:
+def each(request: pytest.FixtureRequest) -> type:
     """Each connector class in turn."""
     chosen: type = request.param
     return chosen
+
+
+@pytest.fixture(params=HTTP, ids=lambda kind: kind.__name__)
+def kind(request: pytest.FixtureRequest) -> type:
+    """Each connector class that speaks HTTP."""
+    chosen: type = request.param
+    return chosen
+
+
+def at(kind: type, place: str) -> Wire:
+    """A connector to whatever is at `place`, host and port."""
+    return built(kind, TRANSPORTS[kind.__name__].address.format(place=place))
 
 
 def sent(kind: type, behaviour: Behaviour, *, timeout: float = TIMEOUT) -> Message:
@@ -149,8 +191,85 @@ def sent(kind: type, behaviour: Behaviour, *, timeout: float = TIMEOUT) -> Messa
             wire.close()
 
 
-def test_the_package_has_connectors() -> None:
-    assert {kind.__name__ for kind in connector_classes()} >= {"HttpConnector", "SoapConnector"}
+# Every transport
+
+
+def test_each_connector_is_described_here_and_no_other() -> None:
+    assert {kind.__name__ for kind in connector_classes()} == set(TRANSPORTS)
+
+
+def test_sealing_reaches_nobody_and_keeps_what_the_message_is(each: type) -> None:
+    wire, message = at(each, "no-such-host.invalid"), message_for(each)
+    sealed = wire.seal(message)
+    wire.close()
+
+    assert (sealed.id, sealed.system, sealed.at) == (message.id, message.system, message.at)
+    assert wire.seal(message) == sealed
+
+
+def test_where_nobody_listens_it_is_unavailable(each: type, free_port: Callable[[], int]) -> None:
+    wire = at(each, f"127.0.0.1:{free_port()}")
+    with pytest.raises(Unavailable):
+        wire.send(wire.seal(message_for(each)))
+    wire.close()
+
+
+def test_a_host_nobody_knows_is_unavailable(each: type) -> None:
+    wire = at(each, "no-such-host.invalid")
+    with pytest.raises(Unavailable):
+        wire.send(wire.seal(message_for(each)))
+    wire.close()
+
+
+@contextmanager
+def mute(*, hangs_up: bool) -> Iterator[str]:
+    """A server that takes connections and never says a word; host and port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as connections:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection = connections.enter_context(listener.accept()[0])
+                except OSError:
+                    return
+                if hangs_up:
+                    connection.close()
+
+        server = threading.Thread(target=serve)
+        server.start()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            server.join()
+
+
+@pytest.mark.parametrize("hangs_up", [False, True])
+def test_a_server_without_a_word_is_unavailable_or_in_doubt_and_no_secret_is_told(each: type, hangs_up: bool) -> None:
+    with mute(hangs_up=hangs_up) as place:
+        wire = at(each, place)
+        with pytest.raises((Unavailable, InDoubt)) as caught:
+            wire.send(wire.seal(message_for(each)))
+        wire.close()
+
+    assert isinstance(caught.value, InDoubt) == TRANSPORTS[each.__name__].http  # only HTTP speaks first
+    assert "only-for-tests" not in f"{caught.value}"
+    assert "你好" not in f"{caught.value}"
+
+
+@pytest.mark.parametrize("address", ["", "city.example", "gopher://city.example", "://", "http://[::1"])
+def test_an_address_of_no_use_is_misconfigured_when_the_connector_is_made(each: type, address: str) -> None:
+    with pytest.raises(Misconfigured):
+        built(each, address)
+
+
+def test_it_may_be_closed_twice_used_or_not(each: type, free_port: Callable[[], int]) -> None:
+    wire = at(each, f"127.0.0.1:{free_port()}")
+    wire.close()
+    wire.close()
+
+
+# Those that speak HTTP
 
 
 def test_what_is_sealed_is_what_goes_on_the_wire(kind: type) -> None:
@@ -199,20 +318,6 @@ def test_an_answer_of_any_status_is_returned_and_no_redirect_followed(kind: type
     answer = sent(kind, note)
 
     assert (answer.status, answer.body, len(requests)) == (int(status[:3]), b"<fault/>", 1)
-
-
-def test_a_closed_port_is_unavailable(kind: type, free_port: Callable[[], int]) -> None:
-    wire = built(kind, f"http://127.0.0.1:{free_port()}")
-    with pytest.raises(Unavailable):
-        wire.send(wire.seal(message_for(kind)))
-    wire.close()
-
-
-def test_an_unknown_host_is_unavailable(kind: type) -> None:
-    wire = built(kind, "http://no-such-host.invalid")
-    with pytest.raises(Unavailable):
-        wire.send(wire.seal(message_for(kind)))
-    wire.close()
 
 
 def test_a_server_without_tls_is_unavailable_over_https(kind: type) -> None:
@@ -304,12 +409,6 @@ def test_threads_may_share_a_connector(kind: type) -> None:
         sealed = [wire.seal(message) for message in messages]
         assert [answer.body for answer in pool.map(wire.send, sealed)] == [message.body for message in sealed]
         wire.close()
-
-
-def test_a_connector_may_be_closed_twice(kind: type) -> None:
-    wire = built(kind, "http://127.0.0.1:9")
-    wire.close()
-    wire.close()
 
 
 @pytest.mark.parametrize("address", ["", "city.example", "ftp://city.example", "http://", "http://city.example/?a=1"])
