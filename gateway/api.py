@@ -20,6 +20,7 @@ from canonical.reading import Outcome
 from canonical.records import Arrival, Command
 from gateway.door import PREFIX, IntakeDoor, Receive, Scope, Send
 from gateway.hub import Hub
+from gateway.open311 import filing, open311_routes
 from gateway.orders import ActionOrder, ordered
 from gateway.reception import Busy, Committer, summed_up
 from gateway.views import View, books_view, case_view, journey_view, lifecycle_view, row_view
@@ -68,6 +69,7 @@ def create_app(hub: Hub) -> "Front":
 
     app = FastAPI(title="gridhub", version="0.1.0", lifespan=lifespan, openapi_url="/api/openapi.json", **_NO_PAGES)
     app.include_router(_open_routes(hub))
+    app.include_router(open311_routes(hub))
     for router in (_case_routes(hub), _acting_routes(hub, committer), _watching_routes(hub)):
         app.include_router(router)
     app.exception_handler(Refusal)(_refusal)
@@ -87,6 +89,8 @@ class Front:
         """ASGI."""
         if scope["type"] == "http" and scope["path"].startswith(PREFIX):
             await self.door(scope, receive, send)
+        elif scope["type"] == "http" and (filed := filing(self.door.hub, scope)) is not None:
+            await self.door(filed, receive, send)
         else:
             await self.api(scope, receive, send)
 

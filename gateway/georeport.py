@@ -1,0 +1,123 @@
+"""GeoReport v2 on the wire: cases as service requests, classes as services, errors, in JSON and XML.
+
+https://wiki.open311.org/GeoReport_v2. What is shown here is public: never a reporter, and of a description only what
+was filed by an app that told its user so.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fastapi.responses import Response
+
+from adapters.shape_json import write_json
+from adapters.shape_xml import xml_text
+from canonical.case import Case
+from canonical.codes import ClassKind
+from canonical.lifecycle import STAGE_TITLES
+from canonical.time import in_shanghai
+from routing.catalogue import Catalogue, CatalogueClass
+
+Row = Mapping[str, Any]
+MEDIA = {"json": "application/json; charset=utf-8", "xml": "text/xml; charset=utf-8"}
+OPEN, CLOSED = "open", "closed"
+_ITEMS = {"services": "service", "service_requests": "request", "errors": "error", "attributes": "attribute"}
+"""What XML calls one row of a list."""
+_GROUPS = {ClassKind.PART: "部件", ClassKind.EVENT: "事件"}
+_NUMBERS = re.compile(r"(?<![0-9])(?:1[3-9][0-9]{9}|0[0-9]{2,3}-?[0-9]{7,8}|[0-9]{17}[0-9Xx])(?![0-9])")
+"""Mobile and fixed telephones, and identity cards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The city's names of what a request speaks of."""
+
+    catalogue: Catalogue
+    units: Mapping[str, str]
+    """Unit id to name."""
+
+
+def written(name: str, value: Sequence[Row] | Row, form: str, *, status: int = 200) -> Response:
+    """An answer. JSON leaves the outermost name out, as the specification has it."""
+    body = write_json(value, "utf-8") if form == "json" else xml_text(name, _tree(name, value), "utf-8").encode()
+    return Response(body, status, {"content-type": MEDIA[form]})
+
+
+def failed(form: str, status: int, *problems: str) -> Response:
+    """One error for each problem."""
+    rows = [{"code": status, "description": problem} for problem in problems]
+    return written("errors", rows, form if form in MEDIA else "xml", status=status)
+
+
+def _tree(name: str, value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, Mapping):
+        return {key: _tree(key, below) for key, below in value.items()}
+    return {_ITEMS[name]: [_tree("", row) for row in value]} if isinstance(value, list | tuple) else value
+
+
+def service(one: CatalogueClass, catalogue: Catalogue) -> Row:
+    """A class as a row of the service list."""
+    conditions = "；".join(row.condition for row in catalogue.of_class.get(one.code, ()))
+    return {
+        "service_code": str(one.code),
+        "service_name": one.name,
+        "description": conditions or one.name,
+        "metadata": False,
+        "type": "realtime",
+        "keywords": one.name,
+        "group": _GROUPS[one.code.kind],
+    }
+
+
+def status(case: Case) -> str:
+    """`open` or `closed`."""
+    return CLOSED if case.ended else OPEN
+
+
+def request(case: Case, names: Names, *, told: bool) -> Row:
+    """A case as a service request. `told`: its description came through this interface, and may be shown by it."""
+    known = names.catalogue.classes.get(case.class_code) if case.class_code else None
+    latest, place = case.assignment, case.place
+    notes = case.result if case.ended and case.result else STAGE_TITLES[case.stage]
+    return {
+        "service_request_id": case.no,
+        "status": status(case),
+        "status_notes": public(notes, case),
+        "service_name": known.name if known else None,
+        "service_code": str(case.class_code) if case.class_code else None,
+        "description": (public(case.description, case) or None) if told else None,
+        "agency_responsible": names.units.get(latest.unit) if latest else None,
+        "service_notice": None,
+        "requested_datetime": _stamp(case.received_at),
+        "updated_datetime": _stamp(_updated(case)),
+        "expected_datetime": _stamp(case.due.at) if case.due else None,
+        "address": (public(place.address, case) or None) if told else None,
+        "address_id": None,
+        "zipcode": None,
+        "lat": place.lat,
+        "long": place.lon,
+        "media_url": None,  # pictures show faces and number plates
+    }
+
+
+def public(text: str, case: Case) -> str:
+    """A text without the reporter's name and number, and without whatever looks like a telephone or an identity."""
+    for personal in (case.reporter.name, case.reporter.phone):
+        if len(personal) > 1:
+            text = text.replace(personal, "*" * len(personal))
+    return _NUMBERS.sub(lambda found: "*" * len(found[0]), text)
+
+
+def _updated(case: Case) -> datetime:
+    latest = case.assignment
+    known = (
+        case.received_at, case.filed_at, case.disposed_at, case.closed_at, latest and latest.dispatched_at,
+        latest and latest.signed_at, latest and latest.returned_at,
+    )  # fmt: skip
+    return max(at for at in known if at)
+
+
+def _stamp(at: datetime) -> str:
+    return in_shanghai(at).isoformat(timespec="seconds")
