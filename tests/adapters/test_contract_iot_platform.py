@@ -13,6 +13,7 @@ from canonical.errors import Unacceptable, UnmappedCode, Why
 from canonical.message import Verdict
 from canonical.reading import Outcome, Reading
 from canonical.time import SHANGHAI
+from routing.coordinates import known_crs
 from routing.storm import Decision, policy_of, tell
 from tests.adapters.systems import NOW, inbound, loaded
 
@@ -139,3 +140,12 @@ def test_whatever_comes_of_a_push_it_is_answered_200(system: System) -> None:
 def test_an_undefined_imsi_is_a_text_and_no_error(system: System) -> None:
     assert b'"IMSI": "undefined"' in own("reports.smoke.in.json")
     assert isinstance(read(system, own("reports.smoke.in.json"), NOW), Reading)
+
+
+def test_the_ledgers_place_is_in_a_crs_the_hub_knows(system: System) -> None:
+    reading = read(system, own("reports.smoke.in.json"), NOW)
+
+    assert isinstance(reading, Reading)
+    assert reading.report
+    assert reading.report.coordinate
+    assert known_crs(reading.report.coordinate.crs)

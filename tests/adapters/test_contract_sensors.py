@@ -14,6 +14,7 @@ from canonical.errors import Unacceptable
 from canonical.message import Message
 from canonical.reading import Reading
 from canonical.time import SHANGHAI
+from routing.coordinates import known_crs
 from routing.storm import Decision, policy_of, tell
 from tests.adapters.systems import NOW, loaded
 
@@ -136,3 +137,12 @@ def test_topics_with_a_query_are_subscribed_too(system: System) -> None:
 
 def test_a_broker_without_a_password_needs_no_secret() -> None:
     assert [one.account.username for one in adapters.load(FOLDER, {}).receivers] == ["", "", ""]
+
+
+def test_the_ledgers_place_is_in_a_crs_the_hub_knows(system: System) -> None:
+    [reading] = received(system, water(1), REPORT.format("sampleprod_LEVEL0091"))
+
+    assert isinstance(reading, Reading)
+    assert reading.report
+    assert reading.report.coordinate
+    assert known_crs(reading.report.coordinate.crs)
