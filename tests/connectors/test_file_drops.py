@@ -1,111 +1,20 @@
 """Files that partners drop, taken from a real folder and a real SFTP server: whole, once, and never overwritten."""
 
-import base64
-import hashlib
 import os
-import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from canonical.errors import ContractViolation, Misconfigured, Unauthenticated, Unavailable
-from canonical.ports import Received
+from canonical.errors import ContractViolation, Misconfigured, Unavailable
 from connectors.files import HEAD, Drop, FileReceiver
 from connectors.folders import LocalFolder
-from tests.connectors.servers.sftp import Relay, SftpServer, new_key, own_folder, sftp_server, sshd
-
-LATE = datetime(2026, 3, 16, 17, 0, tzinfo=UTC)
-"""One o'clock in the morning of the 17th in Shanghai."""
-CSV = Drop("in", ("*.csv",), quiet=0)
-
-
-@dataclass
-class Clock:
-    """Stands still until it is told to go on."""
-
-    at: datetime = LATE
-
-    def __call__(self) -> datetime:
-        return self.at
-
-    def passes(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
-
-
-@dataclass
-class Remembered:
-    """A memory of its own, that can do something when it is asked."""
-
-    digests: dict[str, str] = field(default_factory=dict)
-    meanwhile: Callable[[], object] = lambda: None
-
-    def position(self) -> str:
-        return ""
-
-    def move(self, position: str) -> None:
-        raise AssertionError(position)
-
-    def news(self, digests: Mapping[str, str]) -> frozenset[str]:
-        self.meanwhile()
-        return frozenset(key for key, digest in digests.items() if self.digests.get(key) != digest)
-
-    def remember(self, digests: Mapping[str, str]) -> None:
-        self.digests |= digests
-
-
-@dataclass
-class Place:
-    """A folder with partners and a receiver: `inbox` as the partner sees it, `url` and `keys` as the hub does."""
-
-    root: Path
-    url: str
-    keys: dict[str, str]
-    give: Callable[[Path], None]
-    clock: Clock = field(default_factory=Clock)
-    memory: Remembered = field(default_factory=Remembered)
-
-    @property
-    def inbox(self) -> Path:
-        return self.root / "in"
-
-    def drop(self, name: str | bytes, body: bytes = b"a\n1\n", *, age: float = 0) -> Path:
-        """What a partner does, `age` seconds before now."""
-        path = Path(os.fsdecode(os.path.join(os.fsencode(self.inbox), os.fsencode(name))))  # noqa: PTH118 names as bytes
-        path.write_bytes(body)
-        at = LATE.timestamp() - age
-        os.utime(path, (at, at))
-        self.give(path)
-        return path
-
-    def receiver(self, drop: Drop = CSV, /, **other: Any) -> FileReceiver:
-        return FileReceiver(
-            other.pop("url", self.url), drop, system="garden", door="lists", memory=self.memory, ids=uuid4,
-            now=self.clock, timeout=5, **(self.keys | other),
-        )  # fmt: skip
-
-    def looked(self, drop: Drop = CSV, most: int = 10) -> Sequence[Received]:
-        """What a new receiver, as after a restart, takes at its first look."""
-        receiver = self.receiver(drop)
-        try:
-            return receiver.receive(most=most, wait=0)
-        finally:
-            receiver.close()
-
-    def tree(self) -> set[str]:
-        """All files below the drop."""
-        return {f"{path.relative_to(self.inbox)}" for path in self.inbox.rglob("*") if not path.is_dir()}
-
-
-def names(found: Sequence[Received]) -> list[str]:
-    return [one.message.path for one in found]
+from tests.connectors.file_place import CSV, LATE, Place, Remembered, local_place, names, remote_place
+from tests.connectors.servers.sftp import SftpServer, new_key, sftp_server, sshd
 
 
 @pytest.fixture(scope="module")
@@ -117,25 +26,14 @@ def server() -> Iterator[SftpServer]:
         yield running
 
 
-def _made(root: Path, url: str, keys: dict[str, str], give: Callable[[Path], None]) -> Place:
-    place = Place(root, url, keys, give)
-    place.inbox.mkdir()
-    give(place.inbox)
-    return place
-
-
 @pytest.fixture
 def local(tmp_path: Path) -> Place:
-    return _made(tmp_path, tmp_path.as_uri(), {}, lambda _: None)
+    return local_place(tmp_path)
 
 
 @pytest.fixture
 def remote(server: SftpServer) -> Place:
-    root = server.root / uuid4().hex
-    root.mkdir()
-    server.give(root)
-    keys = {"username": server.username, "private_key": server.private_key, "host_key": server.host_key}
-    return _made(root, f"sftp://127.0.0.1:{server.port}{root}", keys, server.give)
+    return remote_place(server)
 
 
 @pytest.fixture(params=["local", "remote"])
@@ -525,116 +423,3 @@ def test_an_address_that_is_none_is_misconfigured(local: Place, url: str) -> Non
     with pytest.raises(Misconfigured) as caught:
         local.receiver(url=url, username="hub", password="secret", host_key=new_key()[1])
     assert "secret" not in f"{caught.value}"
-
-
-# --- SFTP only
-
-
-def test_another_host_key_is_misconfigured_and_no_credential_is_sent(remote: Place) -> None:
-    with pytest.raises(Misconfigured, match="another key"):
-        remote.receiver(host_key=new_key()[1]).receive(most=1, wait=0)
-
-
-def test_a_host_key_of_another_kind_is_misconfigured(remote: Place) -> None:
-    numbers = b"".join(
-        len(part).to_bytes(4, "big") + part for part in (b"ssh-rsa", b"\x01\x00\x01", b"\x00" + b"\xff" * 256)
-    )
-    with pytest.raises(Misconfigured, match="kind"):
-        remote.receiver(host_key=f"ssh-rsa {base64.b64encode(numbers).decode()}").receive(most=1, wait=0)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"host_key": ""}, {"host_key": "ssh-ed25519 AAAA"}, {"host_key": "ssh-ed25519"}, {"host_key": "klingon AAAA"},
-        {"private_key": "no key"}, {"private_key": ""}, {"username": ""},
-    ],
-)  # fmt: skip
-def test_settings_that_cannot_be_right_are_misconfigured_at_once(remote: Place, wrong: dict[str, str]) -> None:
-    with pytest.raises(Misconfigured):
-        remote.receiver(**wrong)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"private_key": new_key()[0]}, {"private_key": "", "password": "13800000000"}, {"username": "x"}]
-)
-def test_a_credential_the_server_does_not_take_is_unauthenticated(remote: Place, wrong: dict[str, str]) -> None:
-    with pytest.raises(Unauthenticated) as caught:
-        remote.receiver(**wrong).receive(most=1, wait=0)
-    assert "138" not in f"{caught.value}"
-
-
-def test_a_closed_port_and_a_server_of_another_kind_are_unavailable(remote: Place) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        keys = remote.keys | {"url": f"sftp://127.0.0.1:{port}/in"}
-        silent = FileReceiver(
-            keys.pop("url"), CSV, system="garden", door="lists", memory=remote.memory, ids=uuid4, now=remote.clock,
-            timeout=0.3, **keys,
-        )  # fmt: skip
-        with pytest.raises(Unavailable):  # takes the connection and says nothing
-            silent.receive(most=1, wait=0)
-    with pytest.raises(Unavailable):
-        silent.receive(most=1, wait=0)
-
-
-def test_a_connection_lost_before_the_verdict_is_made_anew_once(remote: Place, server: SftpServer) -> None:
-    with Relay(server.port) as relay:
-        remote.url = remote.url.replace(f":{server.port}", f":{relay.port}")
-        receiver = remote.receiver()
-        remote.drop("a.csv")
-        [found] = receiver.receive(most=1, wait=0)
-        relay.cut()
-        found.accept()
-        assert (relay.connections, remote.tree()) == (2, {"done/2026-03-17/a.csv"})
-        remote.drop("b.csv")
-        [found] = receiver.receive(most=1, wait=0)
-        relay.left = 0
-        relay.cut()
-        with pytest.raises(Unavailable):
-            found.accept()
-        assert relay.connections == 3
-        relay.left = -1
-        assert names(receiver.receive(most=1, wait=0)) == ["b.csv"]
-        receiver.close()
-
-
-@pytest.mark.parametrize("pieces", range(0, 40, 3))
-def test_wherever_the_connection_breaks_a_file_is_neither_lost_nor_damaged(
-    remote: Place, server: SftpServer, pieces: int
-) -> None:
-    """Whatever was accepted, it lies in the inbox or in the archive, once and whole, and the next run ends in order."""
-    body = hashlib.sha256(b"%d" % pieces).digest() * 4000
-    remote.drop("a.csv", body)
-    with Relay(server.port) as relay:
-        direct, remote.url = remote.url, remote.url.replace(f":{server.port}", f":{relay.port}")
-        receiver = remote.receiver()
-        relay.left = pieces
-        with suppress(Unavailable):
-            for found in receiver.receive(most=1, wait=0):
-                assert found.message.body == body
-                found.accept()
-        receiver.close()
-    remote.url = direct
-    assert remote.tree() in ({"a.csv"}, {"done/2026-03-17/a.csv"})
-    for found in remote.looked():
-        found.accept()
-    assert remote.tree() == {"done/2026-03-17/a.csv"}
-    assert (remote.inbox / "done/2026-03-17/a.csv").read_bytes() == body
-
-
-def test_a_key_with_a_passphrase_needs_it(remote: Place) -> None:
-    held = Ed25519PrivateKey.generate().private_bytes(
-        Encoding.PEM, PrivateFormat.OpenSSH, BestAvailableEncryption(b"secret")
-    )
-    with pytest.raises(Misconfigured, match="passphrase"):
-        remote.receiver(private_key=held.decode())
-    with pytest.raises(Misconfigured, match="passphrase"):
-        remote.receiver(private_key=held.decode(), password="other")
-    remote.receiver(private_key=held.decode(), password="secret").close()
-
-
-def test_folders_made_for_tests_are_away_afterwards() -> None:
-    with own_folder() as folder:
-        assert folder.is_dir()
-    assert not folder.exists()
