@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from canonical.errors import Why
 from canonical.message import Message, Verdict
 from storage.store import Store
 from storage.tables import cases, message
@@ -80,6 +81,17 @@ class Journal:
         async with self.store.transaction() as transaction:
             ids = list((await transaction.connection.execute(query)).scalars())
             return await self._messages(transaction.connection, ids)
+
+    async def unmapped(self, *, system: str = "", limit: int = 1000) -> list[Message]:
+        """The newest quarantined messages that hold a code without a row, whole, in the order they came."""
+        query = select(message.c.id).where(
+            message.c.verdict == Verdict.QUARANTINED, message.c.why == Why.UNMAPPED_CODE
+        )  # fmt: skip
+        if system:
+            query = query.where(message.c.system == system)
+        async with self.store.transaction() as transaction:
+            newest = await transaction.connection.execute(query.order_by(message.c.id.desc()).limit(limit))
+            return await self._messages(transaction.connection, list(newest.scalars()))
 
     @staticmethod
     async def _messages(connection: AsyncConnection, ids: Sequence[UUID]) -> list[Message]:

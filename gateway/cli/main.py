@@ -6,7 +6,21 @@ from typing import NoReturn
 import typer
 
 from canonical.errors import HubError, Misconfigured, Unavailable
-from gateway.cli import case, check, database, demo, journal, lifecycle, parked, read, schema, serve, simulate, try_
+from gateway.cli import (
+    case,
+    check,
+    codes,
+    database,
+    demo,
+    journal,
+    lifecycle,
+    parked,
+    read,
+    schema,
+    serve,
+    simulate,
+    try_,
+)
 
 app = typer.Typer(
     name="gridhub",
@@ -22,7 +36,7 @@ Exit codes: 0 done · 1 something was found or does not balance · 2 wrong usage
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (demo, serve, check, read, try_, case, journal, parked, simulate, schema, lifecycle, database):
+for module in (demo, serve, check, read, try_, codes, case, journal, parked, simulate, schema, lifecycle, database):
     module.add_to(app)
 
 _CODES: tuple[tuple[type[HubError], int], ...] = ((Misconfigured, 3), (Unavailable, 4))

@@ -8,12 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.cells import cell_len
 from typer.testing import CliRunner
 
 import adapters
 from gateway.cli.main import app
-from tests.gateway.running import ENVIRONMENT
+from gateway.settings import example_city
+from tests.gateway.outside import environment, ticket
+from tests.gateway.running import ENVIRONMENT, HubUnderTest
 
 HOTLINE = Path(adapters.__file__).parent / "hotline_12345"
 MANHOLE = HOTLINE / "samples" / "tasks.manhole.in.json"
@@ -174,3 +177,110 @@ def test_one_systems_folder_is_checked_without_network(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_neither_city_nor_system_is_wrong_configuration(tmp_path: Path) -> None:
     assert ran("check", str(tmp_path), code=3)
+
+
+# --- codes ---
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the example city with a hotline folder of its own."""
+    copied = tmp_path / "config"
+    shutil.copytree(example_city(), copied)
+    shutil.copytree(HOTLINE, copied / "hotline_12345")
+    return copied
+
+
+def add(folder: Path, *arguments: str, code: int = 0) -> str:
+    """Type `gridhub codes add` in that city."""
+    return ran("codes", "add", "hotline_12345", *arguments, "--config", str(folder), code=code)
+
+
+def test_a_row_is_appended_and_the_file_stays_as_it_was_saved(folder: Path) -> None:
+    table = folder / "hotline_12345" / "codes" / "accord_types.csv"
+    kept = b"\xef\xbb\xbf" + table.read_bytes().replace(b"\n", b"\r\n").rstrip()
+    table.write_bytes(kept)
+
+    said = add(folder, "accord_types", "9999", "30428.2:P01-37", "--title", "路灯,甲类")
+
+    assert table.read_bytes() == kept + '\r\n9999,30428.2:P01-37,"路灯,甲类"\r\n'.encode()
+    assert f"accord_types.csv:{len(kept.splitlines()) + 1}: " in said
+    assert ran("check", str(folder / "hotline_12345"))
+
+
+def test_a_table_for_writing_takes_the_same_words_in_its_own_order(folder: Path) -> None:
+    add(folder, "request_types_out", "30", "local:E98-03", "--title", "举报")
+
+    table = folder / "hotline_12345" / "codes" / "request_types_out.csv"
+    assert table.read_text(encoding="utf-8").splitlines()[-1] == "local:E98-03,30,举报"
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        (("accord_types", "0105", "30428.2:P01-37"), "'0105' has a row already: 30428.2:P01-03"),
+        (("accord_types", "9999", "P01-37"), "'P01-37' is not a class code"),
+        (("accord_types", "#1", "30428.2:P01-37"), "would read as a remark"),
+        (("accord_types", "*", "30428.2:P01-37"), "would guess"),
+        (("accord_type", "9999", "30428.2:P01-37"), "there are: accord_types"),
+        (("../system", "9999", "x"), "no such table"),
+    ],
+)
+def test_what_would_make_a_table_wrong_is_refused_and_nothing_is_written(
+    folder: Path, row: tuple[str, str, str], text: str
+) -> None:
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    assert text in add(folder, *row, code=3)
+
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_shipped_folder_is_not_edited_but_copied_on_request(folder: Path) -> None:
+    shutil.rmtree(folder / "hotline_12345")
+    shipped = (HOTLINE / "codes" / "accord_types.csv").read_bytes()
+    row = ("accord_types", "9999", "30428.2:P01-37")
+
+    assert "--into" in add(folder, *row, code=3)
+    first = json.loads(add(folder, *row, "--into", str(folder / "hotline_12345"), "--json"))
+    second = json.loads(add(folder, "accord_types", "9998", "text only", "--json"))
+
+    assert (first["copied"], first["in_use"], second["copied"]) == (True, True, False)
+    assert Path(second["file"]).read_text(encoding="utf-8").splitlines()[-2:] == [
+        "9999,30428.2:P01-37,", "9998,text only,",
+    ]  # fmt: skip
+    assert (HOTLINE / "codes" / "accord_types.csv").read_bytes() == shipped
+    assert "write `adapter: line`" in add(folder, *row, "--into", str(folder / "line"), code=3) + add(
+        folder, "accord_types", "9997", "text only", "--into", str(folder / "line")
+    )
+
+
+def test_drift_names_the_codes_without_a_row_and_an_added_row_heals_them(hub: HubUnderTest, folder: Path) -> None:
+    for name, code in (("one", "9999"), ("two", "9999"), ("three", "9998"), ("four", "0401")):
+        made = ticket(name, (code, "340202"))
+        assert hub.client.post(made.url.path, content=made.content, headers=made.headers).status_code == 200
+    given = environment(hub) | {"GRIDHUB_CONFIG": str(folder)}
+
+    def drift() -> dict[str, Any]:
+        result = CliRunner(env=given).invoke(app, ["codes", "drift", "--json"])
+        found: dict[str, Any] = json.loads(result.stdout)
+        assert result.exit_code == int(bool(found["missing"]))
+        return found
+
+    found = drift()
+    assert [(one["code"], one["count"], one["table"]) for one in found["missing"]] == [
+        ("9999", 2, "codes/accord_types.csv"), ("9998", 1, "codes/accord_types.csv"),
+    ]  # fmt: skip
+    assert found["missing"][0]["first"] < found["missing"][0]["last"]
+    assert (found["messages"], found["unexplained"]) == (3, 0)
+    shown = CliRunner(env=given | {"TERM": "dumb"}).invoke(app, ["codes", "drift"]).stdout
+    assert max(len(line) for line in shown.splitlines() if str(folder) not in line) <= 80
+    for secret in ("13800000001", "张某某", "反映示例问题"):
+        assert secret not in shown + json.dumps(found, ensure_ascii=False)
+
+    row = ["codes", "add", "hotline_12345", "accord_types", "9999", "30428.2:P01-37", "--replay", "--json"]
+    added = json.loads(CliRunner(env=given).invoke(app, row).stdout)
+    assert added["replayed"] == {"case": 2, "quarantined": 1}
+    assert [one["code"] for one in drift()["missing"]] == ["9998"]
+    assert hub.case("t-one")["class_code"] == "30428.2:P01-37"
+    assert CliRunner(env=given).invoke(app, ["codes", "drift", "nobody"]).exit_code == 5

@@ -1,0 +1,137 @@
+"""`gridhub codes`: rows of code tables, and codes that came without one."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from canonical.time import in_shanghai
+from gateway.cli.shared import AsJson, Config, emit, hub, missing, out, run, store
+
+commands = typer.Typer(help="Code tables: add a row, see which codes lack one. 代码表", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.add_typer(commands, name="codes")
+
+
+@commands.command("add")
+def add(
+    system: Annotated[str, typer.Argument(help="Name of the system in systems.yaml.")],
+    table: Annotated[str, typer.Argument(help="Name of the table, such as accord_types.")],
+    local: Annotated[str, typer.Argument(help="The system's own code.")],
+    canonical: Annotated[str, typer.Argument(help="The hub's value, or: text only, unchanged, quarantine.")],
+    title: Annotated[str, typer.Option(help="What the code is called.")] = "",
+    into: Annotated[
+        Path | None, typer.Option(help="Edit this folder instead; made as a copy when it is not there.")
+    ] = None,
+    replay: Annotated[bool, typer.Option("--replay", help="Read quarantined messages of the system again.")] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Append a row to a code table, checked before it is written. 补一行代码
+
+    Refuses a code that has a row, and a row that makes the folder wrong. Running hubs take it at their next start.
+    """
+    from gateway.code_rows import add_row, editable
+
+    folder, copied = editable(_connected(system, config).folder, into)
+    file, line = add_row(folder, table, local, canonical, title)
+    used = _connected(system, config).folder.resolve() == folder.resolve()
+    outcomes = _replayed(system, config) if replay and used else None
+    if as_json:
+        emit({"file": str(file), "line": line, "copied": copied, "in_use": used, "replayed": outcomes})
+        return
+    out.print(f"{file}:{line}: {local} -> {canonical} {title}", highlight=False, markup=False, soft_wrap=True)
+    if not used:
+        hint = f"not in use yet 尚未启用: write `adapter: {folder.name}` for {system} in systems.yaml"
+        out.print(hint, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    elif outcomes is None:
+        out.print("next 下一步: gridhub journal replay --system " + system, highlight=False)
+    else:
+        said = ", ".join(f"{count} {verdict}" for verdict, count in outcomes.items()) or "nothing was in quarantine"
+        out.print(f"replayed 重放: {said}", highlight=False)
+
+
+def _connected(system: str, config: Path | None) -> Any:  # noqa: ANN401
+    found = _systems(config)
+    if system not in found:
+        missing(f"no system '{system}' in systems.yaml; known: {', '.join(sorted(found))}")
+    return found[system]
+
+
+def _systems(config: Path | None) -> dict[str, Any]:
+    """The city's systems, though their addresses and secrets may not be set here."""
+    import os
+
+    from canonical.errors import Misconfigured
+    from canonical.findings import Severity
+    from gateway.configuration import read
+    from gateway.settings import settings
+
+    configuration, _ = read(settings(config).config, os.environ, unset=Severity.WARNING)
+    if configuration is None:
+        raise Misconfigured("the city's configuration cannot be read: try gridhub check")
+    return dict(configuration.systems)
+
+
+def _replayed(system: str, config: Path | None) -> dict[str, int]:
+    """What became of the quarantined messages, by verdict."""
+    from canonical.message import Verdict
+
+    async def job() -> dict[str, int]:
+        async with hub(config) as wired:
+            waiting = await wired.journal.deferred(Verdict.QUARANTINED, system=system)
+            outcomes = await wired.reception.take_in_again(waiting)
+            return dict(Counter(str(outcome.verdict) for outcome in outcomes.values()))
+
+    found: dict[str, int] = run(job)
+    return found
+
+
+@commands.command("drift")
+def drift(
+    system: Annotated[str, typer.Argument(help="Only of this system; default: all.")] = "",
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Codes in quarantined messages that have no row, with how often and since when. 代码漂移
+
+    Shows codes only, never other values of a message. Ends with 1 when there are any.
+    """
+    from dataclasses import asdict
+
+    from gateway.drift import drift as look
+    from storage.journal import Journal
+
+    systems = _systems(config)
+    if system and system not in systems:
+        missing(f"no system '{system}' in systems.yaml; known: {', '.join(sorted(systems))}")
+
+    async def job() -> Any:  # noqa: ANN401
+        async with store(config) as opened:
+            return await look(Journal(opened), systems, system=system)
+
+    found = run(job)
+    if as_json:
+        owners = {name: {"title": one.system.role.title, "folder": str(one.folder)} for name, one in systems.items()}
+        emit(asdict(found) | {"systems": {one.system: owners[one.system] for one in found.missing}})
+    else:
+        _print(found, systems)
+    if found.missing:
+        raise typer.Exit(1)
+
+
+def _print(found: Any, systems: dict[str, Any]) -> None:  # noqa: ANN401
+    named = ""
+    for one in found.missing:
+        if one.system != named:
+            named = one.system
+            out.print(f"[bold]{named}[/bold] {systems[named].system.role.title}", highlight=False)
+            out.print(f"  {systems[named].folder}", style="dim", highlight=False, soft_wrap=True)
+        first, last = (in_shanghai(at).strftime("%Y-%m-%d %H:%M") for at in (one.first, one.last))
+        out.print(f"  {one.code}  {one.table}  ({one.field} <- {one.path})", highlight=False, markup=False)
+        out.print(f"      {one.count} messages 报文, {first} to {last}", style="dim", highlight=False)
+    out.print(f"{found.messages} quarantined for a code, {found.unexplained} have none missing today", highlight=False)
