@@ -95,7 +95,7 @@ def reader(folder: Path) -> Callable[[dict[str, Any]], Reading]:
                 "case_key": ticket.get("rowGuid") or "",
                 "visible_no": ticket.get("serialNum") or "",
                 "report": report,
-            }  # fmt: skip
+            }
         )
 
     return read
