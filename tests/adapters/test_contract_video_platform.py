@@ -1,7 +1,7 @@
 """The video platform's own samples: the worked signature to the byte, and every fact of every event."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from canonical.place import Coordinate
 from canonical.reading import Outcome, Reading
 from canonical.report import Report, Urgency
 from canonical.time import SHANGHAI
+from simulators.artemis import Gatekeeper
 from tests.adapters.systems import FOLDERS, ID, NOW, inbound
 
 CONTRACT = Path(__file__).parents[2].parent / "shared" / "contracts" / "video-platform-event-subscription"
@@ -89,6 +90,19 @@ def test_a_picture_is_asked_for_by_a_signed_get_without_a_body(video: System) ->
     assert (message.method, message.path, message.body) == ("GET", file["url"], b"")
     assert message.headers["x-ca-signature"] == absolute.headers["x-ca-signature"]
     assert not {"content-md5", "content-type"} & set(message.headers)
+
+
+@pytest.mark.parametrize("name", ["subscribe", "unsubscribe", "picture"])
+def test_the_simulated_gateway_lets_in_what_is_signed_and_nothing_changed_afterwards(video: System, name: str) -> None:
+    gate = Gatekeeper("DEMO-AK", "DEMO-SECRET", lambda: NOW, timedelta(minutes=15))
+    file = {"url": "/pic?parking=777", "name": "", "id": ""}
+    names: dict[str, Any] = {"file": file} if name == "picture" else {}
+
+    message = video.say(name, now=NOW, id=ID, **names)
+    headers = {**message.headers, **({"content-type": message.content_type} if message.content_type else {})}
+
+    assert gate.problem(message.method, message.path, headers, message.body) == ""
+    assert gate.problem(message.method, message.path + "0", headers, message.body) == "Invalid Signature"
 
 
 def test_the_start_of_an_event_is_a_report_and_an_active_alarm(video: System) -> None:
