@@ -277,29 +277,36 @@ class Common(Declared):
 
 
 class SystemDeclaration(Declared):
-    """`system.yaml`."""
+    """One platform: who it is, how it is reached, what it sends, what it is told."""
 
-    title: str
+    title: str = Field(description="its name, as people in the city say it")
     edition: str = Field(description="version of this declaration; stands in every reading")
-    roles: tuple[Literal["source", "owner"], ...] = Field(min_length=1)
+    roles: tuple[Literal["source", "owner"], ...] = Field(
+        min_length=1, description="source: it reports; owner: it does the work"
+    )
     zone: str = Field(default="Asia/Shanghai", description="zone of times without one")
     charset: str = Field(default="utf-8", description="charset of bytes; auto: UTF-8, else GB18030")
     crs: str = Field(default="", description="CRS of coordinates, where the message does not say")
-    secrets: dict[str, Secret] = {}
-    ledgers: dict[str, LedgerDeclaration] = {}
-    connector: ConnectorDeclaration
-    common: Common = Common()
-    doors: dict[str, DoorDeclaration] = {}
-    pulls: dict[str, PullDeclaration] = {}
-    receivers: dict[str, ReceiverDeclaration] = {}
-    subscription: SubscriptionDeclaration | None = None
-    files: FilesDeclaration | None = None
-    answers: dict[str, AnswerDeclaration] = {}
-    sign_in: SignIn | None = None
+    secrets: dict[str, Secret] = Field(default={}, description="by name; values come from the city's configuration")
+    ledgers: dict[str, LedgerDeclaration] = Field(default={}, description="tables of the city's devices, by name")
+    connector: ConnectorDeclaration = Field(description="how what we send reaches it")
+    common: Common = Field(default=Common(), description="what every outbound message gets")
+    doors: dict[str, DoorDeclaration] = Field(default={}, description="where it pushes to us, by name")
+    pulls: dict[str, PullDeclaration] = Field(default={}, description="what we ask for by ourselves, by name")
+    receivers: dict[str, ReceiverDeclaration] = Field(
+        default={}, description="what we fetch where no HTTP is spoken, by name"
+    )
+    subscription: SubscriptionDeclaration | None = Field(default=None, description="what must be said before it pushes")
+    files: FilesDeclaration | None = Field(default=None, description="how files its messages point to are fetched")
+    answers: dict[str, AnswerDeclaration] = Field(default={}, description="how its answers are judged, by name")
+    sign_in: SignIn | None = Field(default=None, description="how we get a session token")
     alarms: dict[str, AlarmPolicy] = Field(
         default={}, description="when a device's alarm becomes a case, by kind; `*`: any"
     )
-    tells: dict[Party, dict[ActionKind, str]] = {}
+    tells: dict[Party, dict[ActionKind, str]] = Field(
+        default={},
+        description="what it is to the case, then action to outbound message; both: it reported and does the work",
+    )
     unsupported: dict[Party, dict[ActionKind, str]] = Field(
         default={}, description="what the platform cannot be told, and the reason the dispatcher is shown"
     )

@@ -19,23 +19,24 @@ _any["[]"] = _any
 ANYTHING: Names = _any
 """Any name, at any depth."""
 
-CONTEXT: Names = {
-    "$headers": ANYTHING,
-    "$query": ANYTHING,
-    "$path": ANYTHING,
-    "$topic": ANYTHING,
-    "$whole": ANYTHING,
-    "$parent": ANYTHING,
-    "$row": {},
-    "$at": {},
-    "$body": {},
-    "$method": {},
-    "$door": {},
+CONTEXT_MEANING: Mapping[str, str] = {
+    "$headers": "`$headers.x-name`: a header, its name in lower case. The journal keeps those that rules use",
+    "$query": "`$query.name`: of the query string (of a URL, or of a topic)",
+    "$path": "`$path.name` of a door's `{name}`; `$path.0` the first segment after the door, a file's or table's name",
+    "$topic": "`$topic.2`: a level of an MQTT topic, from 0",
+    "$whole": "the document an item was taken out of",
+    "$parent": "the item one level up, where lists stand inside lists",
+    "$row": "the item's number, from 1",
+    "$at": "when the hub received it; needs no pattern",
+    "$body": "the bytes as text, for signatures",
+    "$method": "the HTTP method",
+    "$door": "the door, pull or receiver it came through",
 }
-"""What stands around an inbound document: `$headers.x-name`, `$query.name`, `$path.name` (of a door's path pattern),
-`$path.0` (segment of what followed the door, file name or table), `$topic.2` (level of an MQTT topic), `$whole` (the
-document an item was taken out of), `$parent` (the item one level up), `$row` (its number, from 1), `$at` (receipt
-by the hub's clock), `$body` (the bytes as text), `$method` and `$door`."""
+CONTEXT: Names = {
+    name: ANYTHING if name in {"$headers", "$query", "$path", "$topic", "$whole", "$parent"} else {}
+    for name in CONTEXT_MEANING
+}
+"""What stands around an inbound document."""
 
 
 def unknown_part(path: str, names: Names) -> tuple[str, list[str]] | None:
