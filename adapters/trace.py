@@ -132,10 +132,21 @@ def paths_of(node: object) -> tuple[str, ...]:
 
 def told(node: object) -> str:
     """A rule in one line, as it is declared."""
-    if not isinstance(node, Mapping):
-        return repr(node) if isinstance(node, str) else str(node)
-    parts = (f"{key}: {told(below) if isinstance(below, Mapping) else below}" for key, below in node.items())
-    return "{" + ", ".join(parts) + "}"
+    if isinstance(node, Mapping):
+        return "{" + ", ".join(f"{key}: {told(below)}" for key, below in node.items()) + "}"
+    if isinstance(node, list):
+        return "[" + ", ".join(told(one) for one in node) + "]"
+    return _PLAIN.get(node, str(node)) if isinstance(node, bool) or node is None else _text(node)
+
+
+_PLAIN: dict[object, str] = {True: "true", False: "false", None: "null"}
+
+
+def _text(node: object) -> str:
+    """A text with its quotes where it would not be seen, or not be taken for a text, without them."""
+    text = str(node)
+    hidden = not text or text != text.strip() or text[0] in "{[&*!|>'\"%@`#," or ": " in text
+    return f'"{text}"' if isinstance(node, str) and hidden else text
 
 
 def _deeper(plan: InboundPlan, used: set[str]) -> set[str]:
