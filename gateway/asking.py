@@ -38,11 +38,12 @@ class Asking:
 
     def _ask(self, write: Callable[[str], Message], read: Callable[[Message], _Heard]) -> _Heard:
         if self.session.stale:
-            self.session.renew()
+            self.session.renew(self.session.token)
+        token = self.session.token
         try:
             return self._once(write, read)
         except Unauthenticated:
-            if not self.session.renew():
+            if not self.session.renew(token):
                 raise
             return self._once(write, read)
 

@@ -6,6 +6,7 @@ in doubt: it is asked for by our number where the declaration says how, else sen
 
 import asyncio
 import random
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,6 +28,8 @@ from storage.outbox import Claimed, Trouble
 
 LEASE_BEYOND_TIMEOUTS = timedelta(seconds=10)
 """A lease outlasts attempt, signing in and second attempt by this: a living worker is never taken for a dead one."""
+_TRIES, _TRIES_OF_FINDING = 3, 4
+"""Time-outs that one claim may wait through: attempt, signing in, second attempt; the same for a question before."""
 GIVE_UP = timedelta(hours=24)
 """A system that is not there for so long gets a person's attention; nothing is lost."""
 _SOONEST, _LATEST = 1.0, 300.0
@@ -54,22 +57,29 @@ class Session:
     token: str = field(default="", repr=False)
     until: datetime | None = None
     """When the token will be too old, when that is known."""
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def stale(self) -> bool:
         """True when the token is, or soon will be, too old."""
         return self.until is not None and self.hub.now() >= self.until
 
-    def renew(self) -> bool:
-        """Sign in anew, blocking. False when the system has no signing in, or we have no account there."""
-        self.token, self.until = "", None
+    def renew(self, refused: str | None = None) -> bool:
+        """Sign in anew, blocking. False when the system has no signing in, or we have no account there.
+
+        `refused`: the token that was not taken. Where another thread has a newer one by now, that is the one to use:
+        many platforms end the old token when they give a new one.
+        """
+        with self._lock:
+            return bool(refused is not None and self.token and self.token != refused) or self._signed_in()
+
+    def _signed_in(self) -> bool:
         asked = self.system.sign_in(self.hub.now(), self.hub.ids())
         if asked is None:
             return False
         token = self.system.token(self.connector.send(self.connector.seal(asked)))
-        self.token = token.value
-        if token.seconds:
-            self.until = self.hub.now() + timedelta(seconds=token.seconds * _LIFE_USED)
+        life = timedelta(seconds=token.seconds * _LIFE_USED)
+        self.token, self.until = token.value, self.hub.now() + life if token.seconds else None
         return True
 
 
@@ -79,7 +89,8 @@ class Deliverer:
     def __init__(self, hub: Hub, connected: ConnectedSystem, connector: Connector, session: Session) -> None:
         self.hub, self.system, self.connector, self.session = hub, connected.system, connector, session
         self.name, self.concurrency = connected.system.role.id, connected.concurrency
-        self.lease = timedelta(seconds=3 * connected.system.connector.timeout) + LEASE_BEYOND_TIMEOUTS
+        tries = _TRIES + (_TRIES_OF_FINDING if connected.system.finds else 0)
+        self.lease = timedelta(seconds=tries * connected.system.connector.timeout) + LEASE_BEYOND_TIMEOUTS
         self.wake = asyncio.Event()
         self.finder = Finder(hub, session, send=self._send, renew=self._renewed)
         self._under_way: set[asyncio.Task[None]] = set()
@@ -119,7 +130,7 @@ class Deliverer:
     async def _deliver(self, claimed: Claimed) -> None:
         """One delivery from claim to verdict; a renewed session buys it one more try."""
         if self.session.stale:
-            await self._renewed()
+            await self._renewed(self.session.token)
         if claimed.in_doubt:
             unsettled = await self._cleared_up(claimed)
             if unsettled is None:
@@ -128,13 +139,14 @@ class Deliverer:
         for last in (False, True):
             sent: Message | None = None
             answer: Message | None = None
+            token = self.session.token
             try:
                 sent = self._write(claimed)
                 await self.hub.outbox.sending([(claimed, sent)])
                 answer = await self._send(sent)
                 read = self.system.judge(claimed.message, answer)
             except Unauthenticated as error:
-                if last or not await self._renewed():
+                if last or not await self._renewed(token):
                     await self._later(claimed, sent, answer, Unavailable(str(error)))
                     return
                 if sent is not None:
@@ -200,9 +212,9 @@ class Deliverer:
     async def _in_thread(self, message: Message) -> Message:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.connector.send, message)
 
-    async def _renewed(self) -> bool:
+    async def _renewed(self, refused: str | None = None) -> bool:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self.session.renew)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self.session.renew, refused)
         except (Unavailable, InDoubt, Unauthenticated, Unacceptable) as error:
             log.warning("session.not_renewed", system=self.name, error=type(error).__name__)
             return False

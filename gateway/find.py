@@ -39,7 +39,7 @@ class Finder:
         session: "Session",
         *,
         send: Callable[[Message], Awaitable[Message]],
-        renew: Callable[[], Awaitable[bool]],
+        renew: Callable[[str], Awaitable[bool]],
     ) -> None:
         self.hub, self.session, self.system = hub, session, session.system
         self._send, self._renew = send, renew
@@ -54,13 +54,14 @@ class Finder:
         for last in (False, True):
             asked: Message | None = None
             answer: Message | None = None
+            token = self.session.token
             try:
                 asked = self._written(outbound)
                 await self.hub.outbox.sending([(claimed, asked)])
                 answer = await self._send(asked)
                 return Found(asked, answer, self.system.judge(outbound.message, answer))
             except Unauthenticated as error:
-                if last or not await self._renew():
+                if last or not await self._renew(token):
                     return Found(asked, answer, later=Unavailable(str(error)))
                 if asked is not None:
                     await self.hub.outbox.not_taken(claimed, asked, answer, str(error))

@@ -134,6 +134,7 @@ answers:
       - {http: "429", then: unavailable}
       - {http: "5xx", then: unavailable}
       - {http: "404", then: absent}
+      - {when: {code: none}, then: absent}
       - {when: {code: ok}, then: accepted, external_id: {from: id}}
       - {when: {code: {present: "yes"}}, then: refused, text: {from: code}}
 """

@@ -262,6 +262,17 @@ def test_a_token_that_ends_between_two_pages_is_renewed_and_the_same_page_asked_
     working(tell)
 
 
+def test_many_questions_with_a_token_that_ended_sign_in_once(working: Working, parks: Platform) -> None:
+    parks.on["/count"] = lambda asked: {"code": "ok"} if asked.headers.get("x-token") == "t1" else Said({}, 401)
+
+    async def tell(desk: Desk) -> None:
+        desk.session.token = "ended"
+        await asyncio.gather(*(desk.poller.asking.say("count_trees") for _ in range(6)))
+        assert parks.paths().count("/login") == 1
+
+    working(tell)
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -366,7 +377,7 @@ def detail(asked: Asked) -> Any:
 
 def test_each_item_of_a_list_is_asked_about_and_one_that_is_gone_is_left_out(working: Working, parks: Platform) -> None:
     parks.on["/trees"] = pages([tree(n) for n in range(3)])
-    parks.on["/tree"] = lambda asked: Said({"code": "x"}, 404) if asked.query["no"] == "T1" else detail(asked)
+    parks.on["/tree"] = lambda asked: {**detail(asked), "code": "none"} if asked.query["no"] == "T1" else detail(asked)
 
     async def tell(desk: Desk) -> None:
         await desk.round()
@@ -475,12 +486,12 @@ def test_a_queue_is_read_to_its_end_and_acknowledged_after_the_commit(
 
 def test_what_could_not_be_acknowledged_comes_again_and_is_no_second_case(working: Working, parks: Platform) -> None:
     queue = Waiting(parks, 2)
-    queue.rows.append({"no": "bad", "kind": 7})
+    queue.rows.insert(0, {"no": "bad", "kind": 7})
     queue.deaf = True
 
     async def tell(desk: Desk) -> None:
         await desk.round()
-        assert await desk.known() == ["T0", "T1"]
+        assert await desk.known() == ["T0"]
         assert len(queue.rows) == 3
         queue.deaf = False
         await desk.round(after=60)
@@ -541,7 +552,7 @@ def test_every_open_case_of_the_system_is_asked_about_and_one_that_fails_keeps_n
 
     def case(asked: Asked) -> Any:
         no = asked.query["no"]
-        return {"T0": Said({"code": "x"}, 404), "T1": {"code": "busy"}}.get(no, {"code": "ok", "no": no, "done": "?"})
+        return {"T0": {"code": "none"}, "T1": {"code": "busy"}}.get(no, {"code": "ok", "no": no, "done": "?"})
 
     parks.on["/case"] = case
 
@@ -550,6 +561,7 @@ def test_every_open_case_of_the_system_is_asked_about_and_one_that_fails_keeps_n
         assert sorted(one.external_id for one in await open_bindings(desk.hub.store, NAME)) == ["T0", "T1", "T2"]
         assert sorted(parks.queries("/case", "no")) == ["T0", "T1", "T2"]
         assert await desk.cursor("progress") == (None, "1 could not be had: busy")
+        assert "refused" not in await desk.journal()
         assert (await desk.journal())["quarantined"] == 1  # a status without a row in the table
         await desk.round(after=60)
         assert (await desk.journal())["quarantined"] == 1

@@ -244,6 +244,7 @@ def test_the_end_does_not_wait_for_a_platform_that_is_silent(working: Working, p
         await one.end()
         assert gone.is_set()
         silent.set()
+        assert said(parks)[-1] == "unsubscribe"
         assert await shown(desk) == ("ended", "")
 
     working(tell)
