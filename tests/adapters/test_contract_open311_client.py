@@ -32,7 +32,9 @@ def system() -> System:
 def side() -> Iterator[str]:
     """A server that works at once, and lets nothing go wrong."""
     still = {"rate": 0, "pace": 0.02, "gap": 0.05, "repeat": 0, "return": 0}
-    with running("open311", Setup("http://127.0.0.1:9", SECRET, 7, Behaviour().changed(still), quiet=True)) as up:
+    with running(
+        "open311", Setup("http://127.0.0.1:9", SECRET, 7, Behaviour().changed(still), quiet=True, clock=lambda: NOW)
+    ) as up:
         yield up.url
 
 
