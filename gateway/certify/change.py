@@ -1,0 +1,201 @@
+"""How a good message is spoiled: one function a change, by the name scenarios.yaml uses. Pure; nothing is sent here."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from canonical.message import Message
+from gateway.certify.material import Material, Play
+
+CORRECTED = "（更正）"
+DEAD_LINK = "http://127.0.0.1:9/dead-link.jpg"
+"""Port 9 is nobody."""
+_MISSING = 12
+"""Members left out at most, one message each."""
+_FORMATS = (
+    "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S+08:00", "%Y/%m/%d %H:%M:%S", "%Y%m%d%H%M%S",
+    "%Y-%m-%d %H:%M", "%Y年%m月%d日 %H:%M:%S", "%Y/{0.month}/{0.day} {0.hour}:%M:%S", "%Y-%m-%d",
+    "%Y/{0.month}/{0.day} {0.hour}:{0.minute}:{0.second}", "%Y-%m-%dT%H:%M:%S.000+08:00", "%Y%m%dT%H%M%S",
+)  # fmt: skip
+
+
+class CannotChange(Exception):
+    """This platform's message cannot be changed that way; the text says why, in Chinese and English."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a change works on."""
+
+    material: Material
+    play: Play
+    message: Message
+    """The play's message under fresh ids."""
+    now: datetime
+    files_url: str
+    """Where the bench serves files."""
+
+
+Change = Callable[[Given], Iterator[Message]]
+
+
+def changed(name: str, given: Given) -> list[Message]:
+    """The message, or messages, of a change. Raises CannotChange."""
+    return list(_CHANGES[name](given)) if name else [given.message]
+
+
+def _text(given: Given) -> str:
+    try:
+        return given.message.body.decode()
+    except UnicodeDecodeError:
+        raise CannotChange("报文不是文本 | the message is no text") from None
+
+
+def _put(given: Given, old: str, new: str, what: str) -> Message:
+    text = _text(given)
+    if not old or old not in text:
+        raise CannotChange(f"样例里没有{what} | the sample does not hold it as it is read: {what}")
+    return replace(given.message, body=text.replace(old, new).encode())
+
+
+def _other_words(given: Given) -> Iterator[Message]:
+    words = given.play.raw("report.description") or given.play.raw("report.title")
+    yield _put(given, words, words[: max(len(words) - len(CORRECTED), 1)] + CORRECTED, "描述 description")
+
+
+def _gb18030(given: Given) -> Iterator[Message]:
+    """The same text in the charset of older platforms, said where the transport says it."""
+    message, text = given.message, _text(given)
+    head, kind = text[:100].lower(), message.content_type.split(";")[0]
+    if "encoding=" in head:
+        text = text[:100].replace("UTF-8", "GB18030").replace("utf-8", "GB18030") + text[100:]
+    made = replace(message, body=text.encode("gb18030"), content_type=f"{kind}; charset=GB18030")
+    read = given.material.system.read(made)
+    if read != given.material.system.read(message):
+        raise CannotChange("声明只收 UTF-8 | the declaration takes UTF-8 only")
+    yield made
+
+
+def _cut_short(given: Given) -> Iterator[Message]:
+    body = given.message.body
+    yield replace(given.message, body=body[: len(body) // 2])
+
+
+def _noise(given: Given) -> Iterator[Message]:
+    for body in (b"\xff\xfe\x00<{[", b"", bytes(range(256)), b"[" * 5000, b'{"a":'):
+        yield replace(given.message, body=body)
+
+
+def _oversize(given: Given) -> Iterator[Message]:
+    door = given.material.declared.doors[given.message.door]
+    missing = door.max_bytes + 1 - len(given.message.body)
+    yield replace(given.message, body=given.message.body + b" " * max(missing, 1))
+
+
+def _wrong_secret(given: Given) -> Iterator[Message]:
+    secret, message = given.material.secret, given.message
+    wrong = "x" * len(secret)
+    headers = {name: value.replace(secret, wrong) for name, value in message.headers.items()}
+    made = replace(
+        message, body=message.body.replace(secret.encode(), wrong.encode()), headers=headers,
+        path=message.path.replace(secret, wrong),
+    )  # fmt: skip
+    if made == message:
+        raise CannotChange("推送不出示静态密钥 | the push shows no secret")
+    yield made
+
+
+def _required(given: Given) -> list[str]:
+    folder = given.material.folder
+    from adapters.yaml_file import read_yaml
+
+    file = read_yaml(folder / "messages" / f"{given.play.reading.kind}.yaml", [], name="message")
+    contract = json.loads((folder / "contract" / str(file.data["contract"])).read_text("utf-8")) if file else {}
+    return [str(name) for name in contract.get("required", [])]
+
+
+def _document(given: Given, wanted: list[str]) -> tuple[Any, dict[str, Any]]:
+    """The message as JSON, and the object in it that the contract speaks of."""
+    try:
+        whole = json.loads(_text(given))
+    except ValueError:
+        raise CannotChange("报文不是 JSON | the message is not JSON") from None
+    waiting = [whole]
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, dict):
+            if wanted and all(name in one for name in wanted):
+                return whole, one
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    raise CannotChange("契约没有必填成员 | the contract requires no member")
+
+
+def _json(message: Message, document: object) -> Message:
+    return replace(message, body=json.dumps(document, ensure_ascii=False).encode())
+
+
+def _missing(given: Given) -> Iterator[Message]:
+    wanted = _required(given)
+    whole, inside = _document(given, wanted)
+    for name in wanted[:_MISSING]:
+        kept = inside.pop(name)
+        yield _json(given.message, whole)
+        inside[name] = kept
+
+
+def _extra(given: Given) -> Iterator[Message]:
+    whole, inside = _document(given, _required(given))
+    inside["unexpectedMember"] = {"of": ["another", "release"]}
+    yield _json(given.message, whole)
+
+
+def _at(given: Given, at: datetime) -> Message:
+    report = given.play.reading.report
+    stated = report.reported_at if report else None
+    raw = given.play.raw("report.reported_at")
+    if stated is None or not raw:
+        raise CannotChange("样例没有上报时间 | the sample states no time")
+    for pattern in _FORMATS:
+        if _written(pattern, stated) == raw:
+            return _put(given, raw, _written(pattern, at), "上报时间 time")
+    for scale in (1, 1000):
+        if str(int(stated.timestamp()) * scale) == raw:
+            return _put(given, raw, str(int(at.timestamp()) * scale), "上报时间 time")
+    raise CannotChange("上报时间的写法不能改写 | the time's form cannot be rewritten")
+
+
+def _written(pattern: str, at: datetime) -> str:
+    return at.strftime(pattern.format(at))
+
+
+def _tomorrow(given: Given) -> Iterator[Message]:
+    yield _at(given, given.now + timedelta(days=1))
+
+
+def _decades_ago(given: Given) -> Iterator[Message]:
+    yield _at(given, given.now - timedelta(days=30 * 365))
+
+
+def _dead_link(given: Given) -> Iterator[Message]:
+    yield _linked(given, DEAD_LINK)
+
+
+def _huge_file(given: Given) -> Iterator[Message]:
+    yield _linked(given, f"{given.files_url}/huge.jpg")
+
+
+def _linked(given: Given, url: str) -> Message:
+    report = given.play.reading.report
+    link = next((one.url for one in report.attachments if one.url), "") if report else ""
+    return _put(given, link, url, "附件链接 a link to a file")
+
+
+_CHANGES: dict[str, Change] = {
+    "other_words": _other_words, "gb18030": _gb18030, "cut_short": _cut_short, "noise": _noise, "oversize": _oversize,
+    "wrong_secret": _wrong_secret, "missing": _missing, "extra": _extra, "tomorrow": _tomorrow,
+    "decades_ago": _decades_ago, "dead_link": _dead_link, "huge_file": _huge_file,
+}  # fmt: skip

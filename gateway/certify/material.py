@@ -1,0 +1,232 @@
+"""What can be played of a platform: its own samples, made fresh. Derived from the folder, never from a name."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from adapters import System
+from adapters.declaration import Authenticate, SystemDeclaration
+from adapters.samples import inbound_samples, outbound_samples
+from adapters.trace import TracedField, trace
+from adapters.yaml_file import read_yaml
+from canonical.lifecycle import Party
+from canonical.message import Message
+from canonical.reading import Reading
+
+_NAMING = ("external_id", "case_key", "visible_no")
+_LAST_NUMBER = re.compile(r"(\d+)(?=\D*$)")
+_SHORTEST = 4
+"""Digits a number must have to be told from any other number of the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """One inbound sample and how it reads."""
+
+    name: str
+    message: Message
+    reading: Reading
+    fields: tuple[TracedField, ...]
+    ids: tuple[str, ...] = ()
+    """Texts in the message that name it; replaced, it is another message."""
+
+    def raw(self, field: str) -> str:
+        """The text in the message that a field came from; empty when it came from none."""
+        found = [value for one in self.fields if one.field == field for _, value in one.raw if value not in (None, "")]
+        return str(found[0]) if found and isinstance(found[0], str | int | float) else ""
+
+    def fresh(self, number: int) -> Message:
+        """The message under ids made of `number`: the same number, the same message."""
+        return _renamed(self.message, {old: _other(old, number) for old in self.ids})
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """A platform's folder, as a bench needs it."""
+
+    folder: Path
+    declared: SystemDeclaration
+    system: System
+    secret: str = field(repr=False)
+    """What every secret of the private hub is; in samples secrets are called demo-<name>."""
+    report: Play | None
+    action: Play | None
+    plays: tuple[Play, ...]
+    unread: tuple[str, ...]
+    """Samples that do not read."""
+    owner_does: frozenset[str]
+    """Steps of its work that its messages report."""
+
+    @property
+    def writes(self) -> tuple[Path, ...]:
+        """Samples of outbound messages."""
+        return tuple(outbound_samples(self.folder))
+
+    @property
+    def doors(self) -> frozenset[str]:
+        """Names of doors."""
+        return frozenset(self.declared.doors)
+
+    def tells(self, party: str) -> Mapping[str, str]:
+        """Action to outbound message."""
+        return {str(kind): name for kind, name in self.system.role.tells.get(party, {}).items()}
+
+
+def declaration(folder: Path) -> SystemDeclaration:
+    """`system.yaml` alone. Raises pydantic.ValidationError."""
+    file = read_yaml(folder / "system.yaml", [], name="system.yaml")
+    return SystemDeclaration.model_validate(file.data if file else {})
+
+
+def material(folder: Path, declared: SystemDeclaration, system: System, secret: str) -> Material:
+    """Everything playable in a folder, whose system was loaded with `secret` for every secret."""
+    plays, unread = [], []
+    for sample in inbound_samples(folder):
+        message = _sealed(sample.message(system.role.id), declared, secret)
+        found = _play(system, replace(message, door=sample.door), sample.path.name)
+        if found:
+            plays.append(found)
+        elif not _reads(system, message):
+            unread.append(sample.path.name)
+    reports = [one for one in plays if _opens(one.reading)]
+    report = min(reports, key=_plainness, default=None)
+    actions = [one for one in plays if report and _acts_on(one, report)]
+    return Material(
+        folder,
+        declared,
+        system,
+        secret,
+        report,
+        next(iter(actions), None),
+        tuple(plays),
+        tuple(unread),
+        _owner_steps(folder),
+    )
+
+
+def _owner_steps(folder: Path) -> frozenset[str]:
+    """Every action that a declared message can mean, coming from the owner."""
+    found: set[str] = set()
+    for path in sorted(folder.glob("messages/*.yaml")):
+        file = read_yaml(path, [], name=path.name)
+        waiting: list[Any] = [file.data] if file else []
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, dict):
+                kinds = one.get("kinds")
+                found |= {str(kinds["owner"])} if isinstance(kinds, dict) and "owner" in kinds else set()
+                waiting += one.values()
+            elif isinstance(one, list):
+                waiting += one
+    return frozenset(found)
+
+
+def _reads(system: System, message: Message) -> bool:
+    return all(isinstance(one, Reading) for one in system.read(message))
+
+
+def _opens(reading: Reading) -> bool:
+    return reading.report is not None and reading.alarm is None
+
+
+def _plainness(play: Play) -> tuple[bool, bool, bool, str]:
+    """Few side effects first: no number of ours in it, no action that moves a case, files to fetch."""
+    reading = play.reading
+    moves = bool(reading.action and reading.action.kinds)
+    files = bool(reading.report and reading.report.attachments)
+    return (not play.ids, moves, not files, play.name)
+
+
+def _acts_on(play: Play, report: Play) -> bool:
+    reading = play.reading
+    return bool(
+        reading.report is None
+        and reading.action
+        and Party.SOURCE in reading.action.kinds
+        and reading.external_id == report.reading.external_id
+    )  # fmt: skip
+
+
+# --- the message as the platform would send it ---
+
+
+def _sealed(message: Message, declared: SystemDeclaration, secret: str) -> Message:
+    """Every `demo-<name>` is the bench's secret, and headers show it where a door asks for one there."""
+    body, headers, path = message.body, dict(message.headers), message.path
+    for name in sorted(declared.secrets, key=len, reverse=True):
+        body = body.replace(f"demo-{name}".encode(), secret.encode())
+        headers = {key: value.replace(f"demo-{name}", secret) for key, value in headers.items()}
+        path = path.replace(f"demo-{name}", secret)
+    door = declared.doors.get(message.door)
+    for check in _checks(door.authenticate if door else None):
+        if check.header and check.secret:
+            headers.setdefault(check.header.lower(), f"{check.prefix}{secret}")
+        if check.query and check.secret and f"{check.query}=" not in path:
+            path += f"{'&' if '?' in path else '?'}{check.query}={secret}"
+    return replace(message, body=body, headers=headers, path=path)
+
+
+def _checks(given: Authenticate | tuple[Authenticate, ...] | None) -> tuple[Authenticate, ...]:
+    return (given,) if isinstance(given, Authenticate) else given or ()
+
+
+def _play(system: System, message: Message, name: str) -> Play | None:
+    """A message with one reading; None otherwise."""
+    try:
+        told = trace(system, message)
+    except ValueError:
+        return None
+    if len(told) != 1 or not isinstance(told[0].content, Reading):
+        return None
+    play = Play(name, message, told[0].content, told[0].fields)
+    for ids in _namings(play):
+        named = replace(play, ids=ids)
+        read = system.read(named.fresh(1))
+        again = system.read(named.fresh(2))
+        if len(read) == len(again) == 1 and _another(play.reading, read[0]) and _another(read[0], again[0]):
+            return named
+    return play
+
+
+def _another(one: object, other: object) -> bool:
+    return isinstance(one, Reading) and isinstance(other, Reading) and one.external_id != other.external_id
+
+
+def _namings(play: Play) -> Iterator[tuple[str, ...]]:
+    """Texts that may be the message's ids: what was read, else what it was made of, all or one alone."""
+    read = tuple(dict.fromkeys(value for name in _NAMING if (value := getattr(play.reading, name))))
+    yield read
+    raw = [str(value) for one in play.fields if one.field in _NAMING for _, value in one.raw if value]
+    made_of = tuple(dict.fromkeys(text for text in raw if 0 < len(text) <= 200))
+    yield made_of
+    yield from ((text,) for text in made_of)
+
+
+def _other(text: str, number: int) -> str:
+    """A text of the same shape: its last long number replaced, else `-<number>` behind it."""
+    found = _LAST_NUMBER.search(text)
+    if found is None or len(found[1]) < _SHORTEST:
+        return f"{text}-{number}"
+    width = len(found[1])
+    lowest = 10 ** (width - 1)
+    return f"{text[: found.start()]}{lowest + number % (9 * lowest)}{text[found.end() :]}"
+
+
+def _renamed(message: Message, names: Mapping[str, str]) -> Message:
+    """Every text replaced where it stands alone: not inside a longer word or number."""
+    if not names:
+        return message
+    either = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    alone = re.compile(rf"(?<![0-9A-Za-z])(?:{either})(?![0-9A-Za-z])")
+
+    def renamed(text: str) -> str:
+        return alone.sub(lambda found: names[found[0]], text)
+
+    try:
+        body = renamed(message.body.decode()).encode()
+    except UnicodeDecodeError:
+        return message
+    headers = {key: renamed(value) for key, value in message.headers.items()}
+    return replace(message, body=body, headers=headers, path=renamed(message.path))

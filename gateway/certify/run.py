@@ -1,0 +1,149 @@
+"""Playing the pack: each scenario on the bench, step by step, until something does not hold."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from canonical.errors import HubError
+from gateway.certify.bench import Bench
+from gateway.certify.change import CannotChange
+from gateway.certify.scenario import Need, Scenario, Tier
+from gateway.certify.sending import Exchange
+from gateway.certify.step import Broken, Stage, play
+
+PASSED, FAILED, NOT_APPLICABLE = "passed", "failed", "not applicable"
+_ORDER = (Tier.BRONZE, Tier.SILVER, Tier.GOLD)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one scenario ended, and its evidence."""
+
+    scenario: Scenario
+    result: str
+    why: str
+    """What did not hold, or what is missing; empty when passed."""
+    seconds: float
+    exchanges: list[Exchange] = field(default_factory=list)
+    books: dict[str, int] = field(default_factory=dict)
+    """What the books gained: reports by verdict, cases, messages."""
+
+
+def certify(
+    folder: Path, scenarios: Sequence[Scenario], *, url: str = "", simulator: bool = True, everything: bool = True,
+    told: Callable[[Scenario, Result | None], None] = lambda _scenario, _result: None,
+) -> list[Result]:  # fmt: skip
+    """Every scenario's result, in order. `url`: a live platform instead of a simulated one; `everything`: also what
+    leaves something behind there. `told` is called before and after each. Raises BenchFailed, Misconfigured.
+    """
+    results = []
+    with Bench(folder, url=url, simulator=simulator) as bench:
+        for index, scenario in enumerate(scenarios):
+            told(scenario, None)
+            result = _played(bench, scenario, number=1000 * (index + 1), everything=everything)
+            told(scenario, result)
+            results.append(result)
+    return results
+
+
+def grade(results: Iterable[Result]) -> Tier:
+    """The highest tier with nothing failed in it and below, and at least one scenario of its own passed."""
+    found, reached = list(results), Tier.NONE
+    for tier in _ORDER:
+        own = [one.result for one in found if one.scenario.tier is tier]
+        if FAILED in own or PASSED not in own:
+            break
+        reached = tier
+    return reached
+
+
+def reaches(reached: Tier, wanted: Tier) -> bool:
+    """Whether a tier is the wanted one or higher."""
+    order = (Tier.NONE, *_ORDER)
+    return order.index(reached) >= order.index(wanted)
+
+
+def _played(bench: Bench, scenario: Scenario, *, number: int, everything: bool) -> Result:
+    began = time.monotonic()
+    missing = _missing(bench, scenario, everything=everything)
+    if missing:
+        return Result(scenario, NOT_APPLICABLE, missing, 0.0)
+    stage = Stage(bench, number)
+    before, result, why = bench.books(), PASSED, ""
+    try:
+        for position, step in enumerate(scenario.steps, 1):
+            try:
+                play(stage, step)
+            except Broken as error:
+                raise Broken(f"第 {position} 步 step {position} ({step.do} {step.change}): {error}") from None
+        _honest(bench)
+    except CannotChange as error:
+        result, why = NOT_APPLICABLE, str(error)
+    except (Broken, HubError) as error:
+        result, why = FAILED, str(error)
+    finally:
+        stage.end()
+    gained = _gained(before, bench.books())
+    return Result(scenario, result, why, round(time.monotonic() - began, 1), stage.exchanges, gained)
+
+
+def _honest(bench: Bench) -> None:
+    """After every scenario: the books add up, and the hub logged no defect."""
+    balance = bench.books()["balance"]
+    if not balance["holds"]:
+        wrong = ", ".join(name for name, holds in balance["equations"].items() if not holds)
+        raise Broken(f"账不平 the books do not balance: {wrong}")
+    if defects := bench.defects():
+        raise Broken(f"枢纽有缺陷 the hub met a defect: {defects}")
+
+
+def _gained(before: dict[str, dict[str, int]], after: dict[str, dict[str, int]]) -> dict[str, int]:
+    rows = {
+        f"{part}.{name}": after[part][name] - before[part][name]
+        for part in ("reports", "cases", "messages") for name in after[part]
+    }  # fmt: skip
+    return {name: count for name, count in rows.items() if count}
+
+
+def _missing(bench: Bench, scenario: Scenario, *, everything: bool) -> str:
+    """Why the scenario cannot be played for this platform; empty when it can."""
+    if bench.live and not scenario.live and not everything:
+        return "会在对方环境留下记录, 需 --all | it leaves something behind in the live platform: --all"
+    for need in scenario.needs:
+        if not _HAS[need](bench):
+            return _REASONS[need]
+    for action in scenario.owner_does:
+        if action not in bench.material.owner_does:
+            return f"平台不回报这一步 | the platform reports no such step: {action}"
+    untold = [action for action in scenario.source_told if action not in bench.material.tells("source")]
+    return f"声明不告知来源这一步 | the declaration does not tell the source: {', '.join(untold)}" if untold else ""
+
+
+def _reports(bench: Bench) -> bool:
+    return bench.material.report is not None and bool(bench.material.report.ids)
+
+
+def _through_a_door(bench: Bench) -> bool:
+    report = bench.material.report
+    return report is not None and report.message.door in bench.material.doors
+
+
+_HAS: dict[Need, Callable[[Bench], bool]] = {
+    Need.REPORT: _reports,
+    Need.ACTION: lambda bench: bench.material.action is not None,
+    Need.DOOR: _through_a_door,
+    Need.OWNER: lambda bench: "dispatch" in bench.material.tells("owner"),
+    Need.SOURCE: lambda bench: "source" in bench.declared.roles,
+    Need.SIMULATOR: lambda bench: bench.simulated,
+    Need.OTHER_SIDE: lambda bench: bool(bench.other_url),
+}
+_REASONS: dict[Need, str] = {
+    Need.REPORT: "没有能成案且可换新编号的样例 | no sample opens a case and can be given ids of its own",
+    Need.ACTION: "没有来源方的后续动作样例 | no sample holds an action of the source",
+    Need.DOOR: "平台不经 HTTP 推送上报 | the platform pushes no reports over HTTP",
+    Need.OWNER: "平台不承接派遣 | the platform is handed no cases",
+    Need.SOURCE: "平台不是来源 | the platform is no source",
+    Need.SIMULATOR: "没有它的模拟平台 | there is no simulated platform of it",
+    Need.OTHER_SIDE: "没有对端: 无模拟平台也没给 --url | no other side: no simulated platform, and no --url",
+}

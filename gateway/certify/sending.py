@@ -1,0 +1,71 @@
+"""What was sent and what came back, as a report may show it: masked, short, and compared without what must differ."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from canonical.message import Message
+from gateway.certify.material import Play
+from gateway.masking import masked_name
+from gateway.trial import shown
+
+_LONGEST = 1600
+_PARTS = 20
+_DIFFERENT = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|\d{4}-\d{2}-\d{2}|\d{2}:\d{2}:\d{2}(?:\.\d+)?|\d{3,}", re.IGNORECASE
+)
+"""Ids, moments and long numbers: two answers that differ in nothing else say the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One thing sent, or done, and what came of it."""
+
+    sent: str
+    answer: str = ""
+    verdict: str = ""
+    why: str = ""
+    text: str = ""
+
+
+def masked(message: Message, play: Play, secret: str) -> str:
+    """A body as a report shows it: no secret, no name, no whole phone number, no more than one can read."""
+    body = message.body[:20_000].decode("utf-8", "replace")
+    try:
+        told = json.dumps(shown(orjson.loads(message.body), "", plain=False), ensure_ascii=False, indent=1)
+    except ValueError:
+        told = str(shown(body, "body", plain=False))
+    return cut(_unnamed(told, play).replace(secret, "***"))
+
+
+def _unnamed(text: str, play: Play) -> str:
+    name = play.reading.report.reporter.name if play.reading.report else ""
+    return text.replace(name, masked_name(name)) if name else text
+
+
+def plain(text: str, secret: str = "") -> str:
+    """An answer as a report shows it."""
+    told = str(shown(text, "body", plain=False))
+    return cut(told.replace(secret, "***") if secret else told)
+
+
+def cut(text: str) -> str:
+    """The beginning, and how much follows."""
+    text = "".join(one if one.isprintable() or one == "\n" else "·" for one in text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} … (+{len(text) - _LONGEST})"
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two answers say the same, their ids and moments aside."""
+    return _DIFFERENT.sub("0", one) == _DIFFERENT.sub("0", other)
+
+
+def rows(exchanges: list[Exchange]) -> list[dict[str, Any]]:
+    """As JSON; of very many the first ones."""
+    return [
+        {"sent": one.sent, "answer": one.answer, "verdict": one.verdict, "why": one.why, "text": one.text}
+        for one in exchanges[:_PARTS]
+    ]

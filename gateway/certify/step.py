@@ -1,0 +1,383 @@
+"""The steps of scenarios, one function a verb: each does something on the bench and checks what came of it."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+from sqlalchemy import select
+
+import adapters
+from adapters.samples import outbound_of
+from canonical.case import Case
+from canonical.message import Message, Verdict
+from canonical.reading import Outcome
+from gateway.certify.bench import SOURCE, UNIT, Bench, until
+from gateway.certify.change import CannotChange, Given, changed
+from gateway.certify.code_row import without_row
+from gateway.certify.material import Play
+from gateway.certify.scenario import Step
+from gateway.certify.sending import Exchange, masked, plain, same
+from gateway.reception import named, summed_up
+from storage.tables import attachment
+
+CALM = {"slow": 0, "silent": 0, "down": 0, "drop_answer": 0, "return": 0, "delay": 0, "refuse": 0}
+_SENDERS = 8
+_FILES_SECONDS = 20.0
+
+
+class Broken(Exception):
+    """Something that must hold does not."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """What one scenario has done so far."""
+
+    bench: Bench
+    number: int
+    exchanges: list[Exchange] = field(default_factory=list)
+    success: str = ""
+    """What the platform was answered when its first message became a case."""
+    case_no: str = ""
+    others: int = 0
+    restore: Callable[[], None] | None = None
+    items: int = 0
+    """How many cases the simulated platform had before one was handed over."""
+
+    def play_of(self, step: Step) -> Play:
+        """The sample of a step."""
+        found = self.bench.material.action if step.sample == "action" else self.bench.material.report
+        assert found is not None  # the scenario's needs
+        return found
+
+    def message(self, step: Step, play: Play) -> Message:
+        """The sample under the scenario's ids, or under ids of its own."""
+        self.others += step.fresh
+        return play.fresh(self.number + (self.others if step.fresh else 0))
+
+    def note(self, sent: str, answer: str = "", outcome: Outcome | None = None) -> None:
+        """Evidence for the report."""
+        told = (str(outcome.verdict), str(outcome.why or ""), outcome.text) if outcome else ("", "", "")
+        self.exchanges.append(Exchange(sent, answer, *told))
+
+    def end(self) -> None:
+        """As it was before: the tables, and a platform that behaves."""
+        if self.restore:
+            self.restore()
+        if self.bench.simulated:
+            self.bench.client.post(f"{self.bench.other_url}/_sim/behaviour", json=CALM)
+
+
+def play(stage: Stage, step: Step) -> None:
+    """Do a step. Raises Broken, CannotChange."""
+    before = stage.bench.books()["cases"]["all"]
+    _VERBS[step.do](stage, step)
+    if step.cases is not None:
+        _counted(stage, before + step.cases, before)
+    if step.done:
+        _done(stage, step)
+    if step.received is not None:
+        _received(stage, step.received)
+
+
+def _counted(stage: Stage, wanted: int, before: int) -> None:
+    if not until(lambda: stage.bench.books()["cases"]["all"] >= wanted, 10.0):
+        pass  # told below with the number that is there
+    found = stage.bench.books()["cases"]["all"]
+    if found != wanted:
+        raise Broken(f"应多 {wanted - before} 案, 实多 {found - before} | {found - before} cases more")
+
+
+# --- messages of the platform ---
+
+
+def _send(stage: Stage, step: Step) -> None:
+    play_, bench = stage.play_of(step), stage.bench
+    if step.change == "without_row":
+        _send_without_row(stage, step, play_)
+        return
+    given = Given(bench.material, play_, stage.message(step, play_), bench.hub.now(), bench.files_url)
+    for message in changed(step.change, given):
+        outcome, answer = _told(stage, message)
+        stage.note(masked(message, play_, bench.material.secret), plain(answer, bench.secret), outcome)
+        _judged(stage, step, outcome, answer)
+
+
+def _told(stage: Stage, message: Message) -> tuple[Outcome, str]:
+    """Over the wire where the platform pushes, else as a pull or receiver hands it in."""
+    bench = stage.bench
+    if message.door not in bench.material.doors:
+        return summed_up(bench.hand_in(message)), ""
+    newest = bench.newest()
+    answer = bench.push(message)
+    rows = bench.rows_since(newest)
+    if not rows:
+        raise Broken(f"交换记录里没有这条报文 | not in the journal: HTTP {answer.status_code}")
+    row = rows[-1]
+    return Outcome(Verdict(row.verdict), row.case_no, row.why or None, row.text), _answer(answer)  # type: ignore[arg-type]
+
+
+def _answer(answer: httpx.Response) -> str:
+    return f"HTTP {answer.status_code}\n{answer.text}"
+
+
+def _judged(stage: Stage, step: Step, outcome: Outcome, answer: str) -> None:
+    if step.verdict and outcome.verdict not in step.verdict:
+        wanted = " / ".join(step.verdict)
+        raise Broken(f"应为 {wanted}, 实为 {outcome.verdict} ({outcome.text}) | {outcome.verdict} instead of {wanted}")
+    if step.why and outcome.why and outcome.why not in step.why:
+        raise Broken(f"原因不对 | the reason is {outcome.why}, not {' / '.join(step.why)}")
+    if outcome.verdict is Verdict.CASE:
+        stage.case_no, stage.success = outcome.case_no, stage.success or answer
+    if answer and step.answer == "success" and stage.success and not same(answer, stage.success):
+        raise Broken(f"没有答成功 | the answer is not that of success: {plain(answer)}")
+    if answer and step.answer == "refusal" and answer == (stage.success or stage.bench.said_success):
+        raise Broken(f"拒绝却答了成功 | refused, but answered as success: {plain(answer)}")
+    if outcome.verdict is Verdict.CASE and answer:
+        stage.bench.said_success = answer
+    if step.same_text:
+        _same_text(stage, step)
+
+
+def _same_text(stage: Stage, step: Step) -> None:
+    wanted, case = stage.play_of(step).reading.report, _case(stage)
+    if wanted and case["description"] != wanted.description:
+        raise Broken("文字变了 | the text did not survive")
+
+
+def _send_without_row(stage: Stage, step: Step, play_: Play) -> None:
+    """To a hub whose table lacks the row: the private folder's, before it is put back."""
+    bench = stage.bench
+    message = stage.message(step, play_)
+    stage.restore = without_row(bench, play_, message)
+    edited = bench.edited()
+    try:
+        arrivals = edited.reception.read(replace(message, at=edited.now(), id=edited.ids()), again=True)
+        outcomes = bench.do(edited.reception.take_in(arrivals))
+        outcome = summed_up(outcomes)
+        answer = ""
+        if message.door in bench.material.doors:
+            parts = [(named(one), result) for one, result in zip(arrivals, outcomes, strict=True)]
+            answer = edited.configuration.systems[bench.name].system.reply(message, outcome, parts).body.decode()
+    finally:
+        bench.do(edited.store.close())
+    stage.note(masked(message, play_, bench.material.secret), plain(answer, bench.secret), outcome)
+    _judged(stage, step, outcome, "")
+
+
+def _add_row(stage: Stage, _step: Step) -> None:
+    assert stage.restore is not None
+    stage.restore()
+    stage.restore = None
+    stage.note("补上对照行 | the row is added")
+
+
+def _replay(stage: Stage, step: Step) -> None:
+    edited = stage.bench.edited()
+    try:
+        waiting = stage.bench.do(edited.journal.deferred(Verdict.QUARANTINED, system=stage.bench.name))
+        outcomes = stage.bench.do(edited.reception.take_in_again(waiting))
+    finally:
+        stage.bench.do(edited.store.close())
+    if not outcomes:
+        raise Broken("隔离区里没有报文 | nothing was quarantined")
+    for outcome in outcomes.values():
+        stage.note("重放 | replayed", "", outcome)
+        _judged(stage, step, outcome, "")
+
+
+def _burst(stage: Stage, step: Step) -> None:
+    play_, bench = stage.play_of(step), stage.bench
+    messages = [play_.fresh(stage.number + 1 + index) for index in range(step.number)]
+    if play_.message.door not in bench.material.doors:
+        outcomes = [outcome for message in messages for outcome in bench.hand_in(message)]
+        wrong = Counter(str(one.verdict) for one in outcomes if one.verdict not in step.verdict)
+        stage.note(f"{step.number} × {play_.name}")
+    else:
+        with ThreadPoolExecutor(_SENDERS) as senders:
+            answers = [_answer(one) for one in senders.map(bench.push, messages)]
+        wrong = Counter(plain(one) for one in answers if not same(one, answers[0]))
+        stage.note(f"{step.number} × {play_.name}", plain(answers[0], bench.secret))
+    if wrong:
+        raise Broken(f"{wrong.total()} 件没有成功 | not taken: {wrong.most_common(1)[0][0]}")
+
+
+# --- the platform's own side ---
+
+
+def _samples(stage: Stage, _step: Step) -> None:
+    bench = stage.bench
+    findings = [one for one in adapters.check(bench.given) if one.severity == "error"]
+    read, written = len(bench.material.plays), len(bench.material.writes)
+    stage.note(f"读 read {read}, 写 written {written}")
+    if findings:
+        raise Broken("; ".join(map(str, findings[:5])))
+    if not read + written:
+        raise Broken("没有样例 | there is no sample")
+
+
+def _emit(stage: Stage, step: Step) -> None:
+    """Its own report, as it makes it: pushed, or found by the next pull."""
+    bench = stage.bench
+    before = bench.books()["cases"]["all"]
+    ids = bench.client.post(f"{bench.other_url}/_sim/emit", json={"n": step.number}).json().get("ids", [])
+    if not ids:
+        raise CannotChange("模拟平台没有发出上报 | the simulated platform reported nothing")
+    if not until(lambda: bench.books()["cases"]["all"] >= before + step.number, step.seconds):
+        raise Broken(f"{step.seconds:g} 秒内没有成案 | no case in {step.seconds:g} s")
+    rows = bench.do(bench.hub.casebook.latest(1))
+    stage.case_no = rows[0].no
+    stage.note(f"模拟平台上报 {step.number} 件 | the platform reports", f"{len(ids)}: {', '.join(ids[:5])}")
+
+
+def _behave(stage: Stage, step: Step) -> None:
+    answer = stage.bench.client.post(f"{stage.bench.other_url}/_sim/behaviour", json=step.switches)
+    if answer.status_code != httpx.codes.OK:
+        raise Broken(f"模拟平台不认 | the simulated platform knows no such switch: {answer.text[:200]}")
+    stage.note(f"模拟平台 | the platform: {json.dumps(step.switches)}")
+
+
+def _items(bench: Bench) -> int:
+    return len(bench.client.get(f"{bench.other_url}/_sim/items").json())
+
+
+def _received(stage: Stage, wanted: int) -> None:
+    if stage.bench.simulated:
+        found = _items(stage.bench) - stage.items
+        if found != wanted:
+            raise Broken(f"对方有 {found} 件, 应为 {wanted} | the platform has it {found} times")
+
+
+# --- handing over, and the centre ---
+
+
+def example_case(bench: Bench) -> Case:
+    """The case of the folder's own outbound sample: its class has a row in the platform's tables."""
+    message = bench.material.tells("owner").get("dispatch") or bench.material.tells("both").get("dispatch", "")
+    for path in bench.material.writes:
+        golden = json.loads(path.read_text(encoding="utf-8"))
+        if golden.get("message") == message and "given" in golden:
+            return outbound_of(message, golden["given"]).case
+    raise CannotChange("没有派遣的样例 | no sample of the message that hands over")
+
+
+def _hand_over(stage: Stage, _step: Step) -> None:
+    bench, example = stage.bench, example_case(stage.bench)
+    stage.items = _items(bench) if bench.simulated else 0
+    key = f"handed-{stage.number}"
+    body = {"id": key, "description": f"{example.description or '认证示例'} {stage.number}", "address": "示例路1号"}
+    answer = bench.client.post(f"{bench.url}/in/{SOURCE}", json=body, headers={"key": bench.secret})
+    stage.case_no = answer.json()["no"]
+    filing: dict[str, Any] = {
+        "kind": "file", "place": {"area": example.place.area or "340202001001", "lon": 118.38, "lat": 31.36},
+    }  # fmt: skip
+    filing["class_code"] = str(example.class_code or "30428.2:E01-10")
+    _order(stage, filing)
+    _order(stage, {"kind": "dispatch", "unit": UNIT})
+    stage.note("立案并派遣给平台 | filed, and handed to the platform", stage.case_no)
+
+
+def _order(stage: Stage, order: dict[str, Any]) -> None:
+    answer = stage.bench.api("POST", f"/api/cases/{stage.case_no}/actions", json=order)
+    if answer.status_code != httpx.codes.OK:
+        raise Broken(f"中心的指令未被接受 | an order of the centre was refused: {order['kind']}: {answer.text[:300]}")
+
+
+_ORDERS: dict[str, dict[str, Any]] = {
+    "file": {"class_code": "30428.2:E01-10", "place": {"area": "340202001001"}},
+    "refuse": {"reason": "不属于受理范围"},
+    "dispatch": {"unit": "certify_desk"},
+    "redispatch": {"unit": UNIT, "reason": "再派"},
+    "ask_extension": {"reason": "需要备料", "limit": {"value": 2, "unit": "work_day"}},
+    "dispose": {"result": "已处置完毕"},
+    "check": {"result": "现场核实已恢复"},
+    "close": {"result": "已办结"},
+    "cancel": {"reason": "重复"},
+}
+"""What each order of the centre holds besides its kind."""
+
+
+def _act(stage: Stage, step: Step) -> None:
+    if step.action == "close" and _case(stage)["stage"] == "closed":
+        return  # the city's policy closes after a passed check
+    order = {"kind": step.action, **_ORDERS[step.action]}
+    if step.action == "file":
+        case = _case(stage)
+        known = case.get("class_code")
+        order |= {"class_code": known} if known else {}
+        if case["stage"] != "reported":
+            return
+    _order(stage, order)
+    stage.note(f"中心 | the centre: {step.action}", stage.case_no)
+
+
+def _case(stage: Stage) -> dict[str, Any]:
+    case: dict[str, Any] = stage.bench.api("GET", f"/api/cases/{stage.case_no}").json()
+    return case
+
+
+def _until(stage: Stage, step: Step) -> None:
+    """The case's stage, and the state of everything sent about it to this platform."""
+    states = step.state.split("/") if step.state else []
+    case: dict[str, Any] = {}
+
+    def there() -> bool:
+        nonlocal case
+        case = _case(stage)
+        sent = [row for row in case["deliveries"] if row["system"] == stage.bench.name]
+        return (not step.stages or case["stage"] in step.stages) and (
+            not states or (bool(sent) and all(row["state"] in states for row in sent))
+        )
+
+    reached = until(there, step.seconds)
+    sent = [f"{row['message']}: {row['state']} {row['text']}" for row in case["deliveries"]]
+    stage.note(f"等到 | until {' / '.join([*step.stages, *states])}", plain("\n".join([case["stage"], *sent])))
+    if not reached:
+        raise Broken(f"{step.seconds:g} 秒内没有等到 | still {case['stage']}; {'; '.join(sent)}")
+
+
+def _done(stage: Stage, step: Step) -> None:
+    def found() -> Counter[str]:
+        return Counter(event["action"]["kind"] for event in _case(stage)["events"])
+
+    until(lambda: all(found()[kind] >= count for kind, count in step.done.items()), step.seconds)
+    for kind, count in step.done.items():
+        if found()[kind] != count:
+            raise Broken(f"{kind}: 应 {count} 次, 实 {found()[kind]} 次 | done {found()[kind]} times, not {count}")
+
+
+def _files(stage: Stage, step: Step) -> None:
+    """The case's files were tried; none is kept, and the case stands."""
+    bench = stage.bench
+
+    async def tried() -> list[tuple[str, int, int]]:
+        case = await bench.hub.casebook.journey(stage.case_no)
+        assert case is not None
+        columns = (attachment.c.state, attachment.c.attempts, attachment.c.size)
+        async with bench.hub.store.transaction() as transaction:
+            query = select(*columns).where(attachment.c.case_id == case.case.id)
+            return [(row[0], row[1], row[2]) for row in await transaction.connection.execute(query)]
+
+    rows: list[tuple[str, int, int]] = []
+
+    def all_tried() -> bool:
+        nonlocal rows
+        rows = bench.do(tried())
+        return bool(rows) and all(state == "gone" or attempts for state, attempts, _ in rows)
+
+    reached = until(all_tried, step.seconds)
+    stage.note("附件 | files", ", ".join(f"{state} ({attempts}×)" for state, attempts, _ in rows))
+    if not reached:
+        raise Broken("附件没有被取 | the files were not tried")
+    if any(size for _, _, size in rows):
+        raise Broken("取到了不该有的附件 | a file was kept that is not there")
+
+
+_VERBS: dict[str, Callable[[Stage, Step], None]] = {
+    "send": _send, "samples": _samples, "add_row": _add_row, "replay": _replay, "burst": _burst, "emit": _emit,
+    "behave": _behave, "hand_over": _hand_over, "act": _act, "until": _until, "files": _files,
+}  # fmt: skip

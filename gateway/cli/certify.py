@@ -1,0 +1,117 @@
+"""`gridhub certify`: a platform played through the scenario pack, and graded."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli.shared import AsJson, emit, err, out
+
+if TYPE_CHECKING:
+    from gateway.certify.run import Result
+    from gateway.certify.scenario import Scenario
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+
+    @app.command()
+    def certify(
+        system: Annotated[str, typer.Argument(help="A shipped adapter or a folder with a system.yaml.")],
+        url: Annotated[str, typer.Option(help="A live test environment instead of the simulated platform.")] = "",
+        simulator: Annotated[
+            bool, typer.Option("--simulator/--no-simulator", help="Start the simulated platform, where there is one.")
+        ] = True,
+        scenarios: Annotated[str, typer.Option(help="Only these, by name, with commas between; default: all.")] = "",
+        tier: Annotated[str, typer.Option(help="Tier that must be reached: bronze, silver or gold.")] = "bronze",
+        report: Annotated[
+            Path | None, typer.Option("--out", help="Write certificate.json and certificate.html into this folder.")
+        ] = None,
+        everything: Annotated[
+            bool, typer.Option("--all", help="Live: also what leaves something behind in the other side's environment.")
+        ] = False,
+        yes: Annotated[bool, typer.Option("--yes", help="Live: do not ask.")] = False,
+        as_json: AsJson = False,
+    ) -> None:
+        """Play a platform through the scenario pack and grade it: bronze, silver or gold. 互联认证
+
+        A private hub with a temporary database is started; the platform's side is played from its own samples and by
+        its simulator. Nothing of a real city is touched. Ends with 1 when the wanted tier is not reached.
+        """
+        from gateway.certify.bench import folder_of
+        from gateway.certify.report import view, write
+        from gateway.certify.run import certify as run
+        from gateway.certify.run import grade, reaches
+        from gateway.certify.scenario import Tier
+        from gateway.hub import clock
+
+        if tier not in [one.value for one in Tier]:
+            raise typer.BadParameter(f"one of {', '.join(Tier)}", param_hint="--tier")
+        chosen, folder = _chosen(scenarios), folder_of(system)
+        if url and not yes:
+            typer.confirm(f"对 {url} 的真实对端运行 play against the live platform at {url}?", abort=True)
+        results = run(
+            folder, chosen, url=url, simulator=simulator, everything=everything, told=_silent if as_json else _told
+        )  # fmt: skip
+        told = view(_about(folder, url, simulator=simulator), results, clock())
+        written = write(report, told) if report else ()
+        if as_json:
+            emit(told)
+        else:
+            _summed_up(told, written)
+        if not reaches(grade(results), Tier(tier)):
+            raise typer.Exit(1)
+
+
+def _chosen(names: str) -> "list[Scenario]":
+    from gateway.certify.scenario import pack
+
+    wanted, found = [name.strip() for name in names.split(",") if name.strip()], pack()
+    known = [one.name for one in found]
+    for name in wanted:
+        if name not in known:
+            raise typer.BadParameter(f"no scenario '{name}'; there are {', '.join(known)}", param_hint="--scenarios")
+    return [one for one in found if not wanted or one.name in wanted]
+
+
+def _about(folder: Path, url: str, *, simulator: bool) -> dict[str, str]:
+    import simulators
+    from gateway.certify.material import declaration
+
+    declared, name = declaration(folder), folder.resolve().name
+    simulated = simulator and name in simulators.SYSTEMS
+    side = url or ("模拟平台 simulated" if simulated else "无 none")
+    return {"id": name, "title": declared.title, "edition": declared.edition, "other_side": side}
+
+
+_COLOURS = {"passed": "green", "failed": "red", "not applicable": "dim"}
+
+
+def _told(scenario: "Scenario", result: "Result | None") -> None:
+    """One line a scenario, on standard error."""
+    from gateway.certify.report import WORDS
+
+    if result is None:
+        return
+    err.print(
+        f"[{_COLOURS[result.result]}]{WORDS[result.result]}[/]  {scenario.title.zh} [dim]{scenario.name} "
+        f"{result.seconds:.1f} s[/]",
+        highlight=False,
+    )  # fmt: skip
+    if result.why:
+        err.print(f"    {result.why}", markup=False, highlight=False, style="dim")
+
+
+def _silent(_scenario: "Scenario", _result: "Result | None") -> None:
+    """Standard output is for machines."""
+
+
+def _summed_up(told: dict[str, object], written: tuple[Path, ...]) -> None:
+    from gateway.certify.report import WORDS
+
+    counts = told["counts"]
+    assert isinstance(counts, dict)
+    told_counts = ", ".join(f"{WORDS[word]} {count}" for word, count in counts.items())
+    out.print(f"[bold]{WORDS[str(told['tier'])]}[/bold]  {told_counts}", highlight=False)
+    for path in written:
+        out.print(str(path), highlight=False, markup=False, soft_wrap=True)
