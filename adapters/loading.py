@@ -143,6 +143,7 @@ class _Loader:
             replies=MappingProxyType(replies),
             writers=MappingProxyType(writers),
             signing_in=signing_in,
+            zone=scope.zone,
         )
 
     def _wrong(self, where: Where, text: str) -> None:

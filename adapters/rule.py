@@ -104,7 +104,7 @@ def _source(rule: Rule, scope: Scope, where: Where) -> Get:
         paths = [rule.from_] if isinstance(rule.from_, str) else rule.from_
         return _first([scope.path(path, (*where, "from")) for path in paths])
     if rule.secret is not None:
-        return _secret(rule.secret, scope, (*where, "secret"))
+        return _secret(rule.secret, scope, (*where, "secret"), needed="default" not in rule.model_fields_set)
     if rule.text is not None:
         return _template(rule.text, scope, (*where, "text"))
     if rule.of is not None:
@@ -120,8 +120,11 @@ def _source(rule: Rule, scope: Scope, where: Where) -> Get:
     return _object(rule.object_ or {}, scope, (*where, "object"))
 
 
-def _secret(names: str | list[str], scope: Scope, where: Where) -> Get:
+def _secret(names: str | list[str], scope: Scope, where: Where, *, needed: bool) -> Get:
     value = secret_value(names, scope, where)
+    wanted = [names] if isinstance(names, str) else names
+    if not needed and not any(scope.secrets.get(name) for name in wanted):
+        return lambda _document: None  # an optional secret with a default is nothing to sign in for
     return lambda _document: value()
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -21,6 +22,7 @@ from adapters.value import as_list, as_text, int_at, text_at
 from canonical.errors import InDoubt, Unacceptable, Unauthenticated, Why
 from canonical.message import Message
 from canonical.reading import Answer, Outbound, Outcome, Reading, SystemRole
+from canonical.time import SHANGHAI
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,8 @@ class System:
     writers: Mapping[str, tuple[OutboundPlan, AnswerPlan]]
     """Every message that is written, told or asked."""
     signing_in: SignInPlan | None
+    zone: ZoneInfo = SHANGHAI
+    """Zone of times without one."""
     hub: Mapping[str, str] = field(default_factory=dict)
     """`url` (how the system reaches this hub) and `system` (its name here), for messages that tell it."""
 

@@ -189,9 +189,14 @@ def _watching_routes(hub: Hub) -> APIRouter:
     async def summary() -> View:
         return books_view(await hub.casebook.books(hub.now()))
 
-    @router.get("/api/systems", summary="Connected systems, their doors and outbound messages")
-    async def systems() -> View:
-        return {"items": [_system_view(name, hub) for name in sorted(hub.configuration.systems)]}
+    @router.get("/api/systems", summary="Connected systems, their doors and messages, and how what is fetched is doing")
+    async def systems() -> dict[str, Any]:
+        flows: dict[str, list[dict[str, Any]]] = {}
+        for flow in await inflows(hub.store):
+            shown = {"name": flow.name, "moved_at": flow.moved_at, "trouble": flow.trouble}
+            flows.setdefault(flow.system, []).append(shown)
+        names = sorted(hub.configuration.systems)
+        return {"items": [_system_view(name, hub) | {"inflow": flows.get(name, [])} for name in names]}
 
     @router.get("/api/units", summary="Organisation units that can be given work")
     async def units() -> View:

@@ -103,6 +103,6 @@ def _whole(connected: ConnectedSystem, url: str) -> str:
 
 
 def _names(file: DueFile) -> Mapping[str, str]:
-    """What the message that asks may use. `id`: the last segment of the address, or all of it when it is no address."""
+    """What the message that asks may use. `id`: the file's own, else the last segment of its address."""
     path = file.url.partition("?")[0].rstrip("/")
-    return {"url": file.url, "name": file.name, "id": path.rpartition("/")[2]}
+    return {"url": file.url, "name": file.name, "id": file.id or path.rpartition("/")[2]}

@@ -15,7 +15,6 @@ from sqlalchemy.exc import ArgumentError
 from adapters import Account, Receiver
 from canonical import ports
 from canonical.errors import Misconfigured
-from canonical.time import SHANGHAI
 from connectors.amqp import AmqpConnector, AmqpReceiver
 from connectors.credentials import Credentials, Scheme
 from connectors.exchange_table import Table, TableConnector, TableReceiver
@@ -135,7 +134,7 @@ def _soap(hub: Hub, connected: ConnectedSystem, most: int) -> ports.Connector:
 def _table(hub: Hub, connected: ConnectedSystem, _: int) -> ports.Connector:
     facts = connected.system.connector
     url = _database_url(connected.url, facts.account)
-    return TableConnector(url, ids=hub.ids, now=hub.now, timeout=facts.timeout, zone=SHANGHAI)
+    return TableConnector(url, ids=hub.ids, now=hub.now, timeout=facts.timeout, zone=connected.system.zone)
 
 
 def _files(hub: Hub, connected: ConnectedSystem, _: int) -> ports.Connector:
@@ -179,8 +178,8 @@ def _table_receiver(
     assert declared is not None
     return TableReceiver(
         _database_url(connected.address(receiver.name), receiver.account), Table(**dict(declared)),
-        system=connected.system.role.id, door=receiver.name, memory=memory, ids=hub.ids, now=hub.now, zone=SHANGHAI,
-        timeout=receiver.declared.timeout,
+        system=connected.system.role.id, door=receiver.name, memory=memory, ids=hub.ids, now=hub.now,
+        zone=connected.system.zone, timeout=receiver.declared.timeout,
     )  # fmt: skip
 
 

@@ -43,6 +43,8 @@ class DueFile:
     content: bytes | None = field(repr=False)
     """Bytes that came inside the message. None for a part, whose pieces `contents` gives."""
     created_at: datetime
+    id: str = ""
+    """The file's own id at the system, when the message told one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ chosen AS (
 UPDATE attachment a SET state = 'fetching', lease_until = :lease, attempts = a.attempts + 1
   FROM chosen WHERE a.case_id = chosen.case_id AND a.url = chosen.url
 RETURNING a.case_id, a.system, a.url, a.name, a.attempts,
-          CASE WHEN a.url LIKE :part THEN NULL ELSE a.content END AS content, a.created_at
+          CASE WHEN a.url LIKE :part THEN NULL ELSE a.content END AS content, a.created_at, a.file_id
 """)
 _STORED = text("""
 UPDATE attachment SET state = 'stored', lease_until = NULL, content = NULL, text = '', sha256 = :sha256, size = :size,

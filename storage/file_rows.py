@@ -63,16 +63,16 @@ def _row(file: CaseFile, now: datetime) -> tuple[object, ...]:
         url = f"{TOO_LONG}{hashlib.sha256(url.encode()).hexdigest()}"
         if content is None:
             state, why = "gone", "the address is too long to be fetched from; the case holds it"
-    return file.case_id, url, file.system, attachment.name, state, file.at, now, content, why
+    return file.case_id, url, file.system, attachment.name, attachment.id, state, file.at, now, content, why
 
 
-_COLUMNS = ("case_id", "url", "system", "name", "state", "created_at", "next_at", "content", "text")
+_COLUMNS = ("case_id", "url", "system", "name", "file_id", "state", "created_at", "next_at", "content", "text")
 
 # Told again, a file is no news: it keeps its state, and a part that was joined already is dropped when it is claimed.
 ADD_FILES = text("""
-INSERT INTO attachment (case_id, url, system, name, state, created_at, next_at, content, text)
+INSERT INTO attachment (case_id, url, system, name, file_id, state, created_at, next_at, content, text)
 SELECT * FROM unnest(CAST(:case_id AS uuid[]), CAST(:url AS text[]), CAST(:system AS text[]), CAST(:name AS text[]),
-  CAST(:state AS text[]), CAST(:created_at AS timestamptz[]), CAST(:next_at AS timestamptz[]),
+  CAST(:file_id AS text[]), CAST(:state AS text[]), CAST(:created_at AS timestamptz[]), CAST(:next_at AS timestamptz[]),
   CAST(:content AS bytea[]), CAST(:text AS text[]))
 ON CONFLICT (case_id, url) DO NOTHING
 """)

@@ -201,6 +201,7 @@ attachment = Table(  # a file of a case: fetched as a step of its own, with its 
     Column("url", Text, nullable=False),
     Column("system", Text, nullable=False),
     Column("name", Text, nullable=False),
+    Column("file_id", Text, nullable=False, server_default=""),
     Column("state", Text, nullable=False, server_default="waiting"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("created_at", INSTANT, nullable=False),

@@ -1,0 +1,34 @@
+"""How what the hub fetches by itself is doing: pulls, receivers, subscriptions, and why one stands still."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+
+from storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Inflow:
+    """One pull, receiver, subscription or connector of a system."""
+
+    system: str
+    name: str
+    moved_at: datetime | None
+    """When it last came forward."""
+    trouble: str
+    """Why it stands still; empty when all is well."""
+
+
+async def inflows(store: Store) -> list[Inflow]:
+    """All of them, by system and name."""
+    async with store.transaction() as transaction:
+        return [Inflow(*row) for row in await transaction.connection.execute(_INFLOWS)]
+
+
+_INFLOWS = text("""
+SELECT system, pull AS name, polled_at AS moved_at, trouble FROM cursor
+UNION ALL
+SELECT system, name, seen_at, trouble FROM memory
+ORDER BY system, name
+""")
