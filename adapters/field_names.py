@@ -79,7 +79,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "class": (
         "accordtype", "classcode", "eventtype", "casetype", "category", "type", "eventsecondtype", "typeid",
         "rectypeid", "smallclass", "subtype", "typecode", "appealtype", "workordertype", "ajlb", "sjlx",
-        "bldlx", "xldm", "小类",
+        "bldlx", "xldm", "sjlxdm", "ajlbdm", "lxdm", "小类",
         "问题小类", "事项小类", "类别", "类型", "事件类型", "案件类型", "问题类型", "诉求类型", "小类代码",
     ),
     "channel": (

@@ -44,10 +44,12 @@ def add(
     if as_json:
         emit({"file": str(file), "line": line, "copied": copied, "in_use": used, "replayed": outcomes})
         return
-    out.print(f"{file}:{line}: {local} -> {canonical} {title}", highlight=False, markup=False, soft_wrap=True)
+    out.print(
+        f"{file}:{line}: {local} -> {canonical} {title}", highlight=False, markup=False, emoji=False, soft_wrap=True
+    )
     if not used:
         hint = f"not in use yet 尚未启用: write `adapter: {folder.name}` for {system} in systems.yaml"
-        out.print(hint, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        out.print(hint, style="yellow", highlight=False, markup=False, emoji=False, soft_wrap=True)
     elif outcomes is None:
         out.print("next 下一步: gridhub journal replay --system " + system, highlight=False)
     else:
@@ -132,6 +134,6 @@ def _print(found: Any, systems: dict[str, Any]) -> None:  # noqa: ANN401
             out.print(f"[bold]{named}[/bold] {systems[named].system.role.title}", highlight=False)
             out.print(f"  {systems[named].folder}", style="dim", highlight=False, soft_wrap=True)
         first, last = (in_shanghai(at).strftime("%Y-%m-%d %H:%M") for at in (one.first, one.last))
-        out.print(f"  {one.code}  {one.table}  ({one.field} <- {one.path})", highlight=False, markup=False)
+        out.print(f"  {one.code}  {one.table}  ({one.field} <- {one.path})", highlight=False, markup=False, emoji=False)
         out.print(f"      {one.count} messages 报文, {first} to {last}", style="dim", highlight=False)
     out.print(f"{found.messages} quarantined for a code, {found.unexplained} have none missing today", highlight=False)

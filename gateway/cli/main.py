@@ -14,6 +14,7 @@ from gateway.cli import (
     demo,
     journal,
     lifecycle,
+    new_system,
     parked,
     read,
     schema,
@@ -36,7 +37,22 @@ Exit codes: 0 done · 1 something was found or does not balance · 2 wrong usage
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (demo, serve, check, read, try_, codes, case, journal, parked, simulate, schema, lifecycle, database):
+for module in (
+    demo,
+    serve,
+    check,
+    read,
+    try_,
+    codes,
+    new_system,
+    case,
+    journal,
+    parked,
+    simulate,
+    schema,
+    lifecycle,
+    database,
+):
     module.add_to(app)
 
 _CODES: tuple[tuple[type[HubError], int], ...] = ((Misconfigured, 3), (Unavailable, 4))

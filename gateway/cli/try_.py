@@ -61,7 +61,7 @@ def add_to(app: typer.Typer) -> None:
 
 def _line(text: str, *, style: str = "", indent: int = 0) -> None:
     """One line of at most 80 columns; what is longer is cut, or wrapped when it is a text to be read."""
-    out.print(_cut(" " * indent + text), style=style, highlight=False, markup=False, soft_wrap=True)
+    out.print(_cut(" " * indent + text), style=style, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def _cut(text: str) -> str:

@@ -284,3 +284,80 @@ def test_drift_names_the_codes_without_a_row_and_an_added_row_heals_them(hub: Hu
     assert [one["code"] for one in drift()["missing"]] == ["9998"]
     assert hub.case("t-one")["class_code"] == "30428.2:P01-37"
     assert CliRunner(env=given).invoke(app, ["codes", "drift", "nobody"]).exit_code == 5
+
+
+# --- new-system ---
+
+EVENT = {
+    "eventId": "E7", "title": "路灯不亮", "content": "赵小明反映路灯不亮，电话13912345678", "address": "示例路1号",
+    "lng": "118.3762", "lat": "31.3341", "reportTime": "2026-05-20 08:01:02", "lxr": "赵小明", "phone": "13912345678",
+    "level": "2", "typeCode": "0401", "attachments": [{"url": "http://a.example/1.jpg"}],
+}  # fmt: skip
+
+
+def begun(tmp_path: Path, name: str, sample: Path, *options: str, code: int = 0) -> str:
+    """Type `gridhub new-system` into a folder of the test's own."""
+    return ran("new-system", name, "--from", str(sample), "--into", str(tmp_path), *options, code=code)
+
+
+def test_a_new_system_checks_and_reads_its_sample_at_once(tmp_path: Path) -> None:
+    sample = tmp_path / "event.json"
+    sample.write_text(json.dumps({"data": [EVENT]}, ensure_ascii=False), encoding="utf-8")
+
+    said = begun(tmp_path, "parks", sample)
+
+    assert "0 errors" in ran("check", str(tmp_path / "parks"), "--strict")
+    [told] = tried(str(tmp_path / "parks"), str(sample))
+    values = {one["field"]: one["value"] for one in told["fields"]}
+    assert values["report.reported_at"] == "2026-05-20 08:01:02+08:00"
+    assert values["report.address"] == "示例路1号"
+    assert told["next"]["place"]["area"].startswith("3402")
+    assert "必须问对方" in said
+    for path in (tmp_path / "parks").rglob("*.*"):
+        assert "赵小明" not in path.read_text(encoding="utf-8")
+        assert "13912345678" not in path.read_text(encoding="utf-8")
+    assert max(map(cell_len, said.splitlines())) <= 80 or str(tmp_path) in said
+
+
+def test_a_new_system_never_touches_what_is_there(tmp_path: Path) -> None:
+    sample = tmp_path / "event.json"
+    sample.write_text(json.dumps(EVENT, ensure_ascii=False), encoding="utf-8")
+    (tmp_path / "parks").mkdir()
+
+    assert "is there already" in begun(tmp_path, "parks", sample, code=3)
+    assert "letters, digits and _ only" in begun(tmp_path, "../parks", sample, code=3)
+    assert list((tmp_path / "parks").iterdir()) == []
+
+
+def test_every_kind_of_sample_begins_a_system(tmp_path: Path) -> None:
+    xml = tmp_path / "a.xml"
+    xml.write_bytes(
+        "<r><e><eventId>1</eventId><content>井盖</content></e><e><eventId>2</eventId></e></r>".encode("gb18030")
+    )
+    csv = tmp_path / "a.csv"
+    csv.write_bytes("编号,问题描述,联系电话\r\n1,井盖,13912345678\r\n2,路灯,\r\n".encode("gb18030"))
+    http = tmp_path / "a.http"
+    http.write_bytes(
+        b"POST /x HTTP/1.1\r\nContent-Type: application/json\r\ntoken: t\r\n\r\n" + json.dumps(EVENT).encode()
+    )
+    wsdl = HOTLINE.parent / "urban_management" / "contract" / "letters.wsdl"
+    for place, (sample, readings) in enumerate(((xml, 2), (csv, 2), (http, 1), (wsdl, 0))):
+        told = json.loads(begun(tmp_path, f"s{place}", sample, "--json"))
+        assert "0 errors" in ran("check", told["folder"]), sample
+        if readings:
+            assert len(tried(told["folder"], str(sample))) == readings, sample
+
+
+SHARED = sorted((Path(__file__).parents[2].parent / "shared" / "contracts").glob("*/samples/*.*"))
+
+
+@pytest.mark.skipif(not SHARED, reason="the reference contracts are not beside this checkout")
+def test_every_message_of_the_reference_contracts_begins_a_system_that_checks(tmp_path: Path) -> None:
+    from gateway.hub import clock
+    from gateway.new_system import new_system
+
+    begun_with = 0
+    for place, sample in enumerate(path for path in SHARED if path.name != "index.json" and "_resp" not in path.name):
+        new_system(f"s{place}", sample, tmp_path, role="source", now=clock())  # raises when anything is wrong
+        begun_with += 1
+    assert begun_with >= 35

@@ -1,0 +1,92 @@
+"""A new system's folder on disk: the scaffold of a sample, tried until it reads, with the reading it gives."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import adapters
+from adapters.samples import InboundSample
+from adapters.scaffold import Scaffold, scaffold
+from adapters.trace import trace
+from adapters.wsdl_scaffold import wsdl_scaffold
+from canonical.errors import Misconfigured, Unacceptable
+from canonical.findings import Severity
+from canonical.reading import Reading
+from gateway.trial import bare
+
+_MEANINGS = {
+    "report.reported_at": "reported_at", "report.reported_on": "reported_at", "report.deadline.at": "deadline",
+    "report.coordinate.x": "x", "report.coordinate.y": "x", "report.urgency": "urgency", "report.class": "class",
+    "report.reporter.withheld": "withheld", "report.attachments.from": "attachments",
+}  # fmt: skip
+"""A field that did not read to the guess that is left out then."""
+_TRIES = 8
+
+
+def new_system(
+    name: str, file: Path, into: Path, *, role: str, now: datetime, keep: bool = False, serve: bool = False
+) -> tuple[Path, Scaffold]:  # fmt: skip
+    """Write folder `into`/`name`. Raises Misconfigured when it is there, or nothing can be begun with."""
+    target = into / name
+    if not name.isidentifier() or not name.isascii():
+        raise Misconfigured(f"'{name}': letters, digits and _ only, as a folder and an address will be called so")
+    if target.exists():
+        raise Misconfigured(f"{target} is there already; nothing was written")
+    if not into.is_dir():
+        raise Misconfigured(f"{into} is no folder")
+    data = file.read_bytes()
+    with tempfile.TemporaryDirectory(prefix="gridhub-new-") as made:
+        draft = Path(made)
+        if file.suffix.lower() == ".wsdl":
+            wanted = wsdl_scaffold(name, file.name, data, role=role, serve=serve)
+            draft /= name
+            _write(draft, wanted.files)
+        else:
+            wanted, draft = _reading_one(name, file.name, data, draft, role=role, now=now, keep=keep)
+        errors = [str(one) for one in adapters.check(draft) if one.severity is Severity.ERROR]
+        if errors:
+            raise Misconfigured(f"{file.name}: the guesses do not make a folder that checks\n" + "\n".join(errors))
+        shutil.copytree(draft, target)
+    return target, wanted
+
+
+def _reading_one(
+    name: str, file: str, data: bytes, drafts: Path, *, role: str, now: datetime, keep: bool
+) -> tuple[Scaffold, Path]:  # fmt: skip
+    """The scaffold whose sample reads: a guess that does not read is left out and the rest tried again."""
+    without: frozenset[str] = frozenset()
+    reason = ""
+    for attempt in range(_TRIES):
+        folder = drafts / str(attempt) / name
+        wanted = scaffold(name, file, data, role=role, now=now, keep=keep, without=without)
+        _write(folder, wanted.files)
+        sample = InboundSample(folder / wanted.sample, folder / "unused")
+        system = bare(folder)
+        explained = trace(system, sample.message("s"))
+        bad = {one.field for each in explained for one in each.fields if one.trouble}
+        contents = [each.content for each in explained]
+        if contents and all(isinstance(content, Reading) for content in contents):
+            _golden(folder, sample, contents)
+            return wanted, folder
+        reason = next((str(content) for content in contents if isinstance(content, Unacceptable)), "nothing was read")
+        doubtful = {_MEANINGS[field] for field in bad if field in _MEANINGS} or {"external_id"}
+        if doubtful <= without:
+            break
+        without |= doubtful
+    raise Misconfigured(f"{file}: cannot be read with what its fields seem to mean: {reason}")
+
+
+def _golden(folder: Path, sample: InboundSample, contents: list[Reading | Unacceptable]) -> None:
+    golden = [one.model_dump(mode="json", exclude_defaults=True) for one in contents if isinstance(one, Reading)]
+    path = sample.path.with_name(sample.path.name.split(".in.")[0] + ".reading.json")
+    path.write_text(json.dumps(golden, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
