@@ -25,6 +25,7 @@ from gateway.orders import ActionOrder, ordered
 from gateway.reception import Busy, Committer, summed_up
 from gateway.views import View, books_view, case_view, journey_view, lifecycle_view, row_view
 from routing.commands import CENTRE
+from storage.inflow import inflows
 
 STATUS: dict[Why, int] = {
     Why.UNREADABLE: 400,
@@ -190,7 +191,7 @@ def _watching_routes(hub: Hub) -> APIRouter:
         return books_view(await hub.casebook.books(hub.now()))
 
     @router.get("/api/systems", summary="Connected systems, their doors and messages, and how what is fetched is doing")
-    async def systems() -> dict[str, Any]:
+    async def systems() -> View:
         flows: dict[str, list[dict[str, Any]]] = {}
         for flow in await inflows(hub.store):
             shown = {"name": flow.name, "moved_at": flow.moved_at, "trouble": flow.trouble}

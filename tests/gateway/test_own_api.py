@@ -253,3 +253,10 @@ def test_while_cases_go_round_no_log_line_holds_what_citizens_gave_or_said(logge
     lines = logged.getvalue()
     assert lines.count("delivery.acknowledged") > 5
     assert {value for value in given if value in lines} == set()
+
+
+def test_systems_tell_how_what_is_fetched_is_doing(hub: HubUnderTest) -> None:
+    items = hub.get("/api/systems")["items"]
+
+    assert {item["id"] for item in items} >= {"hotline_12345", "urban_management"}
+    assert all(isinstance(item["inflow"], list) for item in items)
