@@ -22,7 +22,7 @@ from canonical.time import SHANGHAI
 NOW = datetime(2026, 5, 21, 12, 0, tzinfo=SHANGHAI)
 EVENT: dict[str, Any] = {
     "eventId": "E-2026-0007", "gdbh": "GD0007", "eventName": "路灯不亮",
-    "sqnr": "赵小明反映示例路口路灯不亮，电话13912345678",
+    "sqnr": "赵小明反映示例路口路灯不亮，电话13712345678",
     "sfdz": "示例路1号", "gridCode": "340202001001001", "lng": "118.3762", "lat": "31.3341",
     "happenTime": "2026-05-20 08:01:02", "clsx": "2026-05-23", "lxr": "赵小明", "lxdh": "13912345678", "jjcd": "2",
     "sjlxdm": "0401", "sjlxmc": "路灯", "fj": "http://a.example/1.jpg,http://a.example/2.jpg", "unknown": 5,
@@ -141,6 +141,7 @@ def test_no_person_is_left_in_the_sample_unless_it_is_kept() -> None:
     for content in scaffolded.files.values():
         assert "赵小明" not in content.decode()
         assert "13912345678" not in content.decode()
+        assert "13712345678" not in content.decode()
     sample = json.loads(scaffolded.files[scaffolded.sample])
     assert (sample["lxr"], sample["lxdh"]) == ("示例市民", "13800000000")
     assert sample["sqnr"] == "示例市民反映示例路口路灯不亮，电话13800000000"
