@@ -32,7 +32,7 @@ from canonical.message import Message
 from canonical.reading import Outcome
 from canonical.records import Arrival
 from gateway.api import create_app
-from gateway.certify.file_server import huge_files
+from gateway.certify.file_server import file_server
 from gateway.certify.material import Material, declaration, material
 from gateway.configuration import Configuration, load
 from gateway.hub import Hub, wire
@@ -124,9 +124,9 @@ class Bench:
         self.hub = self.do(self._wired(self.configuration))
         self._stack.callback(lambda: self.do(self.hub.store.close()))
         self._serve()
-        self.files_url = self._stack.enter_context(huge_files())
+        self.files_url = self._stack.enter_context(file_server())
         loaded = self.configuration.systems[self.name].system
-        self.material: Material = material(self.declared_folder, self.declared, loaded, self.secret)
+        self.material: Material = material(self.declared_folder, self.declared, loaded, self.secret, self.files_url)
 
     def _environment(self) -> dict[str, str]:
         return {"SECRET": self.secret}

@@ -11,7 +11,7 @@ from adapters.declaration import Authenticate, SystemDeclaration
 from adapters.samples import inbound_samples, outbound_samples
 from adapters.trace import TracedField, trace
 from adapters.yaml_file import read_yaml
-from canonical.lifecycle import Party
+from canonical.lifecycle import BY_ACTION, Party, Stage
 from canonical.message import Message
 from canonical.reading import Reading
 
@@ -80,12 +80,16 @@ def declaration(folder: Path) -> SystemDeclaration:
     return SystemDeclaration.model_validate(file.data if file else {})
 
 
-def material(folder: Path, declared: SystemDeclaration, system: System, secret: str) -> Material:
-    """Everything playable in a folder, whose system was loaded with `secret` for every secret."""
+def material(folder: Path, declared: SystemDeclaration, system: System, secret: str, files_url: str) -> Material:
+    """Everything playable in a folder, whose system was loaded with `secret` for every secret.
+
+    Links in samples lead to `files_url` instead: nothing outside this machine is asked for a file.
+    """
     plays, unread = [], []
     for sample in inbound_samples(folder):
         message = _sealed(sample.message(system.role.id), declared, secret)
-        found = _play(system, replace(message, door=sample.door), sample.path.name)
+        message = _with_links(system, replace(message, door=sample.door), files_url)
+        found = _play(system, message, sample.path.name)
         if found:
             plays.append(found)
         elif not _reads(system, message):
@@ -140,11 +144,13 @@ def _plainness(play: Play) -> tuple[bool, bool, bool, str]:
 
 
 def _acts_on(play: Play, report: Play) -> bool:
+    """An action of the source that a case can take at once, whatever the centre has done meanwhile."""
     reading = play.reading
+    kind = reading.action.kinds.get(Party.SOURCE) if reading.action else None
     return bool(
         reading.report is None
-        and reading.action
-        and Party.SOURCE in reading.action.kinds
+        and kind
+        and Stage.REPORTED in BY_ACTION[kind].from_
         and reading.external_id == report.reading.external_id
     )  # fmt: skip
 
@@ -188,6 +194,16 @@ def _play(system: System, message: Message, name: str) -> Play | None:
         if len(read) == len(again) == 1 and _another(play.reading, read[0]) and _another(read[0], again[0]):
             return named
     return play
+
+
+def _with_links(system: System, message: Message, files_url: str) -> Message:
+    """The message with its links to files leading to the bench; as it is when that cannot be read."""
+    readings = [one for one in system.read(message) if isinstance(one, Reading)]
+    said = [part for one in readings for part in (one.report, one.action, one.addition) if part]
+    links = dict.fromkeys(file.url for part in said for file in part.attachments if file.url)
+    names = {link: f"{files_url}/{number}.jpg" for number, link in enumerate(links, 1)}
+    made = _renamed(message, names)
+    return made if all(isinstance(one, Reading) for one in system.read(made)) else message
 
 
 def _another(one: object, other: object) -> bool:

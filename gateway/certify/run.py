@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from canonical.errors import HubError
-from gateway.certify.bench import Bench
+from gateway.certify.bench import Bench, until
 from gateway.certify.change import CannotChange
 from gateway.certify.scenario import Need, Scenario, Tier
 from gateway.certify.sending import Exchange
 from gateway.certify.step import Broken, Stage, play
 
 PASSED, FAILED, NOT_APPLICABLE = "passed", "failed", "not applicable"
+_SETTLING = 15.0
+"""Seconds at most for what a scenario still has on its way, so that the next one begins in quiet."""
 _ORDER = (Tier.BRONZE, Tier.SILVER, Tier.GOLD)
 
 
@@ -37,11 +39,12 @@ def certify(
     """Every scenario's result, in order. `url`: a live platform instead of a simulated one; `everything`: also what
     leaves something behind there. `told` is called before and after each. Raises BenchFailed, Misconfigured.
     """
-    results = []
+    results, number = [], 1
     with Bench(folder, url=url, simulator=simulator) as bench:
-        for index, scenario in enumerate(scenarios):
+        for scenario in scenarios:
             told(scenario, None)
-            result = _played(bench, scenario, number=1000 * (index + 1), everything=everything)
+            result = _played(bench, scenario, number=number, everything=everything)
+            number += sum(step.number + 1 for step in scenario.steps)
             told(scenario, result)
             results.append(result)
     return results
@@ -84,6 +87,7 @@ def _played(bench: Bench, scenario: Scenario, *, number: int, everything: bool) 
         result, why = FAILED, str(error)
     finally:
         stage.end()
+    until(lambda: not bench.books()["messages"]["waiting"], _SETTLING)
     gained = _gained(before, bench.books())
     return Result(scenario, result, why, round(time.monotonic() - began, 1), stage.exchanges, gained)
 

@@ -26,7 +26,10 @@ from storage.tables import attachment
 
 CALM = {"slow": 0, "silent": 0, "down": 0, "drop_answer": 0, "return": 0, "delay": 0, "refuse": 0}
 _SENDERS = 8
-_FILES_SECONDS = 20.0
+_SETTLED = frozenset({"stored", "gone"})
+"""States of a file that is not tried again."""
+_UNHEARD = frozenset({"down", "silent"})
+"""What the simulated platform calls requests that it did not look into."""
 
 
 class Broken(Exception):
@@ -45,6 +48,8 @@ class Stage:
     case_no: str = ""
     others: int = 0
     restore: Callable[[], None] | None = None
+    marker: str = ""
+    """Words of the case handed over, that no other case has."""
     items: int = 0
     """How many cases the simulated platform had before one was handed over."""
 
@@ -81,7 +86,7 @@ def play(stage: Stage, step: Step) -> None:
     if step.done:
         _done(stage, step)
     if step.received is not None:
-        _received(stage, step.received)
+        _received(stage, step.received, step.seconds)
 
 
 def _counted(stage: Stage, wanted: int, before: int) -> None:
@@ -245,11 +250,22 @@ def _items(bench: Bench) -> int:
     return len(bench.client.get(f"{bench.other_url}/_sim/items").json())
 
 
-def _received(stage: Stage, wanted: int) -> None:
-    if stage.bench.simulated:
-        found = _items(stage.bench) - stage.items
-        if found != wanted:
-            raise Broken(f"对方有 {found} 件, 应为 {wanted} | the platform has it {found} times")
+def _received(stage: Stage, wanted: int, seconds: float) -> None:
+    """How many cases the simulated platform made of it; where it keeps none, how often it was asked to."""
+    bench = stage.bench
+    if not bench.simulated:
+        return
+
+    def found() -> int:
+        made = _items(bench) - stage.items
+        if made:
+            return made
+        asked = bench.client.get(f"{bench.other_url}/_sim/state", params={"limit": 200}).json()["received"]
+        return sum(stage.marker in one["body"] and one["verdict"] not in _UNHEARD for one in asked)
+
+    until(lambda: found() >= wanted, seconds)
+    if found() != wanted:
+        raise Broken(f"对方有 {found()} 件, 应为 {wanted} | the platform has it {found()} times, not {wanted}")
 
 
 # --- handing over, and the centre ---
@@ -269,7 +285,8 @@ def _hand_over(stage: Stage, _step: Step) -> None:
     bench, example = stage.bench, example_case(stage.bench)
     stage.items = _items(bench) if bench.simulated else 0
     key = f"handed-{stage.number}"
-    body = {"id": key, "description": f"{example.description or '认证示例'} {stage.number}", "address": "示例路1号"}
+    stage.marker = f"认证第{stage.number}件"
+    body = {"id": key, "description": f"{stage.marker}：{example.description}", "address": "示例路1号"}
     answer = bench.client.post(f"{bench.url}/in/{SOURCE}", json=body, headers={"key": bench.secret})
     stage.case_no = answer.json()["no"]
     filing: dict[str, Any] = {
@@ -302,17 +319,21 @@ _ORDERS: dict[str, dict[str, Any]] = {
 
 
 def _act(stage: Stage, step: Step) -> None:
-    if step.action == "close" and _case(stage)["stage"] == "closed":
+    case = _case(stage)
+    if step.action == "close" and case["stage"] == "closed":
         return  # the city's policy closes after a passed check
     order = {"kind": step.action, **_ORDERS[step.action]}
+    if step.action == "refuse" and case["stage"] != "reported":  # the city files such a class by itself
+        if "cancel" not in stage.bench.material.tells("source"):
+            raise CannotChange("城市自动立案，声明不告知作废 | filed by itself, and the source is not told of the end")
+        order = {"kind": "cancel", **_ORDERS["cancel"]}
     if step.action == "file":
-        case = _case(stage)
         known = case.get("class_code")
         order |= {"class_code": known} if known else {}
         if case["stage"] != "reported":
             return
     _order(stage, order)
-    stage.note(f"中心 | the centre: {step.action}", stage.case_no)
+    stage.note(f"中心 | the centre: {order['kind']}", stage.case_no)
 
 
 def _case(stage: Stage) -> dict[str, Any]:
@@ -367,7 +388,7 @@ def _files(stage: Stage, step: Step) -> None:
     def all_tried() -> bool:
         nonlocal rows
         rows = bench.do(tried())
-        return bool(rows) and all(state == "gone" or attempts for state, attempts, _ in rows)
+        return bool(rows) and all(state in _SETTLED or (state == "waiting" and attempts) for state, attempts, _ in rows)
 
     reached = until(all_tried, step.seconds)
     stage.note("附件 | files", ", ".join(f"{state} ({attempts}×)" for state, attempts, _ in rows))

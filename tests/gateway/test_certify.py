@@ -1,0 +1,127 @@
+"""Certification: shipped platforms reach the tier that the documentation states, and a broken folder does not."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import adapters
+from gateway.certify.bench import folder_of
+from gateway.certify.report import page, view
+from gateway.certify.run import FAILED, NOT_APPLICABLE, PASSED, Result, certify, grade, reaches
+from gateway.certify.scenario import Scenario, Tier, pack
+from gateway.hub import clock
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "certification.md"
+STATED = dict(re.findall(r"^\| `([a-z0-9_]+)` \|.*\| (none|bronze|silver|gold) \|$", DOCUMENT.read_text("utf-8"), re.M))
+
+
+def chosen(*names: str) -> list[Scenario]:
+    return [one for one in pack() if one.name in names]
+
+
+def outcomes(results: list[Result]) -> dict[str, str]:
+    return {one.scenario.name: one.result for one in results}
+
+
+def copied(tmp_path: Path, change: Callable[[str], str], file: str = "system.yaml") -> Path:
+    """The hotline's folder with one file changed."""
+    folder = tmp_path / "hotline_12345"
+    shutil.copytree(adapters.shipped()["hotline_12345"], folder)
+    path = folder / file
+    before = path.read_text(encoding="utf-8")
+    path.write_text(change(before), encoding="utf-8")
+    assert path.read_text(encoding="utf-8") != before
+    return folder
+
+
+@pytest.mark.parametrize("system", ["hotline_12345", "social_governance"])
+def test_a_shipped_platform_reaches_the_tier_its_documentation_states(system: str) -> None:
+    results = certify(folder_of(system), pack())
+
+    wrong = {one.scenario.name: one.why for one in results if one.result == FAILED}
+    assert wrong == {}
+    assert grade(results) == STATED[system]
+    assert all(one.why for one in results if one.result == NOT_APPLICABLE)
+
+
+def test_a_platform_whose_refusals_look_like_success_fails(tmp_path: Path) -> None:
+    accepted = "verdict: [case, joined, repeated, applied, split, held]"
+    folder = copied(tmp_path, lambda text: text.replace(accepted, "verdict: [accepted, deferred, refused]"))
+
+    results = certify(folder, chosen("create", "broken_bytes"), simulator=False)
+
+    assert outcomes(results) == {"create": PASSED, "broken_bytes": FAILED}
+    assert grade(results) is Tier.NONE
+
+
+def test_a_platform_whose_door_asks_for_no_secret_is_not_said_to_pass(tmp_path: Path) -> None:
+    folder = copied(tmp_path, lambda text: text.replace("authenticate: {from: token, secret: token}", ""))
+
+    [result] = certify(folder, chosen("wrong_secret"), simulator=False)
+
+    assert result.result == FAILED
+    assert "unauthenticated" in result.why or "refused" in result.why
+
+
+def test_a_platform_whose_repeats_get_another_answer_fails(tmp_path: Path) -> None:
+    folder = copied(tmp_path, lambda text: text.replace("[case, joined, repeated, applied,", "[case, joined, applied,"))
+
+    assert outcomes(certify(folder, chosen("duplicate"), simulator=False)) == {"duplicate": FAILED}
+
+
+def test_without_a_simulator_what_needs_the_other_side_does_not_apply() -> None:
+    results = certify(folder_of("hotline_12345"), chosen("create", "handed_over", "lost_answer"), simulator=False)
+
+    assert outcomes(results) == {"create": PASSED, "handed_over": NOT_APPLICABLE, "lost_answer": NOT_APPLICABLE}
+
+
+def result(name: str, ended: str, why: str = "") -> Result:
+    [scenario] = chosen(name)
+    return Result(scenario, ended, why, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("ended", "reached"),
+    [
+        ((PASSED, PASSED, PASSED), Tier.GOLD),
+        ((PASSED, PASSED, FAILED), Tier.SILVER),
+        ((PASSED, FAILED, PASSED), Tier.BRONZE),
+        ((FAILED, PASSED, PASSED), Tier.NONE),
+        ((PASSED, NOT_APPLICABLE, PASSED), Tier.BRONZE),
+    ],
+)
+def test_a_tier_needs_every_tier_below_and_something_passed_of_its_own(
+    ended: tuple[str, str, str], reached: Tier
+) -> None:  # fmt: skip
+    results = [result(name, one) for name, one in zip(("create", "duplicate", "lost_answer"), ended, strict=True)]
+
+    assert grade(results) is reached
+    assert reaches(reached, Tier.BRONZE) is (reached is not Tier.NONE)
+
+
+def test_the_page_holds_everything_and_asks_for_nothing() -> None:
+    evil = result("duplicate", FAILED, "<script>alert(1)</script>")
+
+    told = view(
+        {"id": "x", "title": "示例", "edition": "1", "other_side": "无"}, [result("create", PASSED), evil], clock()
+    )
+    html = page(told)
+
+    assert json.loads(json.dumps(told)) == told
+    assert "一次上报恰成一案" in html
+    assert "&lt;script&gt;" in html
+    assert not re.search(r"<script|src=|@import|url\(|https?://", html)
+
+
+def test_evidence_shows_no_secret_and_no_whole_telephone_number() -> None:
+    [played] = certify(folder_of("hotline_12345"), chosen("create"), simulator=False)
+
+    text = " ".join(one.sent + one.answer for one in played.exchanges)
+    assert "certify-" not in text
+    assert "13900000099" not in text
+    assert "赵某某" not in text
+    assert "139****0099" in text
