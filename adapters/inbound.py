@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 from adapters.attaching import compile_attachments
 from adapters.condition import compile_condition
@@ -72,6 +73,8 @@ class InboundPlan:
         except ValidationError as error:
             place = ".".join(str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"])
             raise ContractViolation(f"{place}: not a value the hub can hold", at=place) from None
+        if self.context:
+            _storable(reading)
         if reading.report and reading.report.reported_at:
             self._plausible(reading.report.reported_at, message.at, "reported_at")
         if reading.action and reading.action.stated_at:
@@ -82,6 +85,16 @@ class InboundPlan:
         if not received - self.behind <= at <= received + self.ahead:
             text = f"{name} lies more than {self.ahead.days} days ahead or {self.behind.days} days behind its receipt"
             raise Unacceptable(text, why=Why.IMPLAUSIBLE, at=name)
+
+
+def _storable(reading: Reading) -> None:
+    """What stands around a document went through no reader that refuses what no text column holds."""
+    try:
+        text = reading.model_dump_json()
+    except PydanticSerializationError:  # half a surrogate pair, of bytes that are no text
+        raise Unacceptable("a value around the document is not Unicode text", why=Why.UNREADABLE) from None
+    if "\\u0000" in text.replace("\\\\", ""):
+        raise Unacceptable("a value around the document with the character U+0000", why=Why.UNREADABLE)
 
 
 def compile_inbound(name: str, declared: InboundDeclaration, contract: Contract, scope: Scope, crs: str) -> InboundPlan:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
-from adapters.shape_json import read_json
+from adapters.shape_json import read_json, storable
 from adapters.shape_xml import read_xml
 from adapters.value import as_text
 from canonical.errors import Unacceptable, Why
@@ -61,9 +61,14 @@ def _text(value: object) -> str:
     """Bytes as text: UTF-8, else GB18030."""
     data = _bytes(value)
     try:
-        return data.decode()
+        return storable(data.decode())
     except UnicodeDecodeError:
-        return data.decode("gb18030")
+        return storable(data.decode("gb18030"))
+
+
+def _query(value: object) -> dict[str, str]:
+    pairs = parse_qsl(_text(value), keep_blank_values=True, strict_parsing=True)
+    return {storable(name): storable(text) for name, text in pairs}
 
 
 _UNPACK: Mapping[str, Callable[[Any], Any]] = {
@@ -73,5 +78,5 @@ _UNPACK: Mapping[str, Callable[[Any], Any]] = {
     "text": _text,
     "json": lambda value: read_json(_bytes(value)),
     "xml": lambda value: read_xml(_text(value)),
-    "query": lambda value: dict(parse_qsl(_text(value), keep_blank_values=True, strict_parsing=True)),
+    "query": _query,
 }

@@ -311,7 +311,10 @@ def as_bytes(value: object) -> bytes:
     if isinstance(value, bytes):
         return value
     if isinstance(value, dict | list):
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        try:
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        except orjson.JSONEncodeError:  # bytes of an unpacked value, or of a body that is no text
+            raise ContractViolation("a value to be digested or encoded cannot be written as JSON") from None
     return as_text(value).encode("utf-8", "surrogateescape")
 
 

@@ -15,13 +15,13 @@ from adapters.packed import MOST, from_base64, gunzipped
 from adapters.path import path_getter
 from adapters.scope import Scope
 from adapters.shape_declaration import CsvStep, DecryptStep, SoapStep, Step, XlsxStep, XmlStep, ZipStep
-from adapters.shape_json import read_json, unreadable
+from adapters.shape_json import read_json, storable, unreadable
 from adapters.shape_xml import looks_like_xml, read_soap, read_xml
-from adapters.sheet import csv_rows, xlsx_rows, zip_members
+from adapters.sheet import MOST_CELLS, csv_rows, xlsx_rows, zip_members
 from adapters.writing import written_file
 from adapters.xml_schema import read_schema
 from adapters.yaml_file import Where
-from canonical.errors import Misconfigured
+from canonical.errors import Misconfigured, Unacceptable, Why
 from canonical.message import Message
 
 Shape = Callable[[Message], Any]
@@ -66,14 +66,16 @@ def media_type(message: Message) -> str:
 
 
 def decoded(body: bytes | str, charset: str) -> str:
-    """Text in the declared charset; `auto`: UTF-8, else GB18030. Broken bytes are an error, never replaced."""
+    """Text in the declared charset; `auto`: UTF-8, else GB18030. Broken bytes and U+0000 are errors, never replaced."""
     if isinstance(body, str):
         return body
     for one in ("utf-8-sig", "gb18030") if charset == "auto" else (charset,):
         try:
-            return body.decode(one)
+            text = body.decode(one)
         except UnicodeDecodeError as error:
             broken = error.start
+        else:
+            return storable(text)
     raise unreadable(f"not {'utf-8 or gb18030' if charset == 'auto' else charset} at byte {broken}")
 
 
@@ -91,10 +93,27 @@ def _is_json(message: Message) -> bool:
 def _done(step: _Step, document: Any, message: Message) -> Any:  # noqa: ANN401
     if not isinstance(document, Members):
         return step(document, message)
-    parts = [step(one, message) for one in document]
+    parts, share = [], 0.0
+    for one in document:
+        parts.append(part := step(one, message))
+        share += _share(part)
+        if share > 1:
+            raise Unacceptable("the members of the archive unpack to more than one may hold", why=Why.TOO_LARGE)
+    if all(isinstance(part, Members) for part in parts):  # archives inside an archive
+        return Members(member for part in parts for member in part)
     if all(isinstance(part, list) for part in parts):
         return [item for part in parts for item in part]
     return Members(parts) if not all(isinstance(part, dict) for part in parts) else parts
+
+
+def _share(part: Any) -> float:  # noqa: ANN401
+    """How much of what a whole archive may become stands in this part: each alone may be small, a thousand are not."""
+    if isinstance(part, bytes):
+        return len(part) / MOST
+    if isinstance(part, list):
+        cells = sum(len(row) for row in part if isinstance(row, dict))
+        return sum(map(_share, part)) if isinstance(part, Members) else cells / MOST_CELLS
+    return 0.0
 
 
 def _step(step: Step, scope: Scope, where: Where, charset: str) -> _Step:
@@ -211,6 +230,7 @@ def _multipart(body: bytes, message: Message) -> list[tuple[str, Any]]:
                     chunks.append(bytes(event))
                 else:
                     segment, chunks = event, []
+                    storable(f"{segment.name}{segment.filename}")
     except (MultipartError, ValueError, LookupError):
         raise unreadable("not multipart/form-data") from None
     return values
@@ -224,9 +244,10 @@ def _part(segment: Any, content: bytes) -> Any:  # noqa: ANN401
 
 def _urlencoded(text: str, charset: str) -> list[tuple[str, Any]]:
     try:
-        return [*parse_qsl(text, True, encoding=charset, errors="strict", max_num_fields=_MAX_FIELDS)]
+        pairs = parse_qsl(text, True, encoding=charset, errors="strict", max_num_fields=_MAX_FIELDS)
     except ValueError:
         raise unreadable("not a form in the declared charset") from None
+    return [(storable(name), storable(value)) for name, value in pairs]
 
 
 def _base64(_: object, _scope: Scope, _where: Where, _charset: str) -> _Step:

@@ -16,6 +16,13 @@ def unreadable(text: str) -> Unacceptable:
     return Unacceptable(text, why=Why.UNREADABLE)
 
 
+def storable(text: str) -> str:
+    """The text, if a text column can hold it. Raises Unacceptable for U+0000."""
+    if "\x00" in text:
+        raise unreadable("a text with the character U+0000")
+    return text
+
+
 def read_json(data: bytes) -> Any:  # noqa: ANN401
     """A document. Raises Unacceptable with the place where it breaks."""
     try:
