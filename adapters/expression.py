@@ -6,6 +6,7 @@ names are findings when the folder is checked. A missing member makes the whole 
 """
 
 import html
+import logging
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -21,6 +22,11 @@ from adapters.value import as_text
 from canonical.errors import ContractViolation, UnmappedCode
 
 Functions = Mapping[str, Callable[..., Any]]
+
+# The library logs what a function said when it failed, and with it the value: a phone number that is no number.
+_silenced = logging.getLogger("cel")
+_silenced.propagate = False
+_silenced.addHandler(logging.NullHandler())
 
 _CORE = frozenset(
     """has all exists exists_one map filter size int uint double string bytes timestamp duration type dyn contains
