@@ -19,14 +19,12 @@ from cel import stdlib
 
 from adapters.time_pattern import time_pattern
 from adapters.value import as_text
-from canonical.errors import ContractViolation, UnmappedCode
+from canonical.errors import ContractViolation, Unacceptable, UnmappedCode, Why
 
 Functions = Mapping[str, Callable[..., Any]]
 
-# The library logs what a function said when it failed, and with it the value: a phone number that is no number.
-_silenced = logging.getLogger("cel")
-_silenced.propagate = False
-_silenced.addHandler(logging.NullHandler())
+# The library warns of every function that fails; our callers get an error of ours instead.
+logging.getLogger("cel").setLevel(logging.CRITICAL)
 
 _CORE = frozenset(
     """has all exists exists_one map filter size int uint double string bytes timestamp duration type dyn contains
@@ -35,6 +33,13 @@ _CORE = frozenset(
 )
 _NO_ROW = "no row in codes/"
 _BOUND = re.compile(r"\.(?:map|filter|all|exists|exists_one)\(\s*([A-Za-z_]\w*)\s*,")
+_LONGEST = {0: 1_000_000, 1: 1000, 2: 100, 3: 20}
+"""Items an expression may see in lists, by how deep its walks over lists stand in each other.
+
+The library copies what a walk has gathered at every step: a second walk of 1,000 items inside another takes minutes.
+"""
+_WALK = re.compile(r"\.(?:map|filter|all|exists|exists_one)\(")
+_TEXT = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _TAG = re.compile(r"<[^<>]{0,500}>")
 _DEGREES = re.compile(r"^\s*(-?\d{1,3})[°度:\s]\s*(\d{1,2}(?:\.\d+)?)(?:['′分:\s]\s*(\d{1,2}(?:\.\d+)?)?)?[\"″秒]?\s*$")
 
@@ -129,13 +134,17 @@ class Expression:
         strange = [name for name in program.variables() if name != "doc" and name not in bound]
         if strange:
             raise ValueError(f"no name '{strange[0]}': an expression sees doc, such as doc.{strange[0]}")
+        depth = walks(source)
+        if depth not in _LONGEST:
+            raise ValueError(f"lists walked {depth} deep in each other; {max(_LONGEST)} is the deepest")
         self.source = source
+        self._longest = _LONGEST[depth]
         self._program = program
-        self._functions = [(name, functions[name]) for name in program.functions() if name in functions]
+        self._functions = [(name, _discreet(functions[name])) for name in program.functions() if name in functions]
 
     def __call__(self, document: object) -> Any:  # noqa: ANN401
-        """The value, None when a member is missing. Raises ContractViolation, UnmappedCode."""
-        scope: Any = {"doc": _instants(document)}
+        """The value, None when a member is missing. Raises ContractViolation, UnmappedCode, Unacceptable."""
+        scope: Any = {"doc": self._seen(document, [0])}
         if self._functions:
             scope = cel.Context(variables=scope)
             for name, function in self._functions:
@@ -150,14 +159,43 @@ class Expression:
             text = f"the expression {self.source[:80]!r} cannot work on this value ({type(error).__name__})"
             raise ContractViolation(text, at="expr") from None
 
+    def _seen(self, value: Any, items: list[int]) -> Any:  # noqa: ANN401
+        """The value with its times in UTC: CEL takes no time of a zone with rules, and then nothing of the document."""
+        if isinstance(value, dict):
+            return {name: self._seen(below, items) for name, below in value.items()}
+        if isinstance(value, list):
+            items[0] += len(value)
+            if items[0] > self._longest:
+                text = f"lists of more than {self._longest} items are too long for {self.source[:80]!r}"
+                raise Unacceptable(text, why=Why.TOO_LARGE, at="expr")
+            return [self._seen(below, items) for below in value]
+        return value.astimezone(UTC) if isinstance(value, datetime) else value
 
-def _instants(value: Any) -> Any:  # noqa: ANN401
-    """The value with its times in UTC: CEL takes no time of a zone with rules, and then nothing of the document."""
-    if isinstance(value, dict):
-        return {name: _instants(below) for name, below in value.items()}
-    if isinstance(value, list):
-        return [_instants(below) for below in value]
-    return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+def walks(source: str) -> int:
+    """How deep `map`, `filter`, `exists` and the like stand in each other: 0 when there is none."""
+    opened, deepest = [], 0
+    starts = {found.end() for found in _WALK.finditer(source)}
+    for at, character in enumerate(_TEXT.sub(lambda text: " " * len(text[0]), source), 1):
+        if character in "([{":
+            opened.append(at in starts)
+            deepest = max(deepest, sum(opened))
+        elif character in ")]}" and opened:
+            opened.pop()
+    return deepest
+
+
+def _discreet(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, its errors without the value: the library logs them and puts them into its own."""
+
+    def call(*given: Any) -> Any:  # noqa: ANN401
+        try:
+            return function(*given)
+        except Exception as error:  # noqa: BLE001 whatever it is, it goes on as one of two
+            text = str(error) if str(error).startswith(_NO_ROW) else type(error).__name__
+            raise ValueError(text) from None
+
+    return call
 
 
 def _core(name: str) -> bool:
