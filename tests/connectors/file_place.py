@@ -103,6 +103,14 @@ def local_place(root: Path) -> Place:
     return _made(root, root.as_uri(), {}, lambda _: None)
 
 
+def local_place_of(server: SftpServer) -> Place:
+    """A folder of this machine that belongs to that server's user."""
+    root = server.root / uuid4().hex
+    root.mkdir()
+    server.give(root)
+    return _made(root, root.as_uri(), {}, server.give)
+
+
 def remote_place(server: SftpServer) -> Place:
     """A folder of its own behind that server."""
     root = server.root / uuid4().hex

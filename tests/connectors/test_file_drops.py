@@ -1,7 +1,8 @@
 """Files that partners drop, taken from a real folder and a real SFTP server: whole, once, and never overwritten."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from canonical.errors import ContractViolation, Misconfigured, Unavailable
 from connectors.files import HEAD, Drop, FileReceiver
 from connectors.folders import LocalFolder
-from tests.connectors.file_place import CSV, LATE, Place, Remembered, local_place, names, remote_place
+from tests.connectors.file_place import CSV, LATE, Place, Remembered, local_place, local_place_of, names, remote_place
 from tests.connectors.servers.sftp import SftpServer, new_key, sftp_server, sshd
 
 
@@ -200,14 +201,29 @@ def test_a_file_that_appears_while_we_wait_is_taken(local: Place) -> None:
     receiver.close()
 
 
-def test_a_file_nobody_may_read_does_not_hold_up_the_others(place: Place, server: SftpServer) -> None:
-    if os.geteuid() == 0 and place.url.startswith("file:"):
-        pytest.skip("root may read everything")
+@contextmanager
+def as_user(server: SftpServer) -> Iterator[None]:
+    """Root may read everything, so that it becomes the server's user for a while; others stay who they are."""
+    before = os.geteuid()
+    try:
+        if before == 0:
+            os.seteuid(server.user_id)
+        yield
+    finally:
+        os.seteuid(before)
+
+
+@pytest.mark.parametrize("reached", [local_place_of, remote_place], ids=["local", "remote"])
+def test_a_file_nobody_may_read_does_not_hold_up_the_others(
+    reached: Callable[[SftpServer], Place], server: SftpServer
+) -> None:
+    place = reached(server)
     place.drop("a.csv").chmod(0o000)
-    other = place.drop("b.csv")
-    assert names(place.looked()) == ["b.csv"]
-    other.unlink()
-    with pytest.raises(Unavailable, match="refuses"):
+    place.drop("b.csv")
+    with as_user(server):
+        assert names(place.looked(replace(CSV, archive=""))) == ["b.csv"]
+    (place.inbox / "b.csv").unlink()
+    with as_user(server), pytest.raises(Unavailable, match="refuses"):
         place.looked()
 
 
