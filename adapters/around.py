@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.shape import query_of
 from canonical.message import Message
@@ -38,8 +38,7 @@ def path_pattern(path: str) -> PathPattern:
     return PathPattern(re.compile(expression), path.strip("/"))
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(NamedTuple):
     """The surroundings of one message; items of it add `$parent` and `$row`."""
 
     message: Message

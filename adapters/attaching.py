@@ -1,15 +1,15 @@
 """Files that a message points to, or holds: as links, as lists of links in one text, or as base64 in pieces."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from adapters.filling import Fill, filled, text_rule
 from adapters.message_declaration import AttachmentFields
 from adapters.path import ANYTHING, Get
-from adapters.rule import compile_rule, is_rule, item_names
+from adapters.rule import compile_rule, item_names
 from adapters.scope import Scope
-from adapters.value import as_list, empty, text_at
+from adapters.value import as_list, empty
 from adapters.yaml_file import Where
 from canonical.errors import ContractViolation
 
@@ -34,14 +34,14 @@ def _one(declared: AttachmentFields, scope: Scope, where: Where) -> Get:
     if declared.url is None and declared.content is None:
         scope.wrong(where, "url or content is expected")
     texts = {
-        field: _text(node, inside, (*where, field))
+        field: text_rule(node, inside, (*where, field))
         for field, node in (
             ("url", declared.url), ("name", declared.name), ("id", declared.id_), ("part", declared.part),
         )
         if node is not None
     }  # fmt: skip
     if declared.content is None:
-        return _links(many, tuple(texts.items()))
+        return _links(many, filled(texts))
     content = compile_rule(declared.content, inside, (*where, "content"))
 
     def get(document: object) -> tuple[dict[str, Any], ...]:
@@ -53,13 +53,11 @@ def _one(declared: AttachmentFields, scope: Scope, where: Where) -> Get:
     return get
 
 
-def _links(many: Get, texts: tuple[tuple[str, Get], ...]) -> Get:
+def _links(many: Get, fill: Fill) -> Get:
     """Files by reference only: most messages have no others."""
 
     def get(document: object) -> tuple[dict[str, Any], ...]:
-        items = as_list(many(document))
-        given = [{name: value for name, one in texts if (value := one(item))} for item in items]
-        return tuple(fields for fields in given if "url" in fields)
+        return tuple(fields for item in as_list(many(document)) if "url" in (fields := fill(item)))
 
     return get
 
@@ -85,11 +83,3 @@ def _inline(content: bytes, part: str | None, file_id: str) -> str:
 
 
 MOST_PARTS = 1000
-
-
-def _text(node: object, scope: Scope, where: Where) -> Callable[[Any], str | None]:
-    get = compile_rule(node, scope, where)
-    at = ".".join(map(str, where))
-    if not is_rule(node):
-        return get
-    return lambda item: text_at(get(item), at) or None

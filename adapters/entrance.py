@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.around import Around, PathPattern
 from adapters.authenticating import Check, authenticate
@@ -16,8 +16,7 @@ from canonical.message import Message
 from canonical.reading import Reading
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One document of a message, what it was taken out of, and its number from 1."""
 
     document: Any
@@ -83,6 +82,8 @@ class Entrance:
 
     def _items(self, document: object) -> list[Item | Unacceptable]:
         items: list[Item | Unacceptable] = [Item(document, None, 1)]
+        if not self.items:
+            return items
         for get, place in zip(self.items, self.places, strict=True):
             items = [below for item in items for below in _below(item, get, place)]
         return items

@@ -1,9 +1,10 @@
 """An inbound message compiled: document to Reading. Pure; the hot path of the hub."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +13,7 @@ from pydantic_core import PydanticSerializationError
 from adapters.attaching import compile_attachments
 from adapters.condition import compile_condition
 from adapters.contract import Contract
+from adapters.filling import Fill, filled, text_rule
 from adapters.message_declaration import (
     ActionFields,
     AdditionFields,
@@ -26,17 +28,14 @@ from adapters.message_declaration import (
 from adapters.path import Get, path_getter
 from adapters.rule import compile_rule, is_rule
 from adapters.scope import Leaf, Scope
-from adapters.value import empty, int_at, number_at, text_at
+from adapters.value import empty, int_at, number_at
 from adapters.yaml_file import Where
 from canonical.codes import ClassCode
 from canonical.errors import ContractViolation, Unacceptable, UnmappedCode, Why
 from canonical.message import Message
 from canonical.reading import Reading
 from canonical.report import Urgency
-from canonical.time import LimitUnit
-
-Fill = Callable[[Any], dict[str, Any]]
-"""A document to the keyword arguments of a canonical value; what is empty is left out."""
+from canonical.time import Limit, LimitUnit
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class InboundPlan:
             if (value := get(known)) is not None:
                 fields[part] = value
         try:
-            reading = Reading.model_validate(fields)
+            reading: Reading = _validated(fields, extra="ignore")  # a plan makes no names of its own
         except ValidationError as error:
             place = ".".join(str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"])
             raise ContractViolation(f"{place}: not a value the hub can hold", at=place) from None
@@ -87,6 +86,10 @@ class InboundPlan:
             raise Unacceptable(text, why=Why.IMPLAUSIBLE, at=name)
 
 
+_validated = Reading.__pydantic_validator__.validate_python
+"""`model_validate` without its options: this runs for every message."""
+
+
 def _storable(reading: Reading) -> None:
     """What stands around a document went through no reader that refuses what no text column holds."""
     try:
@@ -101,14 +104,14 @@ def compile_inbound(name: str, declared: InboundDeclaration, contract: Contract,
     """Compile a declaration; what is wrong is added to the scope's findings."""
     leaves: list[Leaf] = []
     scope = replace(scope, names=contract.names, values=contract.values, context=set(), leaves=leaves)
-    key = _text(declared.external_id, scope, ("external_id",))
+    key = text_rule(declared.external_id, scope, ("external_id",))
     heads = {
-        field: _text(getattr(declared, field), scope, (field,))
+        field: text_rule(getattr(declared, field), scope, (field,))
         for field in ("case_key", "visible_no", "reference")
         if getattr(declared, field) is not None
     }
     if declared.fingerprint:
-        parts = [_text(part, scope, ("fingerprint", index)) for index, part in enumerate(declared.fingerprint)]
+        parts = [text_rule(part, scope, ("fingerprint", index)) for index, part in enumerate(declared.fingerprint)]
         heads["fingerprint"] = lambda document: digest(part(document) for part in parts)
     spoken = (declared.report, declared.action, declared.addition, declared.alarm)
     if any(one is not None for one in spoken) is declared.noted:
@@ -122,7 +125,7 @@ def compile_inbound(name: str, declared: InboundDeclaration, contract: Contract,
         picks=tuple((path, path_getter(path)) for path in picks),
         contract=contract,
         key=key,
-        head=_filled({"external_id": _needed(key), **heads}),
+        head=filled({"external_id": _needed(key), **heads}),
         parts=tuple(_parts(declared, scope, crs)),
         ahead=timedelta(days=declared.plausible.ahead_days),
         behind=timedelta(days=declared.plausible.behind_days),
@@ -156,25 +159,6 @@ def _needed(key: Get) -> Get:
         return value
 
     return get
-
-
-def _filled(getters: Mapping[str, Get]) -> Fill:
-    items = tuple(getters.items())
-    return lambda document: {name: value for name, get in items if (value := get(document))}
-
-
-def _text(node: object, scope: Scope, where: Where) -> Get:
-    """A rule whose value must be one text; numbers become text."""
-    get = compile_rule(node, scope, where)
-    if not is_rule(node):
-        return get
-    at = ".".join(map(str, where))
-
-    def text(document: object) -> str | None:
-        value = get(document)
-        return value if type(value) is str or value is None else text_at(value, at)
-
-    return text
 
 
 def _class(text: str) -> ClassCode:
@@ -227,14 +211,14 @@ def _report(declared: ReportFields, scope: Scope, crs: str) -> Fill:
     for field in ("deadline", "sign_deadline"):
         if (node := getattr(declared, field)) is not None:
             getters[field] = _deadline(node, scope, (*base, field))
-    return _filled(getters)
+    return filled(getters)
 
 
 def _texts_and_codes(declared: ReportFields, scope: Scope, base: Where) -> dict[str, Get]:
     getters: dict[str, Get] = {}
     for field in ("title", "description", "given_class", "address", "given_area", "channel", "opinion"):
         if (node := getattr(declared, field)) is not None:
-            getters[field] = _text(node, scope, (*base, field))
+            getters[field] = text_rule(node, scope, (*base, field))
     for field, name, convert in (
         ("class_code", "class_", _class),
         ("urgency", "urgency", Urgency),
@@ -243,8 +227,8 @@ def _texts_and_codes(declared: ReportFields, scope: Scope, base: Where) -> dict[
         if (node := getattr(declared, name)) is not None:
             getters[field] = _coded(node, convert, scope, (*base, name.rstrip("_")))
     if declared.extra:
-        extra = {key: _text(node, scope, (*base, "extra", key)) for key, node in declared.extra.items()}
-        getters["extra"] = _filled(extra)
+        extra = {key: text_rule(node, scope, (*base, "extra", key)) for key, node in declared.extra.items()}
+        getters["extra"] = filled(extra)
     return getters
 
 
@@ -256,7 +240,7 @@ def _coordinate(declared: ReportFields, scope: Scope, crs: str) -> Get:
     said = declared.coordinate.crs or crs
     if not said:
         scope.wrong(where, "the CRS is not declared: add crs here or in system.yaml, as EPSG:4490")
-    written = _text(said, scope, (*where, "crs"))
+    written = text_rule(said, scope, (*where, "crs"))
 
     def get(document: object) -> dict[str, Any] | None:
         given_x, given_y = x(document), y(document)
@@ -271,26 +255,36 @@ def _coordinate(declared: ReportFields, scope: Scope, crs: str) -> Get:
 def _reporter(declared: ReporterFields, scope: Scope) -> Get:
     where: Where = ("report", "reporter")
     getters = {
-        field: _text(getattr(declared, field), scope, (*where, field))
+        field: text_rule(getattr(declared, field), scope, (*where, field))
         for field in ("name", "phone")
         if getattr(declared, field) is not None
     }
     if declared.withheld is not None:
         getters["withheld"] = _coded(declared.withheld, _flag, scope, (*where, "withheld"))
-    return _filled(getters)
+    return filled(getters)
 
 
 def _limit(value: Get, unit: Get) -> Get:
-    def get(document: object) -> dict[str, Any] | None:
+    def get(document: object) -> Limit | None:
         given = value(document)
         if empty(given):
             return None
         meant = unit(document)
         if meant is None:
             raise ContractViolation("a limit without its unit", at="limit.unit")
-        return {"value": int_at(given, "limit.value"), "unit": meant}
+        number = int_at(given, "limit.value")
+        try:
+            return _limit_of(number, meant)
+        except ValidationError:
+            raise ContractViolation("limit.value: not a budget of time", at="limit.value") from None
 
     return get
+
+
+@lru_cache(maxsize=256)
+def _limit_of(value: int, unit: LimitUnit) -> Limit:
+    """The same few budgets come with every message."""
+    return Limit(value=value, unit=unit)
 
 
 def _compiled_limit(declared: LimitFields | DeadlineFields, scope: Scope, where: Where) -> Get:
@@ -305,7 +299,7 @@ def _deadline(declared: DeadlineFields, scope: Scope, where: Where) -> Get:
             getters[field] = _time(node, scope, (*where, field))
     if declared.value is not None:
         getters["limit"] = _compiled_limit(declared, scope, where)
-    fill = _filled(getters)
+    fill = filled(getters)
 
     def get(document: object) -> dict[str, Any] | None:
         fields = fill(document)
@@ -318,7 +312,7 @@ def _fields(declared: ActionFields, scope: Scope, where: Where) -> dict[str, Get
     getters: dict[str, Get] = {}
     for field in ("reason", "result", "actor_name"):
         if (node := getattr(declared, field)) is not None:
-            getters[field] = _text(node, scope, (*where, field))
+            getters[field] = text_rule(node, scope, (*where, field))
     if declared.stated_at is not None:
         getters["stated_at"] = _time(declared.stated_at, scope, (*where, "stated_at"))
     if declared.limit:
@@ -329,10 +323,10 @@ def _fields(declared: ActionFields, scope: Scope, where: Where) -> dict[str, Get
 
 
 def _stated(declared: StatedFields, scope: Scope) -> Get:
-    status = _text(declared.status, scope, ("action", "status"))
+    status = text_rule(declared.status, scope, ("action", "status"))
     common = _fields(declared, scope, ("action",))
     steps = {
-        given: (step.kinds, _filled(common | _fields(step, scope, ("action", "steps", given))))
+        given: (step.kinds, filled(common | _fields(step, scope, ("action", "steps", given))))
         for given, step in declared.steps.items()
     }
 
@@ -350,12 +344,12 @@ def _addition(declared: AdditionFields, scope: Scope) -> Get:
     where: Where = ("addition",)
     getters: dict[str, Get] = {}
     if declared.remark is not None:
-        getters["remark"] = _text(declared.remark, scope, (*where, "remark"))
+        getters["remark"] = text_rule(declared.remark, scope, (*where, "remark"))
     if declared.stated_at is not None:
         getters["stated_at"] = _time(declared.stated_at, scope, (*where, "stated_at"))
     if declared.attachments:
         getters["attachments"] = compile_attachments(declared.attachments, scope, (*where, "attachments"))
-    fill = _filled(getters)
+    fill = filled(getters)
 
     def get(document: object) -> dict[str, Any] | None:
         fields = fill(document)
@@ -366,8 +360,8 @@ def _addition(declared: AdditionFields, scope: Scope) -> Get:
 
 def _alarm(declared: AlarmFields, scope: Scope) -> Get:
     where: Where = ("alarm",)
-    device = _text(declared.device, scope, (*where, "device"))
-    kind = _text(declared.kind, scope, (*where, "kind"))
+    device = text_rule(declared.device, scope, (*where, "device"))
+    kind = text_rule(declared.kind, scope, (*where, "kind"))
     value = compile_rule(declared.value, scope, (*where, "value"))
     at = _time(declared.at, scope, (*where, "at")) if declared.at is not None else lambda _document: None
     active = _coded(declared.active, _flag, scope, (*where, "active")) if declared.active is not None else None

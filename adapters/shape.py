@@ -86,6 +86,8 @@ def _recoded(body: bytes | str, charset: str) -> bytes:
 
 
 def _is_json(message: Message) -> bool:
+    if message.content_type == "application/json":  # what nearly all of them say
+        return True
     kind = media_type(message)
     return kind in _JSON_TYPES or (not kind and message.body[:64].lstrip()[:1] in _JSON_BEGINS)
 

@@ -9,6 +9,7 @@ from canonical.errors import Unacceptable, Why
 DEEPEST = 64
 """Levels of a document: validators recurse, and no contract is near this."""
 _NUL_MARK = b"\\u0000"
+_BACKSLASH = b"\\"
 
 
 def unreadable(text: str) -> Unacceptable:
@@ -31,7 +32,7 @@ def read_json(data: bytes) -> Any:  # noqa: ANN401
         raise unreadable(f"not JSON at character {error.pos}") from None
     if data.count(b"[") + data.count(b"{") > DEEPEST and _deeper_than(DEEPEST, document):
         raise unreadable(f"more than {DEEPEST} levels deep")
-    if _NUL_MARK in data and _holds_nul(document):
+    if _BACKSLASH in data and _NUL_MARK in data and _holds_nul(document):
         raise unreadable("a text with the character U+0000")
     return document
 

@@ -14,13 +14,9 @@ _TOKEN = re.compile(r"yyyy|MM?|dd?|HH?|mm?|ss?|SSS|'[^']*'|[^A-Za-z']+|[A-Za-z']
 _FIELDS = {"y": "year", "M": "month", "d": "day", "H": "hour", "m": "minute", "s": "second"}
 _WIDTHS = {"yyyy": "[0-9]{4}", "SSS": "[0-9]{3}"}
 _DATE = 3
-_QUICK: dict[str, Callable[[str], bool]] = {
-    "yyyy-MM-dd HH:mm:ss": lambda text: (
-        len(text) == 19 and text[4] == "-" == text[7] and text[10] == " " and text[13] == ":" == text[16]
-    ),
-    "yyyy-MM-dd": lambda text: len(text) == 10 and text[4] == "-" == text[7],
-}
-"""Patterns the interpreter reads by itself, four times as fast; the check keeps its other ISO forms out."""
+_QUICK: dict[str, tuple[int, str]] = {"yyyy-MM-dd HH:mm:ss": (19, "-- ::"), "yyyy-MM-dd": (10, "--")}
+"""Patterns the interpreter reads by itself, four times as fast. Their length, and every third character from the fourth
+on: that keeps its other ISO forms out."""
 _EPOCHS = {"epoch_ms": 1000, "epoch_s": 1}
 
 
@@ -42,10 +38,10 @@ def time_pattern(pattern: str, zone: ZoneInfo) -> TimePattern:
     match = re.compile(expression).fullmatch
     in_order = order == list(_FIELDS.values())[: len(order)]
 
-    quick = _QUICK.get(pattern)
+    length, marks = _QUICK.get(pattern, (0, ""))
 
     def parse(text: str) -> datetime:
-        if quick is not None and quick(text):
+        if len(text) == length and text[4:17:3] == marks:
             try:
                 local = datetime.fromisoformat(text)
                 return datetime.combine(local, local.time(), zone)  # a sixth of what replace(tzinfo=zone) costs

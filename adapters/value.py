@@ -5,10 +5,13 @@ from typing import Any
 
 from canonical.errors import ContractViolation
 
+_DIGITS = 18
+"""Of a whole number; what is longer is an id, and no number of anything."""
+
 
 def empty(value: object) -> bool:
     """Absent, for every rule: null, empty text, empty list, empty object."""
-    return value is None or value == "" or value == [] or value == {}
+    return not value and (value is None or value == "" or value == [] or value == {})
 
 
 def as_text(value: object) -> str:
@@ -37,6 +40,8 @@ def as_list(value: object) -> list[Any]:
 
 def text_at(value: object, at: str) -> str:
     """The value as text. Raises ContractViolation that names the place."""
+    if type(value) is str:
+        return value
     try:
         return as_text(value)
     except TypeError as error:
@@ -45,8 +50,10 @@ def text_at(value: object, at: str) -> str:
 
 def int_at(value: object, at: str) -> int:
     """A whole number, sent as number or text. Raises ContractViolation."""
+    if type(value) is str and value.isdigit() and value.isascii() and len(value) <= _DIGITS:
+        return int(value)
     text = text_at(value, at).strip()
-    if not text.lstrip("-").isascii() or not text.removeprefix("-").isdigit() or len(text) > 18:
+    if not text.lstrip("-").isascii() or not text.removeprefix("-").isdigit() or len(text) > _DIGITS:
         raise ContractViolation(f"{at}: a whole number is expected", at=at)
     return int(text)
 
