@@ -23,8 +23,11 @@ test: setup servers  ## every check there is; with CI=true a skipped one fails
 lint: setup  ## format, style, types, imports: no tests
 	@$(PYTHON_IN) tests/house/check.py format style types imports
 
-bench: setup  ## measure intake and latency; options in BENCH="--rounds 5"
-	@$(PYTHON_IN) tests/bench/intake.py $(BENCH)
+bench: setup servers  ## measure intake, reading, the storm filter and MQTT; options of intake in BENCH="--rounds 5"
+	@$(PYTHON_IN) -m tests.bench.intake $(BENCH)
+	@$(PYTHON_IN) -m tests.bench.mapping
+	@$(PYTHON_IN) -m tests.bench.storm
+	@$(PYTHON_IN) -m tests.bench.mqtt
 
 lock:  ## renew both lock files; needs uv
 	uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
