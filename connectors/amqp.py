@@ -7,7 +7,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -24,7 +25,7 @@ from connectors.broker import Reconnection
 
 _PROPERTIES = {
     "message-id": "message_id", "correlation-id": "correlation_id", "type": "type", "reply-to": "reply_to",
-    "expiration": "expiration", "app-id": "app_id", "user-id": "user_id",
+    "expiration": "expiration", "app-id": "app_id", "user-id": "user_id", "content-encoding": "content_encoding",
 }  # fmt: skip
 """Header of ours to property of AMQP, both ways."""
 
@@ -350,9 +351,10 @@ def _is_name(name: str) -> bool:
 
 
 def _headers(properties: BasicProperties) -> dict[str, str]:
-    """The publisher's own headers that are text, and over them the properties."""
+    """The publisher's own headers as text, and over them the properties."""
     given: Mapping[str, object] = properties.headers or {}
-    headers = {name.lower(): value for name, value in given.items() if isinstance(value, str)}
+    written = ((name.lower(), _written(value)) for name, value in given.items())
+    headers = {name: value for name, value in written if value is not None}
     for header, name in _PROPERTIES.items():
         value = getattr(properties, name)
         if value is not None:
@@ -360,6 +362,20 @@ def _headers(properties: BasicProperties) -> dict[str, str]:
     if properties.timestamp is not None:
         headers["timestamp"] = f"{properties.timestamp}"
     return headers
+
+
+def _written(value: object) -> str | None:
+    """A typed header as JSON would write it, a time as ISO; None for lists, tables, and bytes that are no text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=value.tzinfo or UTC).isoformat()
+    if isinstance(value, bytes | bytearray):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return None
+    return f"{value}" if isinstance(value, str | int | float | Decimal) else None
 
 
 def _properties(message: Message) -> BasicProperties:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -127,15 +128,43 @@ def test_what_is_published_is_received_with_its_properties(broker: RabbitMq, que
     }  # fmt: skip
 
 
-def test_headers_that_are_no_text_are_left_out(
+def test_typed_headers_are_heard_as_text(
     broker: RabbitMq, queue: str, closing: Any, partner: BlockingChannel
-) -> None:
+) -> None:  # fmt: skip
     hearing = closing(receiver(broker.url, queue, declare=True))
-    hearing.receive(most=1, wait=0)
-    partner.basic_publish("", queue, b"", BasicProperties(headers={"Level": "2", "count": 3, "list": ["a"]}))
+    hearing.receive(most=1, wait=0.1)
+    typed = {
+        "Level": "2", "count": 3, "price": Decimal("1.5"), "drill": True, "lasting": False,
+        "told": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "area": "示例".encode(),
+    }  # fmt: skip
+    partner.basic_publish("", queue, b"", BasicProperties(headers=typed))
+    (received,) = heard(hearing, 1)
+    assert received.message.headers == {
+        "level": "2", "count": "3", "price": "1.5", "drill": "true", "lasting": "false",
+        "told": "2026-01-02T03:04:05+00:00", "area": "示例",
+    }  # fmt: skip
 
-    [received] = heard(hearing, 1)
+
+def test_headers_that_no_text_can_say_are_left_out(
+    broker: RabbitMq, queue: str, closing: Any, partner: BlockingChannel
+) -> None:  # fmt: skip
+    hearing = closing(receiver(broker.url, queue, declare=True))
+    hearing.receive(most=1, wait=0.1)
+    partner.basic_publish(
+        "", queue, b"", BasicProperties(headers={"level": "2", "list": ["a"], "table": {"a": 1}, "raw": b"\xff\x00"})
+    )
+    (received,) = heard(hearing, 1)
     assert (received.message.headers, received.message.content_type) == ({"level": "2"}, "")
+
+
+def test_how_a_body_is_packed_is_heard(
+    broker: RabbitMq, queue: str, closing: Any, partner: BlockingChannel
+) -> None:  # fmt: skip
+    hearing = closing(receiver(broker.url, queue, declare=True))
+    hearing.receive(most=1, wait=0.1)
+    partner.basic_publish("", queue, b"", BasicProperties(content_encoding="gzip"))
+    (received,) = heard(hearing, 1)
+    assert received.message.headers == {"content-encoding": "gzip"}
 
 
 def test_what_was_not_accepted_comes_again_to_the_next_receiver(broker: RabbitMq, queue: str, closing: Any) -> None:
