@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from adapters.around import Around, beside
 from adapters.condition import compile_condition
 from adapters.declaration import AnswerDeclaration, AnswerRow
 from adapters.path import ANYTHING, Get
@@ -39,31 +40,51 @@ class AnswerPlan:
 
     shape: Shape
     rows: tuple[_Row, ...]
+    context: frozenset[str]
+    """What its rows use around the document, such as `$headers.location`."""
 
     def judge(self, answer: Message) -> tuple[Answer, Any]:
         """The answer and its document. Raises Refused, Unavailable, Unauthenticated or InDoubt."""
-        document: Any = None
+        document, known, read = None, None, False
         for row in self.rows:
             if (answer.status or _OK) not in row.statuses:
                 continue
-            if document is None and (row.when is not None or row.then == "accepted"):
-                document = self._read(answer)
-            if row.when is not None and not row.when(document):
+            if not read and (row.when is not None or row.then == "accepted"):
+                document, read = self._read(answer), True
+                known = around_answer(document, answer, self.context)
+            if row.when is not None and not row.when(known):
                 continue
-            return _ended(row, document, answer), document
+            return _ended(row, known, answer), document
         raise InDoubt(f"{answer.system}: the answer fits no declared row (HTTP {answer.status})")
 
     def _read(self, answer: Message) -> Any:  # noqa: ANN401
+        if not answer.body and _empty_on_purpose(answer):
+            return None
         try:
             return self.shape(answer)
         except Unacceptable as error:
             raise InDoubt(f"{answer.system}: the answer cannot be read: {error} (HTTP {answer.status})") from None
 
 
+_BODILESS = frozenset({201, 202, 204, 205})
+
+
+def _empty_on_purpose(answer: Message) -> bool:
+    """A body that is not there because there is nothing to say; else it may be one that was lost."""
+    return answer.status in _BODILESS or answer.headers.get("content-length") == "0"
+
+
+def around_answer(document: object, answer: Message, context: frozenset[str]) -> Any:  # noqa: ANN401
+    """The document of an answer with what rules use around it."""
+    return beside(document, Around(answer, document).members(context)) if context else document
+
+
 def compile_answer(declared: AnswerDeclaration, scope: Scope, where: Where, charset: str) -> AnswerPlan:
     """Compile a declaration; what is wrong is added to the scope's findings."""
+    scope = replace(scope, context=set())
     rows = tuple(_row(row, scope, (*where, "rows", index)) for index, row in enumerate(declared.rows))
-    return AnswerPlan(compile_shape(declared.shape, scope, (*where, "shape"), charset), rows)
+    shape = compile_shape(declared.shape, scope, (*where, "shape"), charset)
+    return AnswerPlan(shape, rows, frozenset(scope.context))
 
 
 def _row(declared: AnswerRow, scope: Scope, where: Where) -> _Row:

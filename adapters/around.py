@@ -63,6 +63,13 @@ class Around(NamedTuple):
         return segments | ((self.pattern.match(bare) or {}) if self.pattern else {})
 
 
+def beside(document: object, members: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """A document with what stands around it; what is no object has room for nothing else."""
+    if type(document) is dict:
+        return {**document, **members}
+    return dict(members) if members else document
+
+
 def _topic(around: Around, _parent: object, _row: int) -> dict[str, str]:
     bare = around.message.path.partition("?")[0]
     return {str(number): level for number, level in enumerate(bare.split("/"))}
@@ -84,4 +91,5 @@ _MEMBERS: Mapping[str, Any] = {
     "$body": _body,
     "$method": lambda around, _parent, _row: around.message.method,
     "$door": lambda around, _parent, _row: around.message.door,
+    "$status": lambda around, _parent, _row: around.message.status or None,
 }

@@ -5,6 +5,7 @@ It must never say what was wrong with a text that does not decipher: who may ask
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal, get_args
@@ -17,7 +18,9 @@ from canonical.errors import Misconfigured, Unacceptable, Why
 
 Algorithm = Literal["sm4-ecb", "sm4-cbc", "sm4-gcm", "aes-ecb", "aes-cbc", "aes-gcm"]
 Padding = Literal["pkcs7", "none"]
-Form = Literal["text", "hex", "base64"]
+Form = Literal["text", "hex", "base64", "sha256", "md5"]
+Vector = Literal["secret", "before", "key"]
+"""Where the initial vector is: a secret of its own, before the encrypted bytes, or the first bytes of the key."""
 
 TAG = 16
 """Bytes of a GCM tag."""
@@ -36,9 +39,21 @@ _FORMS: Mapping[str, Callable[[str], bytes]] = MappingProxyType(
     {
         "text": lambda text: text.encode(),
         "hex": lambda text: binascii.unhexlify(text.strip()),
-        "base64": lambda text: base64.b64decode(text.strip(), validate=True),
+        "base64": lambda text: base64.b64decode(_padded(text.strip()), validate=True),
+        "sha256": lambda text: hashlib.sha256(text.encode()).digest(),
+        "md5": lambda text: hashlib.md5(text.encode(), usedforsecurity=False).digest(),
     }
 )
+
+
+def _padded(text: str) -> str:
+    """Some platforms hand their keys out without the equals signs at the end."""
+    return text + "=" * (-len(text) % 4)
+
+
+def vector_length(algorithm: Algorithm) -> int:
+    """Bytes of the initial vector, as nearly everybody has it: 12 with GCM, 16 with CBC, none with ECB."""
+    return {"ecb": 0, "cbc": 16, "gcm": 12}[algorithm.partition("-")[2]]
 
 
 def encrypt(data: bytes, *, algorithm: Algorithm, key: bytes, iv: bytes = b"", padding: Padding = "pkcs7") -> bytes:

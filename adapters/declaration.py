@@ -29,6 +29,9 @@ class Secret(Declared):
     """A secret the city's configuration gives by environment."""
 
     title: str
+    sample: str = Field(
+        default="", description="made up or of the vendor's document: what samples are signed or encrypted with"
+    )
     optional: bool = Field(default=False, description="may be left out, when signing in replaces it")
 
 
@@ -186,11 +189,11 @@ class PullDeclaration(Declared):
     first_window: int = Field(default=86_400, ge=0, description="seconds the very first window reaches back")
     page_size: int = Field(default=100, ge=1)
     first_page: int = 1
-    cursor: str | None = Field(default=None, description="path in the answer to what the next page is asked with")
-    more: str | None = Field(default=None, description="path in the answer that says whether another page follows")
+    cursor: Any = Field(default=None, description="path in the answer, or rule: what the next page is asked with")
+    more: Any = Field(default=None, description="path in the answer, or rule: whether another page follows")
     ask: str = Field(description="the message that asks (direction: ask)")
     items: str = Field(description="path to the list in the answer")
-    total: str | None = Field(default=None, description="path to the number of all items")
+    total: Any = Field(default=None, description="path in the answer, or rule: the number of all items")
     changed: bool = Field(default=False, description="true: the full list each time; only what changed is taken in")
     detail: Detail | None = None
     acknowledge: Acknowledge | None = None
@@ -224,8 +227,9 @@ class SignIn(Declared):
     """How a session token is fetched: a login, or OAuth2 client credentials."""
 
     message: str = Field(description="the message that asks (direction: ask)")
-    token: str = Field(description="path in the answer")
-    expires_in: str | None = Field(default=None, description="path to its life in seconds; it is renewed before")
+    token: Any = Field(description="path in the answer, or rule, such as a cookie in `$headers.set-cookie`")
+    expires_in: Any = Field(default=None, description="path or rule: its life in seconds; it is renewed before")
+    expires_at: Any = Field(default=None, description="rule with time: when it ends")
     lifetime: int = Field(
         default=0, ge=0, description="its life in seconds, where the answer does not tell; 0: unknown"
     )

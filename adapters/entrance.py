@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from adapters.around import Around, PathPattern
+from adapters.around import Around, PathPattern, beside
 from adapters.authenticating import Check, authenticate
 from adapters.inbound import InboundPlan
 from adapters.path import Get, path_getter
@@ -46,7 +46,7 @@ class Entrance:
             whole = self.shape(message)
             around = Around(message, whole, self.pattern)
             if self.checks and not authenticated:
-                authenticate(self.checks, _with(whole, around.members(self.context)), message.at)
+                authenticate(self.checks, beside(whole, around.members(self.context)), message.at)
             document = self.document(whole)
         except Unacceptable as error:
             return [error]
@@ -61,7 +61,7 @@ class Entrance:
             members = [around.members(self.context, item.parent, item.row) for item in good]
         except Unacceptable:
             return []
-        return [(item.document, _with(item.document, more)) for item, more in zip(good, members, strict=True)]
+        return [(item.document, beside(item.document, more)) for item, more in zip(good, members, strict=True)]
 
     def whole(self, message: Message) -> Any:  # noqa: ANN401
         """The document as it came, for a reply that tells something of it; None when it cannot be read."""
@@ -93,7 +93,7 @@ class Entrance:
             return item
         key, known = self.plans[0].key, item.document
         try:
-            known = _with(known, around.members(self.context, item.parent, item.row)) if self.context else known
+            known = beside(known, around.members(self.context, item.parent, item.row)) if self.context else known
             plan = self._plan(known)
             key = plan.key
             return plan.read(item.document, known, around.message, self.edition)
@@ -114,12 +114,6 @@ class Entrance:
 
 _SECRETIVE = frozenset({"authorization", "cookie", "proxy-authorization"})
 _LONGEST_KEY = 200
-
-
-def _with(document: object, members: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    if type(document) is dict:
-        return {**document, **members}
-    return dict(members) if members else document
 
 
 def _below(item: Item | Unacceptable, get: Get, place: str) -> Iterator[Item | Unacceptable]:

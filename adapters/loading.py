@@ -25,13 +25,14 @@ from adapters.inbound import InboundPlan, compile_inbound
 from adapters.ledger import Ledger, read_ledger
 from adapters.message_declaration import InboundDeclaration, OutboundDeclaration
 from adapters.outbound import OutboundFacts, OutboundPlan, compile_outbound
-from adapters.path import ANYTHING, path_getter
+from adapters.path import ANYTHING
+from adapters.pulling import SignInPlan, compile_pull, compile_sign_in
 from adapters.receiver_declaration import AccountDeclaration, ReceiverDeclaration
 from adapters.reply import ReplyPlans, compile_reply
 from adapters.samples import check_samples
 from adapters.scope import Scope, functions_of
 from adapters.shape import compile_shape, json_shape
-from adapters.system import Account, ConnectorFacts, Pull, Receiver, SignInPlan, System
+from adapters.system import Account, ConnectorFacts, Receiver, System
 from adapters.yaml_file import Where, YamlFile, read_yaml
 from canonical.errors import Misconfigured
 from canonical.findings import Finding
@@ -44,6 +45,18 @@ _M = TypeVar("_M", bound=BaseModel)
 def shipped() -> dict[str, Path]:
     """Name to folder of every system that comes with the hub."""
     return {path.parent.name: path.parent for path in sorted(Path(__file__).parent.glob(f"*/{SYSTEM_FILE}"))}
+
+
+def sample_secrets(folder: Path) -> dict[str, str]:
+    """What the samples of a folder are signed and encrypted with: no secrets, for they stand in the folder."""
+    file = read_yaml(folder / SYSTEM_FILE, [], name=SYSTEM_FILE)
+    declared = file.data.get("secrets") if file else None
+    given = declared.items() if isinstance(declared, Mapping) else ()
+    return {name: _sample(name, one.get("sample") if isinstance(one, Mapping) else None) for name, one in given}
+
+
+def _sample(name: str, declared: object) -> str:
+    return str(declared) if declared else f"demo-{name}"
 
 
 def check(folder: Path, *, samples: bool = True) -> list[Finding]:
@@ -114,7 +127,8 @@ class _Loader:
         entrances, replies, doors = self._doors(scope, inbound)
         entrances |= self._pulled(inbound) | self._received(inbound, scope)
         self._references(outbound)
-        signing_in = self._sign_in(outbound)
+        signing_in = self._sign_in(outbound, scope)
+        pulls = tuple(compile_pull(name, pull, scope) for name, pull in declared.pulls.items())
         connector = self._connector()
         receivers = tuple(
             Receiver(name, one, self._account(one.account, "receivers", name))
@@ -125,7 +139,7 @@ class _Loader:
         return System(
             role=self._role(),
             doors=doors,
-            pulls=tuple(Pull(name, pull) for name, pull in declared.pulls.items()),
+            pulls=pulls,
             receivers=receivers,
             subscription=declared.subscription,
             files=declared.files,
@@ -210,7 +224,7 @@ class _Loader:
     def _secrets(self) -> dict[str, str | None]:
         declared = self.declared
         if self.given is None:
-            return {name: f"demo-{name}" for name in declared.secrets}
+            return {name: _sample(name, secret.sample) for name, secret in declared.secrets.items()}
         given = {name: self.given.get(name) or None for name in declared.secrets}
         for name in sorted(set(self.given) - set(declared.secrets)):
             self._wrong(("secrets",), f"the secret '{name}' is given but not declared" + near(name, declared.secrets))
@@ -294,14 +308,12 @@ class _Loader:
         plans = self._plans(declared.messages, inbound, "receivers", name)
         return entrance(shape, plans, self.declared.edition, document=declared.document, items=declared.items)
 
-    def _sign_in(self, outbound: Mapping[str, OutboundPlan]) -> SignInPlan | None:
+    def _sign_in(self, outbound: Mapping[str, OutboundPlan], scope: Scope) -> SignInPlan | None:
         declared = self.declared.sign_in
         if declared is None or not self._known(declared.message, outbound, "message", "sign_in", "message"):
             return None
-        if any(not self._secrets().get(name) for name in declared.secrets):
-            return None
-        life = path_getter(declared.expires_in) if declared.expires_in else lambda _document: None
-        return SignInPlan(declared.message, path_getter(declared.token), life, declared.lifetime)
+        plan = compile_sign_in(declared, scope)
+        return None if any(not scope.secrets.get(name) for name in declared.secrets) else plan
 
     def _references(self, outbound: Mapping[str, OutboundPlan]) -> None:
         """Every message that the declaration names is there, and every entrance has a name of its own."""

@@ -31,6 +31,7 @@ CONTEXT_MEANING: Mapping[str, str] = {
     "$body": "the bytes as text, for signatures",
     "$method": "the HTTP method",
     "$door": "the door, pull or receiver it came through",
+    "$status": "of an answer: its HTTP status",
 }
 CONTEXT: Names = {
     name: ANYTHING if name in {"$headers", "$query", "$path", "$topic", "$whole", "$parent"} else {}

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.condition import Conditions
+from adapters.sealing import CipherKeys
 
 
 class _Part(BaseModel):
@@ -48,6 +49,7 @@ class Rule(_Part):
     if_: Conditions | None = Field(default=None, alias="if", description="else empty")
     unless: Conditions | None = Field(default=None, description="then empty")
     match: str | None = Field(default=None, description="regular expression; its first group, empty when not found")
+    decrypt: CipherKeys | None = Field(default=None, description="an encrypted text to bytes, for parse")
     parse: list[Literal["base64", "hex", "gzip", "text", "json", "xml", "query"]] | None = Field(
         default=None, description="what is packed inside the value, unpacked step by step"
     )
@@ -72,6 +74,9 @@ class Rule(_Part):
     )
     key: str | list[str] | None = Field(default=None, description="with digest: name of the secret")
     output: Literal["hex", "HEX", "base64", "base64url"] = Field(default="hex", description="with digest: how written")
+    encrypt: CipherKeys | None = Field(
+        default=None, description="the text, or the object as JSON, encrypted; alike values give alike texts"
+    )
     encode: Literal["base64", "hex", "url"] | None = Field(default=None, description="the text, encoded")
     default: Any = Field(default=None, description="value or rule when empty")
 

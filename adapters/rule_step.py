@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, time, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -14,11 +15,12 @@ from adapters.packed import unpacked
 from adapters.path import Get, path_getter
 from adapters.rule_model import Rule
 from adapters.scope import Scope
+from adapters.sealing import CipherKeys, Sealer
 from adapters.signing import ALGORITHMS, OUTPUTS
 from adapters.time_pattern import TimePattern, time_pattern
 from adapters.value import as_text, empty, int_at, number_at, text_at
 from adapters.yaml_file import Where
-from canonical.errors import ContractViolation, Unauthenticated, UnmappedCode
+from canonical.errors import ContractViolation, Misconfigured, Unauthenticated, UnmappedCode
 
 Convert = Callable[[str], Any] | None
 Step = Callable[[Rule, Get, Scope, Where, Convert], Get]
@@ -81,6 +83,47 @@ def _matched(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert
         return found[1] if found else None
 
     return first_group
+
+
+def sealer_of(declared: CipherKeys, scope: Scope, where: Where) -> Callable[[], Sealer]:
+    """A cipher with its secrets, made when it is first used. Calling it raises Unauthenticated, Misconfigured."""
+    key = secret_value(declared.key, scope, (*where, "key"))
+    initial = secret_value(declared.iv, scope, (*where, "iv")) if declared.iv else lambda: ""
+    return cache(lambda: Sealer(declared, key(), initial()))
+
+
+def _decrypted(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert) -> Get:
+    if rule.decrypt is None:
+        return get
+    sealer, at = sealer_of(rule.decrypt, scope, (*where, "decrypt")), place(rule)
+
+    def opened(document: Any) -> bytes | None:  # noqa: ANN401
+        value = get(document)
+        if empty(value):
+            return None
+        try:
+            return sealer().opened(value if isinstance(value, bytes) else text_at(value, at))
+        except Misconfigured as error:
+            raise ContractViolation(f"{at}: {error}", at=at) from None
+
+    return opened
+
+
+def _encrypted(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert) -> Get:
+    if rule.encrypt is None:
+        return get
+    sealer, at = sealer_of(rule.encrypt, scope, (*where, "encrypt")), place(rule)
+
+    def sealed(document: Any) -> str | None:  # noqa: ANN401
+        value = get(document)
+        if empty(value):
+            return None
+        try:
+            return sealer().sealed(as_bytes(value))
+        except Misconfigured as error:
+            raise ContractViolation(f"{at}: {error}", at=at) from None
+
+    return sealed
 
 
 def _parsed(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert) -> Get:
@@ -335,5 +378,6 @@ _TYPES: dict[str, Callable[[object, str], Any]] = {"int": int_at, "number": numb
 LISTED: Step | None = None
 """Where the steps about lists stand, which need rules inside rules."""
 STEPS: list[Step | None] = [
-    _matched, _parsed, _picked, LISTED, _shortened, _in_ledger, _coded, _timed, _typed, _digested, _encoded,
+    _matched, _decrypted, _parsed, _picked, LISTED, _shortened, _in_ledger, _coded, _timed, _typed, _digested,
+    _encrypted, _encoded,
 ]  # fmt: skip

@@ -10,11 +10,11 @@ from urllib.parse import parse_qsl
 
 from multipart import MultipartError, PushMultipartParser, parse_options_header
 
-from adapters.cipher import decrypt, key_bytes
 from adapters.packed import MOST, from_base64, gunzipped
 from adapters.path import path_getter
 from adapters.scope import Scope
-from adapters.shape_declaration import CsvStep, DecryptStep, SoapStep, Step, XlsxStep, XmlStep, ZipStep
+from adapters.sealing import CipherKeys
+from adapters.shape_declaration import CsvStep, SoapStep, Step, XlsxStep, XmlStep, ZipStep
 from adapters.shape_json import read_json, storable, unreadable
 from adapters.shape_xml import looks_like_xml, read_soap, read_xml
 from adapters.sheet import MOST_CELLS, csv_rows, xlsx_rows, zip_members
@@ -317,21 +317,14 @@ def _lines(pattern: str, scope: Scope, where: Where, charset: str) -> _Step:
     return read
 
 
-def _decrypt(declared: DecryptStep, scope: Scope, where: Where, _charset: str) -> _Step:
-    from adapters.rule_step import secret_value
+def _decrypt(declared: CipherKeys, scope: Scope, where: Where, _charset: str) -> _Step:
+    from adapters.rule_step import sealer_of
 
-    secret = secret_value(declared.key, scope, (*where, "decrypt", "key"))
-    initial = secret_value(declared.iv, scope, (*where, "decrypt", "iv")) if declared.iv else lambda: ""
+    sealer = sealer_of(declared, scope, (*where, "decrypt"))
 
     def read(body: bytes | str, _message: Message) -> bytes:
-        data = body if isinstance(body, bytes) else body.encode()
         try:
-            raw = from_base64(data) if declared.text == "base64" else bytes.fromhex(data.decode("ascii"))
-        except ValueError:
-            raise unreadable(f"not {declared.text}") from None
-        key, iv = key_bytes(secret(), declared.form), key_bytes(initial(), declared.form)
-        try:
-            return decrypt(raw, algorithm=declared.cipher, key=key, iv=iv)
+            return sealer().opened(body)
         except Misconfigured as error:
             raise unreadable(str(error)) from None
 

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from adapters.sealing import CipherKeys
+
 WORDS = ("json", "xml", "text", "fields", "query", "base64", "gunzip", "zip", "csv", "xlsx")
 """Steps that may stand as a word, with all their defaults."""
 
@@ -54,16 +56,6 @@ class ZipStep(_Part):
     match: str = Field(default="*", description="which members, as *.csv")
 
 
-class DecryptStep(_Part):
-    """An encrypted text to bytes."""
-
-    cipher: Literal["sm4-ecb", "sm4-cbc", "sm4-gcm", "aes-ecb", "aes-cbc", "aes-gcm"]
-    key: str = Field(description="name of the secret")
-    iv: str = Field(default="", description="name of the secret that holds the initial vector")
-    form: Literal["text", "hex", "base64"] = Field(default="text", description="how key and vector are written")
-    text: Literal["base64", "hex"] = Field(default="base64", description="how the encrypted bytes are written")
-
-
 class Step(_Part):
     """One step from bytes to document; exactly one key."""
 
@@ -84,7 +76,7 @@ class Step(_Part):
     csv: CsvStep | None = Field(default=None, description="CSV to a list of rows")
     xlsx: XlsxStep | None = Field(default=None, description="Excel to a list of rows")
     lines: str | None = Field(default=None, description="lines to objects, by a regular expression's named groups")
-    decrypt: DecryptStep | None = Field(default=None, description="encrypted text to bytes")
+    decrypt: CipherKeys | None = Field(default=None, description="encrypted text to bytes")
 
     @model_validator(mode="before")
     @classmethod

@@ -16,10 +16,11 @@ from adapters.door import Door
 from adapters.entrance import Entrance
 from adapters.outbound import OutboundFacts, OutboundPlan, around, view_of
 from adapters.path import path_getter
+from adapters.pulling import Pull, SignInPlan, Token
 from adapters.receiver_declaration import ReceiverDeclaration
 from adapters.reply import Reply, ReplyPlans
-from adapters.value import as_list, as_text, int_at, text_at
-from canonical.errors import InDoubt, Unacceptable, Unauthenticated, Why
+from adapters.value import as_list
+from canonical.errors import InDoubt, Unacceptable, Why
 from canonical.message import Message
 from canonical.reading import Answer, Outbound, Outcome, Reading, SystemRole
 from canonical.time import SHANGHAI
@@ -56,14 +57,6 @@ class ConnectorFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Pull:
-    """What the hub asks the system for by itself."""
-
-    name: str
-    declared: PullDeclaration
-
-
-@dataclass(frozen=True, slots=True)
 class Receiver:
     """What the hub fetches where no HTTP is spoken."""
 
@@ -83,25 +76,6 @@ class Page:
     more: bool
     cursor: str
     """What the next page is asked with, when the answer tells."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignInPlan:
-    """How a session token is fetched."""
-
-    message: str
-    token: Callable[[Any], Any]
-    life: Callable[[Any], Any]
-    lifetime: int
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """What signing in gave."""
-
-    value: str = field(repr=False)
-    seconds: int
-    """Its life; 0: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +171,10 @@ class System:
 
     def pull(self, name: str) -> PullDeclaration:
         """What is declared of a pull."""
-        return next(pull.declared for pull in self.pulls if pull.name == name)
+        return self._pull(name).declared
+
+    def _pull(self, name: str) -> Pull:
+        return next(pull for pull in self.pulls if pull.name == name)
 
     def ask(
         self,
@@ -223,15 +200,12 @@ class System:
 
     def page(self, pull: str, answer: Message, *, now: datetime, ids: Callable[[], UUID], page: int = 1) -> Page:
         """Split an answer into messages that `read` understands. `page`: which one was asked. Raises as judge does."""
-        declared = self.pull(pull)
-        heard, document = self.heard(declared.ask, answer)
-        rows = () if heard.absent else tuple(as_list(path_getter(declared.items)(document)))
-        total = _number(document, declared.total)
-        cursor = text_at(path_getter(declared.cursor)(document), declared.cursor) if declared.cursor else ""
-        return Page(
-            tuple(self.item(pull, row, answer, now=now, ids=ids) for row in rows), rows, total,
-            _more(declared, document, rows, total, cursor, page), cursor,
-        )  # fmt: skip
+        plan = self._pull(pull)
+        heard, document = self.heard(plan.declared.ask, answer)
+        rows = () if heard.absent else tuple(as_list(path_getter(plan.declared.items)(document)))
+        total, more, cursor = plan.following(document, answer, rows, page)
+        messages = tuple(self.item(pull, row, answer, now=now, ids=ids) for row in rows)
+        return Page(messages, rows, total, more, cursor)
 
     def details(self, pull: str, answer: Message, *, now: datetime, ids: Callable[[], UUID]) -> tuple[Message, ...]:
         """What the answer about one item of a list holds. Raises as judge does."""
@@ -261,14 +235,7 @@ class System:
         if self.signing_in is None:
             raise InDoubt(f"{self.role.id}: no signing in is declared")
         _, document = self.heard(self.signing_in.message, answer)
-        value = self.signing_in.token(document)
-        if not isinstance(value, str | int) or value in ("", True, False):
-            raise Unauthenticated(f"{self.role.id}: signed in, but the answer holds no token")
-        try:
-            life = int_at(self.signing_in.life(document), "expires_in")
-        except Unacceptable:
-            life = self.signing_in.lifetime
-        return Token(as_text(value), max(life, 0))
+        return self.signing_in.read(document, answer)
 
     def named(self, name: str, hub_url: str = "") -> "System":
         """The same system under the name the city gives it, and where it finds this hub."""
@@ -283,29 +250,3 @@ class System:
         if name not in self.writers:
             raise Unacceptable(f"{self.role.id} declares no outbound message '{name}'", why=Why.UNKNOWN_MESSAGE)
         return self.writers[name]
-
-
-def _number(document: Any, path: str | None) -> int | None:  # noqa: ANN401
-    if path is None:
-        return None
-    try:
-        return int_at(path_getter(path)(document), "total")
-    except Unacceptable:
-        return None
-
-
-_YES = frozenset({"true", "1", "yes", "y"})
-
-
-def _more(
-    declared: PullDeclaration, document: Any, rows: Sequence[Any], total: int | None, cursor: str, page: int  # noqa: ANN401
-) -> bool:  # fmt: skip
-    """Whether another page follows: the answer says it, or holds a cursor, or counts, or the page was full."""
-    if declared.more is not None:
-        return text_at(path_getter(declared.more)(document), declared.more).lower() in _YES
-    if declared.cursor is not None:
-        return bool(cursor)
-    if not rows or (declared.changed and total is None and declared.page_size == 1):
-        return False
-    reached = (page - declared.first_page) * declared.page_size + len(rows)
-    return len(rows) >= declared.page_size if total is None else reached < total

@@ -17,9 +17,8 @@ from adapters.field_names import personal
 from adapters.samples import InboundSample
 from adapters.trace import Traced, TracedField, trace
 from adapters.value import empty
-from adapters.yaml_file import read_yaml
 from canonical.errors import HubError, Misconfigured, Unacceptable
-from canonical.findings import Finding, Severity
+from canonical.findings import Severity
 from canonical.message import Message
 from canonical.reading import Reading
 from canonical.report import Report
@@ -68,11 +67,8 @@ def _found(given: str, configuration: Configuration | None) -> tuple[Path, Syste
 
 
 def bare(folder: Path) -> System:
-    """The system of a folder without any city: every secret is `demo-<name>`. Raises Misconfigured."""
-    findings: list[Finding] = []
-    file = read_yaml(folder / "system.yaml", findings, name="system.yaml")
-    secrets = file.data.get("secrets") if file else None
-    return adapters.load(folder, {name: f"demo-{name}" for name in secrets} if isinstance(secrets, Mapping) else {})
+    """The system of a folder without any city, with the secrets of its samples. Raises Misconfigured."""
+    return adapters.load(folder, adapters.sample_secrets(folder))
 
 
 def _message(system: System, file: Path, door: str) -> Message:

@@ -4,8 +4,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import adapters
 from adapters import System
 from adapters.samples import ID, NOW, InboundSample, body_of, outbound_of
@@ -19,9 +17,8 @@ FOLDERS = list(adapters.shipped().values())
 
 
 def loaded(folder: Path, **secrets: str) -> System:
-    """The system of a folder, every declared secret `demo-<name>` unless given."""
-    declared = yaml.safe_load((folder / "system.yaml").read_text(encoding="utf-8")).get("secrets", {})
-    return adapters.load(folder, {name: f"demo-{name}" for name in declared} | secrets)
+    """The system of a folder with the secrets of its samples, unless given."""
+    return adapters.load(folder, adapters.sample_secrets(folder) | secrets)
 
 
 def inbound(body: bytes, *, door: str = "", content_type: str = "", at: datetime = NOW, token: str = "") -> Message:
