@@ -1,6 +1,7 @@
 """An inbound message compiled: document to Reading. Pure; the hot path of the hub."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -28,7 +29,7 @@ from adapters.message_declaration import (
 from adapters.path import Get, path_getter
 from adapters.rule import compile_rule, is_rule
 from adapters.scope import Leaf, Scope
-from adapters.value import empty, int_at, number_at
+from adapters.value import empty, int_at, number_at, text_at
 from adapters.yaml_file import Where
 from canonical.codes import ClassCode
 from canonical.errors import ContractViolation, Unacceptable, UnmappedCode, Why
@@ -165,6 +166,25 @@ def _class(text: str) -> ClassCode:
     return ClassCode.parse(text)
 
 
+def _urgency(text: str) -> Urgency:
+    try:
+        return Urgency(text)
+    except ValueError:
+        raise ValueError(f"{', '.join(Urgency)} is expected, not '{text}'") from None
+
+
+def _crs(text: str) -> str:
+    """The form only: which EPSG codes can be converted, whoever converts them knows."""
+    if not _CRS.fullmatch(text):
+        raise ValueError(f"EPSG:<number>, {' or '.join(_UNNUMBERED)} is expected, not '{text}'")
+    return text
+
+
+_UNNUMBERED = ("GCJ-02", "BD-09")
+"""Those without a number of the EPSG registry."""
+_CRS = re.compile(rf"EPSG:[0-9]{{4,6}}|{'|'.join(_UNNUMBERED)}")
+
+
 def _flag(text: str) -> bool:
     if text not in _FLAGS:
         raise ValueError(f"yes or no is expected, not '{text}'")
@@ -221,7 +241,7 @@ def _texts_and_codes(declared: ReportFields, scope: Scope, base: Where) -> dict[
             getters[field] = text_rule(node, scope, (*base, field))
     for field, name, convert in (
         ("class_code", "class_", _class),
-        ("urgency", "urgency", Urgency),
+        ("urgency", "urgency", _urgency),
         ("share", "share", _share),
     ):
         if (node := getattr(declared, name)) is not None:
@@ -232,6 +252,10 @@ def _texts_and_codes(declared: ReportFields, scope: Scope, base: Where) -> dict[
     return getters
 
 
+def _nowhere(_document: object) -> None:
+    return None
+
+
 def _coordinate(declared: ReportFields, scope: Scope, crs: str) -> Get:
     assert declared.coordinate is not None
     where: Where = ("report", "coordinate")
@@ -240,11 +264,11 @@ def _coordinate(declared: ReportFields, scope: Scope, crs: str) -> Get:
     said = declared.coordinate.crs or crs
     if not said:
         scope.wrong(where, "the CRS is not declared: add crs here or in system.yaml, as EPSG:4490")
-    written = text_rule(said, scope, (*where, "crs"))
+    written = compile_rule(said, scope, (*where, "crs"), _crs) if said else _nowhere
 
     def get(document: object) -> dict[str, Any] | None:
         given_x, given_y = x(document), y(document)
-        crs = written(document)
+        crs = text_at(written(document), "coordinate.crs")
         if (empty(given_x) and empty(given_y)) or not crs:
             return None
         return {"x": number_at(given_x, "coordinate.x"), "y": number_at(given_y, "coordinate.y"), "crs": crs}

@@ -37,7 +37,8 @@ REPLY_NAMES: Mapping[str, Any] = {
     "request": ANYTHING,
     "outcomes": {"[]": {n: {} for n in ("verdict", "case_no", "why", "text", "words", "external_id", "accepted")}},
 }
-"""What a reply's body may use. `request` is the document as it came, `outcomes` one entry for each message in it."""
+"""What a reply's body may use. `request` is the document as it came, `outcomes` one entry for each message in it;
+`external_id` beside them is that of the only message, and empty where there were several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,11 @@ class ReplyPlans:
         self, message: Message, outcome: Outcome, request: object = None, outcomes: Sequence[tuple[str, Outcome]] = ()
     ) -> Reply:  # fmt: skip
         """The first envelope that fits, filled. `outcomes`: (external id, outcome) of each message that was in it."""
-        values = self._told("", outcome) | {
+        told = outcomes or [("", outcome)]
+        only = told[0][0] if len(told) == 1 else ""
+        values = self._told(only, outcome) | {
             "number": message.id.int & _NUMBER_BITS, "now": message.at, "request": request or {},
-            "outcomes": [self._told(key, one) for key, one in outcomes or [("", outcome)]],
+            "outcomes": [self._told(key, one) for key, one in told],
         }  # fmt: skip
         plan = next(row for row in self.rows if row.fits(outcome, values))
         return Reply(plan.declared.status, *self._sealed(plan, values), headers=self.declared.headers)

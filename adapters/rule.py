@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from adapters.condition import compile_condition
 from adapters.explain import near, report_invalid
-from adapters.path import ANYTHING, Get, Names, names_at
+from adapters.path import ANYTHING, CONTEXT, Get, Names, names_at
 from adapters.rule_model import KEYS, SOURCES, PairsRule, Rule
 from adapters.rule_step import STEPS, place, secret_value
 from adapters.scope import Scope
@@ -135,7 +135,7 @@ def _pairs(declared: PairsRule, scope: Scope, where: Where) -> Get:
         given = get(document)
         if not isinstance(given, Mapping):
             raise ContractViolation(f"{declared.from_}: an object is expected", at=declared.from_)
-        members = {name: value for name, value in given.items() if not name.startswith("$")}
+        members = {name: value for name, value in given.items() if name not in CONTEXT}
         return canonical_pairs(
             members, without=without, order=declared.order, between=declared.between, glue=declared.glue,
             skip_empty=declared.skip_empty, encode=declared.encode,
