@@ -1,0 +1,73 @@
+"""What the connecting of REST-like platforms found: one small platform for every sentence."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import adapters
+from adapters import System
+from canonical.message import Verdict
+from canonical.reading import Outcome
+from tests.adapters.systems import ID, NOW, outbound_of
+from tests.adapters.test_declaration_language import ANSWERS, IN, Make, door, make, push
+
+__all__ = ["make"]
+M = IN + "external_id: {from: id}\nreport: {title: 火}\n"
+ACTION = {"kind": "dispatch", "actor": {"party": "hub", "id": "r"}, "at": "2026-05-20T10:00:00+08:00"}
+
+
+def outbound(system: System) -> str:
+    return system.write(outbound_of("send", {"action": ACTION}), now=NOW, id=ID).headers["x-sign"]
+
+
+def test_names_that_begin_with_a_dollar_are_signed_too(make: Make) -> None:
+    send = (
+        "direction: out\ntitle: 派遣\nrepeat: safe\npath: /orders\nanswer: plain\n"
+        "query: {$top: '2', $filter: a b}\nheaders: {X-Sign: {pairs: {from: query, encode: percent}}}\n"
+    )
+
+    system = make(ANSWERS + door(), m=M, send=send)
+
+    assert outbound(system) == "%24filter=a%20b&%24top=2"
+
+
+def test_what_stands_around_a_document_is_not_part_of_its_pairs(make: Make) -> None:
+    more = """
+    authenticate:
+      signature: {shown: {from: $headers.x-sign}, of: {of: [{pairs: {}}, {from: $body}], join: "|"}}
+"""
+    system = make(door(more=more), m=M)
+
+    [content] = system.receive(push({"id": "1", "$v": "2"}, x_sign='$v=2&id=1|{"id": "1", "$v": "2"}'))
+
+    assert getattr(content, "external_id", "") == "1"
+
+
+def test_a_reply_names_the_one_message_it_is_about(make: Make) -> None:
+    reply = "\n    reply: {format: json, rows: [{body: {id: {from: external_id}}}]}\n"
+    system = make("doors:\n  d:\n    shape: [json]\n    messages: [m]\n" + reply, m=M)
+    case = Outcome(Verdict.CASE)
+
+    one = system.reply(push({"id": "7"}), case, [("7", case)])
+    several = system.reply(push({"id": "7"}), case, [("7", case), ("8", case)])
+
+    assert json.loads(one.body) == {"id": "7"}
+    assert json.loads(several.body) == {"id": ""}
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("coordinate: {x: 1, y: 2, crs: GCJ02}", "GCJ-02 or BD-09 is expected, not 'GCJ02'"),
+        ("coordinate: {x: 1, y: 2, crs: {from: c, codes: {a: WGS84}}}", "EPSG:<number>"),
+        ("urgency: {from: u, codes: {'3': critical}}", "urgent is expected, not 'critical'"),
+    ],
+)
+def test_a_value_the_hub_does_not_have_is_told_with_those_it_has(
+    make: Make, tmp_path: Path, line: str, told: str
+) -> None:
+    with pytest.raises(Exception, match="findings"):
+        make(door(), m=IN + "external_id: {from: id}\nreport:\n  " + line + "\n")
+
+    assert told in adapters.check(tmp_path / "sample")[0].text
