@@ -103,7 +103,7 @@ def compile_entrance(
     )  # fmt: skip
 
 
-_DOCUMENTS = frozenset({"json", "soap", "xml", "fields", "query", "text", "csv", "xlsx", "lines"})
+_DOCUMENTS = frozenset({"json", "soap", "xml", "fields", "query", "text", "hex", "csv", "xlsx", "lines"})
 
 
 def _handshake(declared: Handshake, shape: Shape, scope: Scope, where: Where, charset: str) -> HandshakePlan:

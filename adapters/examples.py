@@ -26,5 +26,11 @@ EXAMPLES: tuple[tuple[str, dict[str, Any], Any], ...] = (
     ("lowerAscii(doc.t)", {"t": "AbC"}, "abc"),
     ("doc.t.matches('^[0-9]+$')", {"t": "12"}, True),
     ("size(doc.rows)", {"rows": [1, 2]}, 2),
+    ("binary(doc.t, 'base64', 3, 'u16be')", {"t": "AQIDASw="}, 300),
+    ("binary(doc.t, 'hex', 0, 'i16le')", {"t": "FE FF 01"}, -2),
+    ("binary(doc.t, 'hex', -2, 'bcd2')", {"t": "ff1234"}, 1234),
+    ("binary(doc.t, 'hex', 0, 'f32be')", {"t": "41bc0000"}, 23.5),
+    ("bit(binary(doc.t, 'hex', 0, 'u8'), 3)", {"t": "08"}, True),
+    ("octets(doc.t, 'base64')", {"t": "AQIDASw="}, 5),
     ("doc.rows.sort().join('')", {"rows": ["b", "a"]}, "ab"),
 )

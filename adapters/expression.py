@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import cel
 from cel import stdlib
 
+from adapters.binary import binary, bit, octets
 from adapters.time_pattern import time_pattern
 from adapters.value import as_text
 from canonical.errors import ContractViolation, Unacceptable, UnmappedCode, Why
@@ -112,7 +113,8 @@ def hub_functions(zone: ZoneInfo, tables: Mapping[str, Any], ledgers: Mapping[st
         **{name: function for name, function in stdlib.STDLIB_FUNCTIONS.items() if "." not in name},
         "round": lambda value, places=0: round(value, places), "abs": abs,
         "text": text_of, "num": number_of, "halfwidth": halfwidth, "digits": digits, "plain": plain,
-        "degrees": degrees, "pair": pair, "time": time, "written": written, "code": code, "device": device,
+        "degrees": degrees, "pair": pair, "binary": binary, "octets": octets, "bit": bit,
+        "time": time, "written": written, "code": code, "device": device,
     }  # fmt: skip
 
 
@@ -144,12 +146,14 @@ class Expression:
 
     def __call__(self, document: object) -> Any:  # noqa: ANN401
         """The value, None when a member is missing. Raises ContractViolation, UnmappedCode, Unacceptable."""
+        if type(document) is dict:  # what stands around it may be no text at all, as the body of a frame of bytes
+            document = {name: below for name, below in document.items() if name[:1] != "$" or name in self.source}
         scope: Any = {"doc": self._seen(document, [0])}
-        if self._functions:
-            scope = cel.Context(variables=scope)
-            for name, function in self._functions:
-                scope.add_function(name, function)
         try:
+            if self._functions:
+                scope = cel.Context(variables=scope)
+                for name, function in self._functions:
+                    scope.add_function(name, function)
             return self._program.execute(scope)
         except KeyError:
             return None

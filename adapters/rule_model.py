@@ -70,7 +70,9 @@ class Rule(_Part):
     )
     as_: Literal["int", "number", "text"] | None = Field(default=None, alias="as", description="type of the value")
     digest: str | None = Field(
-        default=None, description="md5, sha1, sha256, sha512, sm3, or hmac- and one of these with `key`"
+        default=None,
+        description="md5, sha1, sha256, sha384, sha512, sm3, or hmac- and one of these with `key`; or a checksum: "
+        "crc32, crc16-modbus, crc16-ccitt, crc16-hj212, sum8, xor8",
     )
     key: str | list[str] | None = Field(default=None, description="with digest: name of the secret")
     output: Literal["hex", "HEX", "base64", "base64url"] = Field(default="hex", description="with digest: how written")

@@ -131,6 +131,10 @@ def _text(_: object, _scope: Scope, _where: Where, charset: str) -> _Step:
     return lambda body, _message: {"text": decoded(body, charset)}
 
 
+def _hex(_: object, _scope: Scope, _where: Where, _charset: str) -> _Step:
+    return lambda body, _message: {"hex": (body if isinstance(body, bytes) else body.encode()).hex()}
+
+
 def _xml(declared: XmlStep, scope: Scope, where: Where, charset: str) -> _Step:
     check = read_schema(declared.xsd, scope, (*where, "xml", "xsd")) if declared.xsd else None
 
@@ -334,5 +338,5 @@ def _decrypt(declared: CipherKeys, scope: Scope, where: Where, _charset: str) ->
 _COMPILERS: dict[str, Callable[[Any, Scope, Where, str], _Step]] = {
     "json": _json, "text": _text, "xml": _xml, "soap": _soap, "pick": _pick, "form": _form, "fields": _fields,
     "query": _query, "base64": _base64, "gunzip": _gunzip, "zip": _zip, "csv": _csv, "xlsx": _xlsx, "lines": _lines,
-    "decrypt": _decrypt,
+    "decrypt": _decrypt, "hex": _hex,
 }  # fmt: skip

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters.sealing import CipherKeys
 
-WORDS = ("json", "xml", "text", "fields", "query", "base64", "gunzip", "zip", "csv", "xlsx")
+WORDS = ("json", "xml", "text", "hex", "fields", "query", "base64", "gunzip", "zip", "csv", "xlsx")
 """Steps that may stand as a word, with all their defaults."""
 
 
@@ -70,6 +70,7 @@ class Step(_Part):
     query: dict[str, Any] | None = Field(default=None, description="the query string as document")
     pick: str | None = Field(default=None, description="one value inside, by path")
     text: dict[str, Any] | None = Field(default=None, description="text to {text: ...}")
+    hex: dict[str, Any] | None = Field(default=None, description="bytes that are no text to {hex: ...}, for binary()")
     base64: dict[str, Any] | None = Field(default=None, description="base64 to bytes")
     gunzip: dict[str, Any] | None = Field(default=None, description="gzip to bytes")
     zip: ZipStep | None = Field(default=None, description="archive to its members")
@@ -100,4 +101,4 @@ class Step(_Part):
     @property
     def packed(self) -> bool:
         """True when what begins like JSON need not be JSON."""
-        return self.given[0] in {"decrypt", "base64", "gunzip", "zip", "xlsx", "query", "lines", "text"}
+        return self.given[0] in {"decrypt", "base64", "gunzip", "zip", "xlsx", "query", "lines", "text", "hex"}

@@ -4,12 +4,16 @@ It must never know a recipe: which parts are signed, in which order, stands in a
 """
 
 import base64
+import binascii
 import hashlib
 import hmac
 import json
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import reduce
+from operator import xor
 from types import MappingProxyType
 from typing import Literal
 from urllib.parse import quote
@@ -53,16 +57,45 @@ def _hmac_sm3(data: bytes, key: bytes) -> bytes:
     return digest.finalize()
 
 
+def _modbus(data: bytes, _key: bytes) -> bytes:
+    register = 0xFFFF
+    for octet in data:
+        register = _shifted(register ^ octet)
+    return register.to_bytes(2, "big")
+
+
+# HJ 212-2017, appendix A: the octet goes into the low half only, and the high half moves down before.
+def _hj212(data: bytes, _key: bytes) -> bytes:
+    register = 0xFFFF
+    for octet in data:
+        register = _shifted((register >> 8) ^ octet)
+    return register.to_bytes(2, "big")
+
+
+def _shifted(register: int) -> int:
+    for _ in range(8):
+        register = register >> 1 ^ (0xA001 if register & 1 else 0)
+    return register
+
+
 ALGORITHMS: Mapping[str, Sign] = MappingProxyType(
     {
         "md5": _plain("md5"),
         "sha1": _plain("sha1"),
         "sha256": _plain("sha256"),
+        "sha384": _plain("sha384"),
         "sha512": _plain("sha512"),
         "sm3": _sm3,
+        "crc32": lambda data, _key: zlib.crc32(data).to_bytes(4, "big"),
+        "crc16-modbus": _modbus,
+        "crc16-ccitt": lambda data, _key: binascii.crc_hqx(data, 0xFFFF).to_bytes(2, "big"),
+        "crc16-hj212": _hj212,
+        "sum8": lambda data, _key: bytes([sum(data) & 0xFF]),
+        "xor8": lambda data, _key: bytes([reduce(xor, data, 0)]),
         "hmac-md5": _keyed("md5"),
         "hmac-sha1": _keyed("sha1"),
         "hmac-sha256": _keyed("sha256"),
+        "hmac-sha384": _keyed("sha384"),
         "hmac-sha512": _keyed("sha512"),
         "hmac-sm3": _hmac_sm3,
     }

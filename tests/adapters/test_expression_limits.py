@@ -61,6 +61,15 @@ def test_a_function_that_fails_tells_no_value(caplog: pytest.LogCaptureFixture) 
     assert "13800000000" not in caplog.text + str(raised.value) + repr(raised.value.__cause__)
 
 
+def test_half_a_character_is_a_refusal_and_not_in_the_way_of_others() -> None:
+    document = {"t": "井", "$body": "\udc80", "u": {"v": "x"}}
+
+    assert Expression("doc.t + text(doc.u.v)", FUNCTIONS)(document) == "井x"
+    for source in ("doc['$body']", "text(doc['$body'])"):
+        with pytest.raises(Unacceptable):
+            Expression(source, FUNCTIONS)(document)
+
+
 def test_a_code_without_a_row_is_still_told_from_other_failures() -> None:
     class Table:
         rows: dict[str, dict[str, str]] = {}

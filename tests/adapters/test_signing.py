@@ -45,7 +45,28 @@ def test_a_digest_is_the_published_one(algorithm: str, data: bytes, key: bytes, 
     assert ALGORITHMS[algorithm](data, key).hex() == digest
 
 
-@pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
+@pytest.mark.parametrize(
+    ("algorithm", "data", "checksum"),
+    [  # the check values of these names in the catalogue of parametrised CRC algorithms
+        ("crc32", b"123456789", "cbf43926"),
+        ("crc16-modbus", b"123456789", "4b37"),
+        ("crc16-ccitt", b"123456789", "29b1"),
+        ("sum8", b"123456789", "dd"),
+        ("xor8", b"123456789", "31"),
+        (  # the example of HJ 212-2017, appendix A
+            "crc16-hj212", b"QN=20160801085857223;ST=32;CN=1062;PW=100000;MN=010000A8900016F000169DC0;Flag=5;"
+            b"CP=&&RtdInterval=30&&", "1c80",
+        ),
+    ],
+)  # fmt: skip
+def test_a_checksum_is_the_published_one(algorithm: str, data: bytes, checksum: str) -> None:
+    assert ALGORITHMS[algorithm](data, b"").hex() == checksum
+
+
+CHECKSUMS = {"crc32", "crc16-modbus", "crc16-ccitt", "crc16-hj212", "sum8", "xor8"}
+
+
+@pytest.mark.parametrize("algorithm", sorted(set(ALGORITHMS) - CHECKSUMS))
 def test_a_digest_is_what_openssl_makes_of_it(algorithm: str) -> None:
     data, key = "标题=示例市民&时间=1773623553000".encode(), b"demo-secret-longer-than-a-block" * 3
     name = algorithm.removeprefix("hmac-")
