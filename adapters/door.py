@@ -100,6 +100,7 @@ def compile_entrance(
     return entrance(
         compile_shape(declared.shape, scope, (*where, "shape"), charset), plans, edition, document=declared.document,
         items=declared.items, checks=checks, context=scope.context, pattern=path_pattern(declared.path),
+        encrypted=any(step.given[0] == "decrypt" for step in declared.shape),
     )  # fmt: skip
 
 

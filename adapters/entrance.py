@@ -39,11 +39,13 @@ class Entrance:
     context: frozenset[str]
     """What rules and checks need around the document."""
     pattern: PathPattern | None = None
+    encrypted: bool = False
+    """True when the documents come encrypted: who cannot show who he is must not learn what deciphers."""
 
     def read(self, message: Message, *, authenticated: bool) -> list[Reading | Unacceptable]:
         """Never raises, whatever the bytes are."""
         try:
-            whole = self.shape(message)
+            whole = self._opened(message, authenticated=authenticated)
             around = Around(message, whole, self.pattern)
             if self.checks and not authenticated:
                 authenticate(self.checks, beside(whole, around.members(self.context)), message.at)
@@ -51,6 +53,15 @@ class Entrance:
         except Unacceptable as error:
             return [error]
         return [self._one(item, around) for item in self._items(document)]
+
+    def _opened(self, message: Message, *, authenticated: bool) -> Any:  # noqa: ANN401
+        """The whole document. What does not decipher is told only to whom the envelope alone shows as the sender."""
+        try:
+            return self.shape(message)
+        except Unacceptable:
+            if self.encrypted and self.checks and not authenticated:
+                authenticate(self.checks, Around(message, None, self.pattern).members(self.context), message.at)
+            raise
 
     def documents(self, message: Message) -> list[tuple[Any, Any]]:
         """Every document of a message, bare and with what stands around it; none when it cannot be opened."""
@@ -146,6 +157,7 @@ def entrance(
     checks: tuple[Check, ...] = (),
     context: Iterable[str] = (),
     pattern: PathPattern | None = None,
+    encrypted: bool = False,
 ) -> Entrance:
     """Put the parts together; `context` is what the checks need."""
     given = tuple(plans)
@@ -160,6 +172,7 @@ def entrance(
         edition=edition,
         context=frozenset(context).union(*(plan.context for plan in given)),
         pattern=pattern,
+        encrypted=encrypted,
     )
 
 

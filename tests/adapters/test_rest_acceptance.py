@@ -1,5 +1,6 @@
 """What the connecting of REST-like platforms found: one small platform for every sentence."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -7,10 +8,12 @@ import pytest
 
 import adapters
 from adapters import System
+from adapters.cipher import encrypt
+from canonical.errors import Why
 from canonical.message import Verdict
 from canonical.reading import Outcome
 from tests.adapters.systems import ID, NOW, outbound_of
-from tests.adapters.test_declaration_language import ANSWERS, IN, Make, door, make, push
+from tests.adapters.test_declaration_language import ANSWERS, IN, Make, door, make, push, refused
 
 __all__ = ["make"]
 M = IN + "external_id: {from: id}\nreport: {title: 火}\n"
@@ -71,3 +74,33 @@ def test_a_value_the_hub_does_not_have_is_told_with_those_it_has(
         make(door(), m=IN + "external_id: {from: id}\nreport:\n  " + line + "\n")
 
     assert told in adapters.check(tmp_path / "sample")[0].text
+
+
+SIGNED = """\
+doors:
+  d:
+    shape: [json, {pick: data}, {decrypt: {cipher: aes-cbc, key: key, iv: key, form: md5, text: hex}}, json]
+    authenticate:
+      signature:
+        shown: {from: $headers.x-sign}
+        of: {of: [{from: $body}, {secret: key}], join: "", digest: sha256}
+    messages: [m]
+    reply: {format: json, rows: [{body: {code: 0}}]}
+"""
+
+
+def test_who_does_not_sign_learns_nothing_of_what_deciphers(make: Make) -> None:
+    """Else the answers to changed ciphertexts tell, byte by byte, what is inside."""
+    system = make(SIGNED, m=M)
+    key = hashlib.md5(b"K").digest()
+    good = encrypt(b'{"id": "1"}', algorithm="aes-cbc", key=key, iv=key).hex()
+
+    def told(data: str, *, signed: bool) -> Why | None:
+        body = json.dumps({"data": data}).encode()
+        sign = hashlib.sha256(body + b"K").hexdigest() if signed else "0"
+        [content] = system.receive(push(body, x_sign=sign))
+        return getattr(content, "why", None)
+
+    assert [told(data, signed=False) for data in (good, "00" * 16, "no hex")] == [Why.UNAUTHENTICATED] * 3
+    assert [told(data, signed=True) for data in (good, "00" * 16, "no hex")] == [None, *[Why.UNREADABLE] * 2]
+    assert refused(system.receive(push(b"{", x_sign="0"))).why is Why.UNAUTHENTICATED
