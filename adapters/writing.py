@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 from adapters.value import as_text
 
-Part = tuple[str, str, bytes]
-"""(name, file name or empty, content)."""
+Part = tuple[str, str, bytes, str]
+"""(name, file name or empty, content, media type or empty)."""
 
 
 def written_file(name: str, media: str, content: bytes) -> dict[str, str]:
@@ -18,18 +18,18 @@ def written_file(name: str, media: str, content: bytes) -> dict[str, str]:
 
 def multipart_body(part: str, text: bytes, boundary: str, charset: str) -> tuple[bytes, str]:
     """(body, content type) of a form with the one text part."""
-    return multipart([(part, "", text)], boundary, charset)
+    return multipart([(part, "", text, "")], boundary, charset)
 
 
 def multipart(parts: Iterable[Part], boundary: str, charset: str) -> tuple[bytes, str]:
     """(body, content type) of a form with these parts, in order."""
     given = list(parts)
-    while any(boundary.encode() in content for _, _, content in given):
+    while any(boundary.encode() in content for _, _, content, _ in given):
         boundary += "0"
     body = b""
-    for name, filename, content in given:
+    for name, filename, content, media in given:
         said = f'; filename="{_quoted(filename)}"' if filename else ""
-        kind = "application/octet-stream" if filename else f"text/plain; charset={charset.upper()}"
+        kind = _line(media) or ("application/octet-stream" if filename else f"text/plain; charset={charset.upper()}")
         body += (
             (
                 f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"{said}\r\n'
@@ -47,16 +47,22 @@ def fields_body(document: Mapping[str, Any], charset: str) -> bytes:
 
 
 def fields_parts(document: Mapping[str, Any], charset: str) -> list[Part]:
-    """The parts of a multipart form; `{name, content: base64}` is a file."""
+    """The parts of a multipart form; `{name, media, content: base64}` is a file, and with the name null no file."""
     parts: list[Part] = []
     for name, value in document.items():
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, dict) and "content" in one:
                 content = base64.b64decode(as_text(one["content"]))
-                parts.append((name, as_text(one.get("name")) or name, content))
+                parts.append((name, _file_name(one, name), content, as_text(one.get("media"))))
             else:
-                parts.append((name, "", _field(one).encode(charset)))
+                parts.append((name, "", _field(one).encode(charset), ""))
     return parts
+
+
+def _file_name(file: Mapping[str, Any], part: str) -> str:
+    """A file without a name, as many come, is called as its part."""
+    given = file.get("name", "")
+    return "" if given is None else as_text(given) or part
 
 
 def urlencoded_body(part: str, text: bytes) -> bytes:
@@ -84,4 +90,8 @@ def _field(value: object) -> str:
 
 
 def _quoted(name: str) -> str:
-    return name.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "").replace("\n", "")
+    return _line(name).replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _line(text: str) -> str:
+    return text.replace("\r", "").replace("\n", "")

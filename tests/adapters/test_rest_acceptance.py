@@ -104,3 +104,26 @@ def test_who_does_not_sign_learns_nothing_of_what_deciphers(make: Make) -> None:
     assert [told(data, signed=False) for data in (good, "00" * 16, "no hex")] == [Why.UNAUTHENTICATED] * 3
     assert [told(data, signed=True) for data in (good, "00" * 16, "no hex")] == [None, *[Why.UNREADABLE] * 2]
     assert refused(system.receive(push(b"{", x_sign="0"))).why is Why.UNAUTHENTICATED
+
+
+def test_a_part_of_a_form_says_of_what_kind_it_is(make: Make) -> None:
+    """What a door reads of a file, {name, media, content}, is written back; some want JSON parts named as JSON."""
+    send = (
+        "direction: out\ntitle: 派遣\nrepeat: safe\npath: /orders\nanswer: plain\nformat: multipart\nbody:\n"
+        "  meta: {name: null, media: application/json, content: {text: '{case.no}', encode: base64}}\n"
+        '  photo: {name: a.jpg, media: "image/jpeg\\r\\nx: y", content: aGk=}\n  other: {name: {from: unit}, content: aGk=}\n'
+    )
+    system = make(
+        ANSWERS + door(shape="[fields]"), m=IN + "external_id: {from: meta}\nreport: {title: 火}\n", send=send
+    )
+
+    message = system.write(outbound_of("send", {"action": ACTION}), now=NOW, id=ID)
+
+    parts = [part.partition(b"\r\n\r\n")[0].decode() for part in message.body.split(b"--gridhub-")[1:4]]
+    assert ["filename" in part for part in parts] == [False, True, True]
+    kinds = [next(line for line in part.splitlines() if line.startswith("Content-Type")) for part in parts]
+    assert kinds == [
+        "Content-Type: application/json", "Content-Type: image/jpegx: y", "Content-Type: application/octet-stream",
+    ]  # fmt: skip
+    [content] = system.read(push(message.body, kind=message.content_type))
+    assert getattr(content, "external_id", "") == "34022026052000001"
