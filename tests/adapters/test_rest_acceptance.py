@@ -111,7 +111,8 @@ def test_a_part_of_a_form_says_of_what_kind_it_is(make: Make) -> None:
     send = (
         "direction: out\ntitle: 派遣\nrepeat: safe\npath: /orders\nanswer: plain\nformat: multipart\nbody:\n"
         "  meta: {name: null, media: application/json, content: {text: '{case.no}', encode: base64}}\n"
-        '  photo: {name: a.jpg, media: "image/jpeg\\r\\nx: y", content: aGk=}\n  other: {name: {from: unit}, content: aGk=}\n'
+        '  photo: {name: a.jpg, media: "image/jpeg\\r\\nx: y", content: aGk=}\n'
+        "  other: {name: {from: unit}, content: aGk=}\n"
     )
     system = make(
         ANSWERS + door(shape="[fields]"), m=IN + "external_id: {from: meta}\nreport: {title: 火}\n", send=send
