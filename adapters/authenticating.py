@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from adapters.declaration import Authenticate
+from adapters.check_declaration import Authenticate, SignatureCheck
 from adapters.path import Get
 from adapters.rule import compile_rule
 from adapters.scope import Scope
@@ -109,9 +109,13 @@ def _basic(declared: Authenticate, scope: Scope, where: Where) -> Check:
 
 def _signature(declared: Authenticate, scope: Scope, where: Where) -> Check:
     assert declared.signature is not None
-    signature = declared.signature
-    shown = compile_rule(signature.shown, scope, (*where, "signature", "shown"))
-    made = compile_rule(signature.of, scope, (*where, "signature", "of"))
+    return compile_signature(declared.signature, scope, (*where, "signature"))
+
+
+def compile_signature(signature: SignatureCheck, scope: Scope, where: Where) -> Check:
+    """One comparison; what is wrong is added to the scope's findings."""
+    shown = compile_rule(signature.shown, scope, (*where, "shown"))
+    made = compile_rule(signature.of, scope, (*where, "of"))
 
     def check(known: object, _at: datetime) -> bool:
         given, wanted = shown(known), made(known)

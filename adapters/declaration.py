@@ -6,23 +6,17 @@ rules, see rule_model.py.
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from adapters.declared import Conditions, Declared
+from adapters.check_declaration import Authenticate
+from adapters.declared import ITEMS, Conditions, Declared, Items
 from adapters.receiver_declaration import AccountDeclaration, ReceiverDeclaration
+from adapters.reply_declaration import ReplyDeclaration
 from adapters.shape_declaration import Step
 from canonical.alarm import AlarmPolicy
-from canonical.errors import Why
 from canonical.lifecycle import ActionKind
-from canonical.message import ACCEPTED, Verdict
 
 Party = Literal["source", "owner", "both"]
-_GROUPS: dict[str, frozenset[Verdict]] = {
-    "accepted": ACCEPTED | {Verdict.HELD},
-    "duplicate": frozenset({Verdict.REPEATED}),
-    "deferred": frozenset({Verdict.QUARANTINED, Verdict.HELD}),
-}
-"""Words for several verdicts; a single verdict's own name may stand beside them."""
 
 
 class Secret(Declared):
@@ -40,81 +34,6 @@ class LedgerDeclaration(Declared):
 
     title: str
     columns: tuple[str, ...] = Field(min_length=2, description="its columns, the key first")
-
-
-class BasicCheck(Declared):
-    """HTTP Basic: names of the two secrets."""
-
-    username: str
-    password: str
-
-
-class SignatureCheck(Declared):
-    """A signature the other side made: computed again, and compared."""
-
-    shown: Any = Field(description="rule: where the signature stands")
-    of: Any = Field(description="rule: what it must be, with digest")
-    fold: bool = Field(default=False, description="true: letter case does not matter")
-
-
-class Fresh(Declared):
-    """A time stamp that must be near the hub's clock."""
-
-    at: Any = Field(description="rule with time: where it stands")
-    seconds: int = Field(default=300, ge=1)
-
-
-class Authenticate(Declared):
-    """Where the other side shows its secret, or what it signs. All that is declared must hold."""
-
-    from_: str | None = Field(default=None, alias="from", description="path in the whole document")
-    header: str | None = Field(default=None, description="or an HTTP header")
-    query: str | None = Field(default=None, description="or a name in the query")
-    prefix: str = Field(default="", description="what stands before it, as `Bearer `")
-    secret: str | tuple[str, ...] | None = Field(
-        default=None, description="name of the secret, or names: the first given"
-    )
-    basic: BasicCheck | None = None
-    signature: SignatureCheck | None = None
-    fresh: Fresh | None = None
-
-
-class ReplyRow(Declared):
-    """One envelope; the first row that fits is sent. A row without verdict, why and when always fits."""
-
-    verdict: tuple[Verdict, ...] = Field(
-        default=(), description="verdicts, or accepted, duplicate, deferred for several at once"
-    )
-    why: tuple[Why, ...] = ()
-    when: Conditions | None = Field(default=None, description="conditions on what the body may use, such as format")
-    status: int = Field(default=200, ge=100, le=599)
-    body: Any = Field(default=None, description="tree; it may use words, text, why, case_no, number, request, outcomes")
-    fault: str | None = Field(default=None, description="SOAP fault code (Client, Server) instead of a body")
-    format: Literal["json", "soap", "text", "xml"] | None = Field(default=None, description="when not the reply's")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _groups(cls, value: Any) -> Any:  # noqa: ANN401
-        if not isinstance(value, dict) or not isinstance(value.get("verdict"), list | tuple | str):
-            return value
-        given = [value["verdict"]] if isinstance(value["verdict"], str) else list(value["verdict"])
-        verdicts: list[Any] = []
-        for one in given:
-            verdicts += sorted(_GROUPS[one]) if one in _GROUPS else [one]
-        return {**value, "verdict": tuple(verdicts)}
-
-
-class ReplyDeclaration(Declared):
-    """What the other side is answered, in its own envelope."""
-
-    format: Literal["json", "soap", "text", "xml"]
-    element: str = Field(default="", description="SOAP: the answer's element; xml: the root")
-    version: Literal["1.1", "1.2"] = Field(default="1.1", description="SOAP: its version")
-    namespace: str = Field(default="", description="SOAP, xml: its namespace")
-    content_type: str = Field(default="", description="default: that of the format")
-    headers: dict[str, str] = {}
-    words: dict[Why, str] = Field(default={}, description="what it is told, by reason; others have common words")
-    rows: tuple[ReplyRow, ...] = Field(min_length=1)
 
 
 class Handshake(Declared):
@@ -143,9 +62,7 @@ class DoorDeclaration(Declared):
     authenticate: Authenticate | tuple[Authenticate, ...] | None = None
     handshakes: tuple[Handshake, ...] = ()
     document: str = Field(default=".", description="path to what the messages' paths begin at")
-    items: str | tuple[str, ...] | None = Field(
-        default=None, description="path to a list, when one push holds several; several paths: lists inside its items"
-    )
+    items: Items = Field(default=None, description=ITEMS)
     messages: tuple[str, ...] = Field(min_length=1, description="inbound messages; the first whose `when` fits")
     reply: ReplyDeclaration
 
@@ -192,7 +109,7 @@ class PullDeclaration(Declared):
     cursor: Any = Field(default=None, description="path in the answer, or rule: what the next page is asked with")
     more: Any = Field(default=None, description="path in the answer, or rule: whether another page follows")
     ask: str = Field(description="the message that asks (direction: ask)")
-    items: str = Field(description="path to the list in the answer")
+    items: Any = Field(description="path to the list in the answer, or a rule that makes one")
     total: Any = Field(default=None, description="path in the answer, or rule: the number of all items")
     changed: bool = Field(default=False, description="true: the full list each time; only what changed is taken in")
     detail: Detail | None = None

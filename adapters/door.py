@@ -8,7 +8,7 @@ from adapters.around import Around, PathPattern, path_pattern
 from adapters.authenticating import Check, authenticate, compile_checks
 from adapters.condition import compile_condition
 from adapters.declaration import DoorDeclaration, Handshake
-from adapters.entrance import Entrance, entrance
+from adapters.entrance import Entrance, compile_items, entrance
 from adapters.inbound import InboundPlan
 from adapters.path import Get
 from adapters.reply import Reply, envelope
@@ -99,7 +99,8 @@ def compile_entrance(
     checks = compile_checks(declared.authenticate, scope, (*where, "authenticate"))
     return entrance(
         compile_shape(declared.shape, scope, (*where, "shape"), charset), plans, edition, document=declared.document,
-        items=declared.items, checks=checks, context=scope.context, pattern=path_pattern(declared.path),
+        items=compile_items(declared.items, scope, (*where, "items")), checks=checks, context=scope.context,
+        pattern=path_pattern(declared.path),
         encrypted=any(step.given[0] == "decrypt" for step in declared.shape),
     )  # fmt: skip
 

@@ -1,16 +1,20 @@
 """A door, pull or receiver compiled: bytes to documents, the sender known, the message found, the reading made."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from adapters.around import Around, PathPattern, beside
 from adapters.authenticating import Check, authenticate
+from adapters.declared import Items
 from adapters.inbound import InboundPlan
 from adapters.path import Get, path_getter
+from adapters.rule import compile_rule
+from adapters.scope import Scope
 from adapters.shape import Shape
 from adapters.shape_json import unreadable
 from adapters.value import as_list, as_text
+from adapters.yaml_file import Where
 from canonical.errors import ContractViolation, Unacceptable, Why
 from canonical.message import Message
 from canonical.reading import Reading
@@ -131,7 +135,11 @@ def _below(item: Item | Unacceptable, get: Get, place: str) -> Iterator[Item | U
     if isinstance(item, Unacceptable):
         yield item
         return
-    many = get(item.document)
+    try:
+        many = get(item.document)
+    except Unacceptable as error:  # a rule that cannot make a list of this
+        yield error
+        return
     if many is None:
         yield ContractViolation(f"{place}: missing; a list is expected", at=place)
         return
@@ -153,27 +161,39 @@ def entrance(
     edition: str,
     *,
     document: str = ".",
-    items: str | tuple[str, ...] | None = None,
+    items: Sequence[tuple[str, Get]] = (),
     checks: tuple[Check, ...] = (),
     context: Iterable[str] = (),
     pattern: PathPattern | None = None,
     encrypted: bool = False,
 ) -> Entrance:
-    """Put the parts together; `context` is what the checks need."""
+    """Put the parts together. `items`: place and getter of every level; `context`: what the checks need."""
     given = tuple(plans)
-    levels = () if items is None else (items,) if isinstance(items, str) else items
     return Entrance(
         shape=shape,
         checks=checks,
         document=_document(document),
-        items=tuple(path_getter(path) for path in levels),
-        places=levels,
+        items=tuple(get for _, get in items),
+        places=tuple(place for place, _ in items),
         plans=given,
         edition=edition,
         context=frozenset(context).union(*(plan.context for plan in given)),
         pattern=pattern,
         encrypted=encrypted,
     )
+
+
+def compile_items(declared: Items, scope: Scope, where: Where) -> list[tuple[str, Get]]:
+    """Place and getter of every level of lists; what is wrong is added to the scope's findings."""
+    scope = replace(scope, context=set())
+    levels = () if declared is None else declared if isinstance(declared, tuple) else (declared,)
+    compiled = [
+        (one, path_getter(one)) if isinstance(one, str) else ("items", compile_rule(one, scope, where))
+        for one in levels
+    ]
+    for name in sorted(scope.context):
+        scope.wrong(where, f"the list is made of the document alone; {name} can be used in messages")
+    return compiled
 
 
 def _document(path: str) -> Get:

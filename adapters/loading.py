@@ -19,7 +19,7 @@ from adapters.code_table import CodeTable, read_code_table
 from adapters.contract import Contract, read_contract
 from adapters.declaration import DoorDeclaration, LedgerDeclaration, SystemDeclaration
 from adapters.door import Door, compile_door, compile_entrance
-from adapters.entrance import Entrance, entrance
+from adapters.entrance import Entrance, compile_items, entrance
 from adapters.explain import near, report_invalid
 from adapters.inbound import InboundPlan, compile_inbound
 from adapters.ledger import Ledger, read_ledger
@@ -306,7 +306,8 @@ class _Loader:
         steps, charset = declared.shape, self.declared.charset
         shape = compile_shape(steps, scope, (*where, "shape"), charset) if steps else json_shape(charset)
         plans = self._plans(declared.messages, inbound, "receivers", name)
-        return entrance(shape, plans, self.declared.edition, document=declared.document, items=declared.items)
+        items = compile_items(declared.items, scope, (*where, "items"))
+        return entrance(shape, plans, self.declared.edition, document=declared.document, items=items)
 
     def _sign_in(self, outbound: Mapping[str, OutboundPlan], scope: Scope) -> SignInPlan | None:
         declared = self.declared.sign_in

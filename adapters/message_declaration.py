@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from adapters.check_declaration import SignatureCheck
 from adapters.declared import Conditions, Declared
 from canonical.lifecycle import ActionKind, Party
 
@@ -139,6 +140,9 @@ class InboundDeclaration(Declared):
     action: StatedFields | None = None
     addition: AdditionFields | None = None
     alarm: AlarmFields | None = None
+    intact: SignatureCheck | None = Field(
+        default=None, description="a checksum or signature of its own that the message carries; else it is unreadable"
+    )
     noted: bool = Field(default=False, description="true: understood, and no case's business, such as a heartbeat")
     plausible: Plausible = Plausible()
 

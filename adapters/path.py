@@ -4,7 +4,7 @@
 leads around the document: the message's headers, query, topic and so on, see `CONTEXT`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Get = Callable[[Any], Any]
@@ -97,6 +97,15 @@ def _indexed(parts: tuple[str, ...]) -> Get:
         return document
 
     return get
+
+
+def with_member(document: Any, parts: Sequence[str], value: Any) -> Any:  # noqa: ANN401
+    """The document with another value at a path that exists; nothing of the old one is changed."""
+    first, *rest = parts
+    key: Any = int(first) if isinstance(document, list) else first
+    copied = document.copy()
+    copied[key] = with_member(document[key], rest, value) if rest else value
+    return copied
 
 
 def context_used(path: str) -> str:

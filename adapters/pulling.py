@@ -24,6 +24,7 @@ class Pull:
 
     name: str
     declared: PullDeclaration
+    items: Get
     total: Get | None
     cursor: Get | None
     more: Get | None
@@ -92,7 +93,9 @@ def compile_pull(name: str, declared: PullDeclaration, scope: Scope) -> Pull:
     """Compile a declaration; what is wrong is added to the scope's findings."""
     scope, where = replace(scope, context=set()), ("pulls", name)
     total, cursor, more = (_place(getattr(declared, key), scope, (*where, key)) for key in ("total", "cursor", "more"))
-    return Pull(name, declared, total, cursor, more, frozenset(scope.context))
+    items = _place(declared.items, replace(scope, context=set()), (*where, "items"))
+    assert items is not None
+    return Pull(name, declared, items, total, cursor, more, frozenset(scope.context))
 
 
 def compile_sign_in(declared: SignIn, scope: Scope) -> SignInPlan:

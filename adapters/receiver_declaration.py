@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from adapters.declared import Declared
+from adapters.declared import ITEMS, Declared, Items
 from adapters.shape_declaration import Step
 
 
@@ -97,7 +97,7 @@ class ReceiverDeclaration(Declared):
     timeout: float = Field(default=15.0, gt=0, le=600, description="seconds")
     shape: tuple[Step, ...] = Field(default=(), description="default: json")
     document: str = Field(default=".", description="path to what the messages' paths begin at")
-    items: str | tuple[str, ...] | None = Field(default=None, description="path to a list, as for doors")
+    items: Items = Field(default=None, description=ITEMS)
     messages: tuple[str, ...] = Field(min_length=1)
 
     @model_validator(mode="before")

@@ -204,6 +204,8 @@ def _functions() -> Iterator[str]:
     for source, document, value in EXAMPLES:
         given, made = (json.dumps(one, ensure_ascii=False) for one in (document, value))
         yield f"| `{source.replace('|', chr(92) + '|')}` | `{given}` | `{made}` |"
+    yield "| `code('kinds', doc.kind)` | | what `codes/kinds.csv` has for it; without a row: quarantine |"
+    yield "| `device('devices', doc.id, 'limit')` | | the column of that row of a ledger, empty without a row |"
 
 
 def _names(title: str, about: str, names: Mapping[str, str]) -> Iterator[str]:

@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.condition import compile_condition
-from adapters.declaration import ReplyDeclaration, ReplyRow
 from adapters.path import ANYTHING, Get
+from adapters.reply_declaration import ReplyDeclaration, ReplyRow
 from adapters.rule import compile_tree
 from adapters.scope import Scope
 from adapters.shape_json import write_json
 from adapters.shape_xml import soap_body, soap_fault, xml_text
 from adapters.value import as_text
 from adapters.yaml_file import Where
-from canonical.errors import Why
+from canonical.errors import HubError, Why
 from canonical.message import Message, Verdict
 from canonical.reading import Outcome
 
@@ -49,6 +49,8 @@ class Reply:
     content_type: str
     body: bytes
     headers: Mapping[str, str]
+    trouble: str = ""
+    """Why its declared envelope could not be filled; what stands here instead says the verdict alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,11 @@ class ReplyPlans:
             "outcomes": [self._told(key, one) for key, one in told],
         }  # fmt: skip
         plan = next(row for row in self.rows if row.fits(outcome, values))
-        return Reply(plan.declared.status, *self._sealed(plan, values), headers=self.declared.headers)
+        try:
+            return Reply(plan.declared.status, *self._sealed(plan, values), headers=self.declared.headers)
+        except HubError as error:  # all is committed: the source must not hear that it failed
+            bare = write_json({name: values[name] for name in ("verdict", "case_no", "why")}, "utf-8")
+            return Reply(plan.declared.status, "application/json", bare, self.declared.headers, trouble=str(error))
 
     def _told(self, key: str, outcome: Outcome) -> dict[str, Any]:
         words = (self.declared.words.get(outcome.why) or WORDS[outcome.why]) if outcome.why else ""
@@ -122,11 +128,16 @@ def envelope(
 
 
 _VERDICTS = frozenset(Verdict) - {Verdict.WAITING, Verdict.ACKNOWLEDGED, Verdict.PARKED}
+_VALUES: Mapping[str, Sequence[str]] = {
+    "verdict": tuple(_VERDICTS),
+    "why": tuple(Why),
+}
+"""What a table over these must know, or the rest by `*`."""
 
 
 def compile_reply(declared: ReplyDeclaration, scope: Scope, where: Where, charset: str) -> ReplyPlans:
     """Compile a door's envelopes; every verdict and reason must find one."""
-    scope = replace(scope, names=REPLY_NAMES, writing=True, context=set())
+    scope = replace(scope, names=REPLY_NAMES, values=_VALUES, writing=True, context=set())
     rows = tuple(
         _ReplyPlan(
             row,

@@ -10,11 +10,12 @@ from urllib.parse import parse_qsl
 
 from multipart import MultipartError, PushMultipartParser, parse_options_header
 
+from adapters.mixed import is_file, mixed_parts
 from adapters.packed import MOST, from_base64, gunzipped
-from adapters.path import path_getter
+from adapters.path import path_getter, with_member
 from adapters.scope import Scope
 from adapters.sealing import CipherKeys
-from adapters.shape_declaration import CsvStep, SoapStep, Step, XlsxStep, XmlStep, ZipStep
+from adapters.shape_declaration import CsvStep, InsideStep, SoapStep, Step, XlsxStep, XmlStep, ZipStep
 from adapters.shape_json import read_json, storable, unreadable
 from adapters.shape_xml import looks_like_xml, read_soap, read_xml
 from adapters.sheet import MOST_CELLS, csv_rows, xlsx_rows, zip_members
@@ -42,7 +43,8 @@ class Members(list[Any]):
 def compile_shape(steps: Sequence[Step], scope: Scope, where: Where, charset: str) -> Shape:
     """The declared steps as one function."""
     compiled = [_step(step, scope, (*where, index), charset) for index, step in enumerate(steps)]
-    packed = any(step.packed for step in steps)
+    first = steps[0].given[0] if steps else ""
+    packed = any(step.packed for step in steps) or (first == "json" and len(steps) > 1)
 
     def shape(message: Message) -> Any:  # noqa: ANN401
         if not packed and _is_json(message):
@@ -131,6 +133,26 @@ def _text(_: object, _scope: Scope, _where: Where, charset: str) -> _Step:
     return lambda body, _message: {"text": decoded(body, charset)}
 
 
+def _inside(declared: InsideStep, scope: Scope, where: Where, charset: str) -> _Step:
+    """Unpack one member where it stands; what is not there, or empty, stays so."""
+    steps = [
+        _step(step, scope, (*where, "inside", "shape", number), charset) for number, step in enumerate(declared.shape)
+    ]
+    get, parts = path_getter(declared.path), declared.path.split(".")
+
+    def read(document: Any, message: Message) -> Any:  # noqa: ANN401
+        value = get(document)
+        if value is None or value == "":
+            return document
+        if not isinstance(value, str | bytes):
+            raise unreadable(f"{declared.path}: a text is expected, to be unpacked")
+        for step in steps:
+            value = _done(step, value.encode() if isinstance(value, str) and step is steps[0] else value, message)
+        return with_member(document, parts, value)
+
+    return read
+
+
 def _hex(_: object, _scope: Scope, _where: Where, _charset: str) -> _Step:
     return lambda body, _message: {"hex": (body if isinstance(body, bytes) else body.encode()).hex()}
 
@@ -186,6 +208,8 @@ def _fields(_: object, _scope: Scope, _where: Where, charset: str) -> _Step:
 
     def read(body: bytes, message: Message) -> dict[str, Any]:
         document: dict[str, Any] = {}
+        if media_type(message) not in FORM_TYPES and media_type(message).startswith("multipart/"):
+            return {"parts": mixed_parts(body, message.content_type, charset)}
         for name, given in _form_fields(body, message, charset):
             value = decoded(given, charset) if isinstance(given, bytes) else given
             if name not in document:
@@ -213,7 +237,8 @@ def query_of(path: str, charset: str = "utf-8") -> dict[str, Any]:
 
 
 def _form_fields(body: bytes, message: Message, charset: str) -> list[tuple[str, Any]]:
-    if media_type(message) == FORM_TYPES[0]:
+    kind = media_type(message)
+    if kind == FORM_TYPES[0]:
         return _multipart(body, message)
     try:
         text = body.decode("ascii")
@@ -243,9 +268,9 @@ def _multipart(body: bytes, message: Message) -> list[tuple[str, Any]]:
 
 
 def _part(segment: Any, content: bytes) -> Any:  # noqa: ANN401
-    if not segment.filename:
+    if not segment.filename and not is_file(segment.content_type):
         return content
-    return written_file(segment.filename, segment.content_type or "", content)
+    return written_file(segment.filename or "", segment.content_type or "", content)
 
 
 def _urlencoded(text: str, charset: str) -> list[tuple[str, Any]]:
@@ -338,5 +363,5 @@ def _decrypt(declared: CipherKeys, scope: Scope, where: Where, _charset: str) ->
 _COMPILERS: dict[str, Callable[[Any, Scope, Where, str], _Step]] = {
     "json": _json, "text": _text, "xml": _xml, "soap": _soap, "pick": _pick, "form": _form, "fields": _fields,
     "query": _query, "base64": _base64, "gunzip": _gunzip, "zip": _zip, "csv": _csv, "xlsx": _xlsx, "lines": _lines,
-    "decrypt": _decrypt, "hex": _hex,
+    "decrypt": _decrypt, "hex": _hex, "inside": _inside,
 }  # fmt: skip

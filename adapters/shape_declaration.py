@@ -56,6 +56,13 @@ class ZipStep(_Part):
     match: str = Field(default="*", description="which members, as *.csv")
 
 
+class InsideStep(_Part):
+    """Unpacks one member where it stands: base64 JSON in JSON, XML in a form's field, XML in a part."""
+
+    path: str = Field(description="path to the member, a text; a missing or empty one stays as it is")
+    shape: tuple["Step", ...] = Field(min_length=1, description="steps from its text to what stands there instead")
+
+
 class Step(_Part):
     """One step from bytes to document; exactly one key."""
 
@@ -77,6 +84,7 @@ class Step(_Part):
     csv: CsvStep | None = Field(default=None, description="CSV to a list of rows")
     xlsx: XlsxStep | None = Field(default=None, description="Excel to a list of rows")
     lines: str | None = Field(default=None, description="lines to objects, by a regular expression's named groups")
+    inside: InsideStep | None = Field(default=None, description="one member unpacked where it stands")
     decrypt: CipherKeys | None = Field(default=None, description="encrypted text to bytes")
 
     @model_validator(mode="before")
@@ -102,3 +110,6 @@ class Step(_Part):
     def packed(self) -> bool:
         """True when what begins like JSON need not be JSON."""
         return self.given[0] in {"decrypt", "base64", "gunzip", "zip", "xlsx", "query", "lines", "text", "hex"}
+
+
+InsideStep.model_rebuild()

@@ -202,7 +202,7 @@ class System:
         """Split an answer into messages that `read` understands. `page`: which one was asked. Raises as judge does."""
         plan = self._pull(pull)
         heard, document = self.heard(plan.declared.ask, answer)
-        rows = () if heard.absent else tuple(as_list(path_getter(plan.declared.items)(document)))
+        rows = () if heard.absent else tuple(as_list(plan.items(document)))
         total, more, cursor = plan.following(document, answer, rows, page)
         messages = tuple(self.item(pull, row, answer, now=now, ids=ids) for row in rows)
         return Page(messages, rows, total, more, cursor)

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from adapters import Door, Reply
+from adapters.packed import gunzipped
 from canonical.errors import Unacceptable, Unavailable, Why
 from canonical.message import Message
 from canonical.reading import Outcome
@@ -23,6 +24,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PREFIX = "/in/"
+_PLAIN = frozenset({"", "identity"})
+_PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 KEPT_OF_OVERSIZE = 64 * 1024
 """Bytes of a refused oversize message that the journal keeps."""
 DRAINED = 64 * 1024 * 1024
@@ -60,13 +63,18 @@ class IntakeDoor:
         body, complete = await _body(receive, door.max_bytes)
         if body is None:
             return  # the sender went away before it had sent everything: nothing was received
+        broken: Unacceptable | None = None if complete else _too_large(door.max_bytes)
+        try:
+            body = _unpacked(body, headers, door.max_bytes) if complete else body
+        except Unacceptable as error:
+            broken = error
         message = Message(
             system=connected.system.role.id, body=body, at=self.hub.now(), id=self.hub.ids(), door=door.name,
             content_type=headers.get("content-type", ""), headers=headers, method=scope["method"],
             path=_path(scope),
         )  # fmt: skip
         try:
-            if complete and door.handshakes:
+            if not broken and door.handshakes:
                 reply = door.handshake(message)
                 if reply is not None:
                     await _answer(send, reply)
@@ -74,7 +82,7 @@ class IntakeDoor:
             if scope["method"] not in door.methods:
                 await _plain(send, 405, "method", f"{', '.join(door.methods)} is expected here")
                 return
-            outcome, parts = await self._committed(message, door, complete=complete)
+            outcome, parts = await self._committed(message, broken)
         except Unacceptable as error:
             await _plain(send, 403, str(error.why), str(error))
         except Busy:
@@ -83,17 +91,16 @@ class IntakeDoor:
             log.error("intake.unavailable", system=message.system, message_id=str(message.id), error=str(error))
             await _plain(send, 503, "unavailable", "not stored; please send it again", {"retry-after": "5"})
         else:
-            await _answer(send, connected.system.reply(message, outcome, parts))
+            reply = connected.system.reply(message, outcome, parts)
+            if reply.trouble:
+                log.error("reply.broken", system=message.system, message_id=str(message.id), error=reply.trouble)
+            await _answer(send, reply)
 
     async def _committed(
-        self, message: Message, door: Door, *, complete: bool
+        self, message: Message, broken: Unacceptable | None
     ) -> tuple[Outcome, list[tuple[str, Outcome]]]:  # fmt: skip
         """What became of the message, and of every message in it by its external id."""
-        if complete:
-            arrivals = self.hub.reception.read(message)
-        else:
-            text = f"larger than {door.max_bytes} bytes"
-            arrivals = [Arrival(message, Unacceptable(text, why=Why.TOO_LARGE))]
+        arrivals = [Arrival(message, broken)] if broken else self.hub.reception.read(message)
         outcomes = await self.committer.submit(message, arrivals)
         parts = [
             (named(arrival), outcome)
@@ -135,6 +142,25 @@ async def _body(receive: Receive, max_bytes: int) -> tuple[bytes | None, bool]:
             break
     body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
     return (body, True) if size <= max_bytes else (body[:KEPT_OF_OVERSIZE], False)
+
+
+def _too_large(most: int) -> Unacceptable:
+    return Unacceptable(f"larger than {most} bytes", why=Why.TOO_LARGE)
+
+
+def _unpacked(body: bytes, headers: MutableMapping[str, str], most: int) -> bytes:
+    """The body without what its Content-Encoding says, which is gone then. Raises Unacceptable."""
+    encoding = headers.get("content-encoding", "").strip().lower()
+    if encoding in _PLAIN or not body:
+        return body
+    if encoding not in _PACKED:
+        raise Unacceptable("a content encoding other than gzip or deflate", why=Why.UNREADABLE)
+    try:
+        plain = gunzipped(body, most)
+    except ValueError:
+        raise Unacceptable(f"not the whole {encoding} that it says it is", why=Why.UNREADABLE) from None
+    del headers["content-encoding"]
+    return plain
 
 
 async def _answer(send: Send, reply: Reply) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from adapters import System
-from adapters.declaration import Authenticate, SystemDeclaration
+from adapters.check_declaration import Authenticate
+from adapters.declaration import SystemDeclaration
 from adapters.samples import inbound_samples, outbound_samples
 from adapters.trace import TracedField, trace
 from adapters.yaml_file import read_yaml

@@ -136,7 +136,7 @@ def test_the_next_page_may_stand_anywhere(
 ) -> None:
     system = make(pull=pull, items=items)
 
-    page = system.page("p", answer(body, **headers), now=NOW, ids=ids)
+    page = system.page("p", answer(body, 200, **headers), now=NOW, ids=ids)
     asked = system.ask("p", since=NOW, until=NOW, page=2, now=NOW, id=ID, cursor=page.cursor)
 
     assert (page.more, page.cursor, [item.body for item in page.items]) == (True, cursor, [b'{"id":1}'])

@@ -217,7 +217,7 @@ FAULTS = [
     ("messages/tree.yaml", "codes: kinds", "coeds: kinds", 7, "report.class.coeds", "did you mean 'codes'?"),
     ("messages/tree.yaml", "time: epoch_ms", "time: YYYY-MM", 8, "report.reported_at.time", "'Y' is not known"),
     ("messages/tree.yaml", "{from: at, time: epoch_ms}", "{from: at}", 8, "report.reported_at", "needs a pattern"),
-    ("messages/tree.yaml", '"Y": urgent', '"Y": soon', 10, "report.urgency.codes.Y", "not a valid Urgency"),
+    ("messages/tree.yaml", '"Y": urgent', '"Y": soon', 10, "report.urgency.codes.Y", "is expected, not 'soon'"),
     ("messages/tree.yaml", "contract: tree", "contract: treee", 0, "", "missing: the schema"),
     ("messages/tree.yaml", "title: 倒伏", "direction: in\ntitle: 倒伏", 2, "direction", "stands here twice"),
     ("messages/plant.yaml", "{from: case.reference}", "{from: case.referense}", 11, "body.no.from",
