@@ -15,6 +15,7 @@ from adapters.reply import Reply, envelope
 from adapters.rule import compile_tree
 from adapters.scope import Scope
 from adapters.shape import Shape, compile_shape
+from adapters.shape_declaration import Step
 from adapters.yaml_file import Where
 from canonical.errors import Unacceptable
 from canonical.message import Message
@@ -101,8 +102,15 @@ def compile_entrance(
         compile_shape(declared.shape, scope, (*where, "shape"), charset), plans, edition, document=declared.document,
         items=compile_items(declared.items, scope, (*where, "items")), checks=checks, context=scope.context,
         pattern=path_pattern(declared.path),
-        encrypted=any(step.given[0] == "decrypt" for step in declared.shape),
+        encrypted=_decrypts(declared.shape),
     )  # fmt: skip
+
+
+def _decrypts(steps: Iterable[Step]) -> bool:
+    """Whether something is deciphered, be it one member only."""
+    return any(
+        step.given[0] == "decrypt" or (step.inside is not None and _decrypts(step.inside.shape)) for step in steps
+    )
 
 
 _DOCUMENTS = frozenset({"json", "soap", "xml", "fields", "query", "text", "hex", "csv", "xlsx", "lines"})

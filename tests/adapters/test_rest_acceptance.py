@@ -89,9 +89,13 @@ doors:
 """
 
 
-def test_who_does_not_sign_learns_nothing_of_what_deciphers(make: Make) -> None:
+@pytest.mark.parametrize("inside", [False, True])
+def test_who_does_not_sign_learns_nothing_of_what_deciphers(make: Make, *, inside: bool) -> None:
     """Else the answers to changed ciphertexts tell, byte by byte, what is inside."""
-    system = make(SIGNED, m=M)
+    whole = "[json, {pick: data}, {decrypt: {cipher: aes-cbc, key: key, iv: key, form: md5, text: hex}}, json]"
+    member = f"[json, {{inside: {{path: data, shape: {whole.replace('json, {pick: data}, ', '')}}}}}, {{pick: data}}]"
+    assert whole in SIGNED
+    system = make(SIGNED.replace(whole, member) if inside else SIGNED, m=M)
     key = hashlib.md5(b"K").digest()
     good = encrypt(b'{"id": "1"}', algorithm="aes-cbc", key=key, iv=key).hex()
 
