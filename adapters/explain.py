@@ -21,12 +21,42 @@ def report_invalid(
     error: ValidationError, file: YamlFile, findings: list[Finding], where: Where, model: type[BaseModel]
 ) -> None:
     """Pydantic's findings in our words: place, what is expected, near match for unknown keys."""
+    told: dict[Where, list[str]] = {}
+    kinds: dict[Where, list[str]] = {}
+    """What may stand there, one for each alternative."""
     for problem in error.errors(include_url=False, include_input=False):
-        place = (*where, *(part for part in problem["loc"] if part != "[key]"))
-        text = problem["msg"]
-        if problem["type"] == "extra_forbidden":
-            text = "unknown key" + near(str(problem["loc"][-1]), _known_keys(model, problem["loc"][:-1]))
-        findings.append(file.finding(place, text))
+        kind, loc = problem["type"], problem["loc"]
+        place = _place(file, where, loc, missing=kind == "missing")
+        if kind == "extra_forbidden":
+            told.setdefault(place, []).append("unknown key" + near(str(loc[-1]), _known_keys(model, loc[:-1])))
+        elif kind == "missing":
+            told.setdefault(place, []).append("missing")
+        elif kind in _KINDS:
+            kinds.setdefault(place, []).append(_KINDS[kind])
+        else:
+            told.setdefault(place, []).append(problem["msg"])
+    for place, alternatives in kinds.items():
+        deeper = any(other[: len(place)] == place for other in told)
+        if not deeper:  # else another alternative was meant, and what is wrong in it is told
+            told[place] = [f"{' or '.join(dict.fromkeys(alternatives))} is expected"]
+    for place, texts in told.items():
+        findings.extend(file.finding(place, text) for text in dict.fromkeys(texts))
+
+
+_KINDS = {
+    "string_type": "a text", "bool_type": "yes or no (true, false)", "int_type": "a whole number",
+    "float_type": "a number", "list_type": "a list", "tuple_type": "a list", "dict_type": "an object (key: value)",
+    "model_type": "an object (key: value)",
+}  # fmt: skip
+
+
+def _place(file: YamlFile, where: Where, loc: Where, *, missing: bool) -> Where:
+    """Where it stands in the file: without the names pydantic gives to alternatives."""
+    place = where
+    for number, part in enumerate(loc, 1):
+        if (*place, part) in file.lines or (missing and number == len(loc)):
+            place = (*place, part)
+    return place
 
 
 def _known_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

@@ -132,3 +132,26 @@ def test_a_part_of_a_form_says_of_what_kind_it_is(make: Make) -> None:
     ]  # fmt: skip
     [content] = system.read(push(message.body, kind=message.content_type))
     assert getattr(content, "external_id", "") == "34022026052000001"
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        (
+            "      signature: {shown: {from: s}, of: {from: id, digest: hmac-md5, key: {from: k}}}\n",
+            ["doors.d.authenticate.signature.of.key: a text or a list is expected"],
+        ),
+        ("      heade: x\n", ["doors.d.authenticate.heade: unknown key; did you mean 'header'?"]),
+        ("      signature: {shown: {from: s}}\n", ["doors.d.authenticate.signature.of: missing"]),
+        ("      fresh: {at: {from: t, time: iso}, seconds: [1]}\n", ["seconds: a whole number is expected"]),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_told_once_at_its_own_key(
+    make: Make, tmp_path: Path, more: str, found: list[str]
+) -> None:
+    with pytest.raises(Exception, match="findings"):
+        make(door(more="    authenticate:\n" + more), m=M)
+
+    told = [f"{one.key}: {one.text}" for one in adapters.check(tmp_path / "sample")]
+    assert len(told) == len(found)
+    assert all(text.endswith(wanted) for text, wanted in zip(told, found, strict=True)), told
