@@ -20,7 +20,9 @@ from adapters.value import as_text, empty
 INVENTED = {"name": "示例市民", "phone": "13800000000", "identity": "000000000000000000"}
 _PLAIN = re.compile(r"[A-Za-z\u4e00-\u9fff][A-Za-z0-9_.\u4e00-\u9fff]*")
 _WORDS = frozenset({"true", "false", "null", "yes", "no"})
-_SECRET_HEADERS = ("authorization", "token", "x-api-key", "appkey", "accesstoken", "access-token", "x-token", "apikey")
+_SECRET_HEADER = re.compile(
+    r"authorization|token|secret|password|(api|app|access|auth|subscription)[-_]?key", re.IGNORECASE
+)
 _SEEN = 60
 """Codes of one table that are written down."""
 CRS = {"degrees": "EPSG:4490", "metres": "EPSG:4548"}
@@ -51,6 +53,7 @@ def scaffold(
     opened = open_sample(file, data)
     found = guesses(opened, now, without)
     sample, replaced = (data, 0) if keep else _anonymous(file, data, opened, found)
+    sample = _without_secret(sample, opened)
     entrance, ending = (
         ("push", file.rpartition(".")[2]) if opened.kind == "http" else ("files", file.rpartition(".")[2])
     )
@@ -99,7 +102,7 @@ def _message(name: str, opened: Opened, found: Mapping[str, Guess]) -> str:
     """`messages/record.yaml`."""
     lines = [
         "# 由样本生成的初稿, 每处猜测都要由人核对。 A draft made from one sample: check every guess.", "direction: in",
-        f"title: {said(name)} 上报", "contract: record.schema.json", _identity(opened, found),
+        f"title: {said(f'{name} 上报')}", "contract: record.schema.json", _identity(opened, found),
     ]  # fmt: skip
     if "visible_no" in found and _identifying(found) is not found["visible_no"]:
         lines.append(f"visible_no: {_rule(found['visible_no'].leaf)}{_guessed(found['visible_no'].why)}")
@@ -252,8 +255,13 @@ def _within(opened: Opened) -> list[str]:
     return lines + ([f"    items: {said(items[0])}"] if items else [])
 
 
+def _secret_header(opened: Opened) -> str:
+    """Name of the header that shows who sends, by its name; empty when none does."""
+    return next((name for name in opened.headers if _SECRET_HEADER.search(name)), "")
+
+
 def _door(opened: Opened) -> list[str]:
-    shown = next((name for name in opened.headers if name.lower() in _SECRET_HEADERS), "")
+    shown = _secret_header(opened)
     bearer = opened.headers.get(shown, "").lower().startswith("bearer ")
     prefix = ', prefix: "Bearer "' if bearer or not shown else ""
     why = "样本的请求头 a header of the sample" if shown else "样本没有说, 必须问对方 the sample does not tell: ask"
@@ -361,6 +369,15 @@ def _anonymous(file: str, data: bytes, opened: Opened, found: Mapping[str, Guess
         text = json.dumps(json.loads(text.removeprefix("\ufeff")), ensure_ascii=False, indent=1)
     made = replaced(text)
     return made.encode(opened.charset), count
+
+
+def _without_secret(sample: bytes, opened: Opened) -> bytes:
+    """The stored request, showing the secret that samples are read with instead of the vendor's own."""
+    told = opened.headers.get(_secret_header(opened), "") if opened.headers else ""
+    value = told.rpartition(" ")[2].encode("latin-1", "replace")
+    body = split_http(sample)[1] if told else b""
+    head = sample[: len(sample) - len(body)]
+    return head.replace(value, b"demo-token") + body if value else sample
 
 
 def _persons(opened: Opened, found: Mapping[str, Guess], kind: str) -> Sequence[str]:

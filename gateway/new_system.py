@@ -1,6 +1,6 @@
 """A new system's folder on disk: the scaffold of a sample, tried until it reads, with the reading it gives."""
 
-import json
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from adapters.wsdl_scaffold import wsdl_scaffold
 from canonical.errors import Misconfigured, Unacceptable
 from canonical.findings import Severity
 from canonical.reading import Reading
-from gateway.trial import bare
+from gateway.trial import bare, write_golden
 
 _MEANINGS = {
     "report.reported_at": "reported_at", "report.reported_on": "reported_at", "report.deadline.at": "deadline",
@@ -24,6 +24,9 @@ _MEANINGS = {
 }  # fmt: skip
 """A field that did not read to the guess that is left out then."""
 _TRIES = 8
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_LARGEST = 16 << 20
+"""Bytes of a sample; a few records are enough to begin with."""
 
 
 def new_system(
@@ -31,13 +34,16 @@ def new_system(
 ) -> tuple[Path, Scaffold]:  # fmt: skip
     """Write folder `into`/`name`. Raises Misconfigured when it is there, or nothing can be begun with."""
     target = into / name
-    if not name.isidentifier() or not name.isascii():
-        raise Misconfigured(f"'{name}': letters, digits and _ only, as a folder and an address will be called so")
+    if not _NAME.fullmatch(name):
+        raise Misconfigured(
+            f"'{name}': a letter, then letters, digits and _ only, as a folder and an address will be called so;"
+            " its Chinese name goes into `title` 中文名写在 title"
+        )
     if target.exists():
         raise Misconfigured(f"{target} is there already; nothing was written")
     if not into.is_dir():
         raise Misconfigured(f"{into} is no folder")
-    data = file.read_bytes()
+    data = _sample(file)
     with tempfile.TemporaryDirectory(prefix="gridhub-new-") as made:
         draft = Path(made)
         if file.suffix.lower() == ".wsdl":
@@ -51,6 +57,18 @@ def new_system(
             raise Misconfigured(f"{file.name}: the guesses do not make a folder that checks\n" + "\n".join(errors))
         shutil.copytree(draft, target)
     return target, wanted
+
+
+def _sample(file: Path) -> bytes:
+    size = file.stat().st_size
+    if not size:
+        raise Misconfigured(f"{file.name} is empty: one message as it was sent is needed 文件是空的")
+    if size > _LARGEST:
+        raise Misconfigured(
+            f"{file.name} has {size >> 20} MB, at most {_LARGEST >> 20} MB are read: cut a few records out of it"
+            " 请截取几条"
+        )
+    return file.read_bytes()
 
 
 def _reading_one(
@@ -69,7 +87,7 @@ def _reading_one(
         bad = {one.field for each in explained for one in each.fields if one.trouble}
         contents = [each.content for each in explained]
         if contents and all(isinstance(content, Reading) for content in contents):
-            _golden(folder, sample, contents)
+            write_golden(sample.path.with_name(sample.path.name.split(".in.")[0] + ".reading.json"), contents)
             return wanted, folder
         reason = next((str(content) for content in contents if isinstance(content, Unacceptable)), "nothing was read")
         doubtful = {_MEANINGS[field] for field in bad if field in _MEANINGS} or {"external_id"}
@@ -77,12 +95,6 @@ def _reading_one(
             break
         without |= doubtful
     raise Misconfigured(f"{file}: cannot be read with what its fields seem to mean: {reason}")
-
-
-def _golden(folder: Path, sample: InboundSample, contents: list[Reading | Unacceptable]) -> None:
-    golden = [one.model_dump(mode="json", exclude_defaults=True) for one in contents if isinstance(one, Reading)]
-    path = sample.path.with_name(sample.path.name.split(".in.")[0] + ".reading.json")
-    path.write_text(json.dumps(golden, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:

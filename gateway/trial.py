@@ -3,9 +3,10 @@
 Nothing is stored and no network is reached. A folder alone can be tried, before any city is connected to it.
 """
 
+import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -48,6 +49,27 @@ def try_file(given: str, file: Path, *, door: str, config: Path | None, plain: b
         _told(one, folder, configuration, plain=plain, door=through)
         for through, one in _traced(system, message, door or message.door)
     ]
+
+
+def keep_golden(given: str, file: Path, config: Path | None) -> Path:
+    """Write what a sample reads as beside it, for checks to come. Raises Misconfigured, Unacceptable."""
+    folder, _ = _found(given, _city(config))
+    if ".in." not in file.name or file.resolve().parent != (folder / "samples").resolve():
+        raise Misconfigured(f"{file}: a sample is kept as {folder}/samples/<door>.<what>.in.<ext>")
+    golden = file.with_name(file.name.split(".in.")[0] + ".reading.json")
+    sample = InboundSample(file, golden)
+    readings = bare(folder.resolve()).read(sample.message("s"))
+    write_golden(golden, readings)
+    return golden
+
+
+def write_golden(path: Path, contents: Sequence[Reading | Unacceptable]) -> None:
+    """The readings as the golden file of a sample. Raises Unacceptable when one is a refusal."""
+    for one in contents:
+        if isinstance(one, Unacceptable):
+            raise one
+    golden = [one.model_dump(mode="json", exclude_defaults=True) for one in contents if isinstance(one, Reading)]
+    path.write_text(json.dumps(golden, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _city(config: Path | None) -> Configuration | None:

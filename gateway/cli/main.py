@@ -8,6 +8,7 @@ import typer
 from canonical.errors import HubError, Misconfigured, Unavailable
 from gateway.cli import (
     case,
+    certify,
     check,
     codes,
     database,
@@ -45,6 +46,7 @@ for module in (
     try_,
     codes,
     new_system,
+    certify,
     case,
     journal,
     parked,

@@ -39,15 +39,19 @@ def add_to(app: typer.Typer) -> None:
         ],
         door: Annotated[str, typer.Option(help="Door, pull or receiver; default: each in turn.")] = "",
         plain: Annotated[bool, typer.Option("--plain", help="Names and phones unmasked.")] = False,
+        golden: Annotated[
+            bool, typer.Option("--golden", help="Then keep the reading beside the sample, as what it must read as.")
+        ] = False,
         config: Config = None,
         as_json: AsJson = False,
     ) -> None:
         """Explain field by field what a message says, and what would happen to it. 逐字段试读
 
         Every canonical field with its value, its rule and the raw value it came from; then what no rule used, codes
-        without a row, and the place, class and unit that follow. Stores nothing. Ends with 1 on a refusal.
+        without a row, and the place, class and unit that follow. Stores nothing but,
+        with --golden, the reading. Ends with 1 on a refusal.
         """
-        from gateway.trial import try_file
+        from gateway.trial import keep_golden, try_file
 
         results = try_file(system, file, door=door, config=config, plain=plain)
         if as_json:
@@ -57,6 +61,10 @@ def add_to(app: typer.Typer) -> None:
                 _print(result)
         if any("refusal" in result for result in results):
             raise typer.Exit(1)
+        if golden:
+            kept = keep_golden(system, file, config)
+            if not as_json:
+                out.print(f"{kept} kept 已保存", highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def _line(text: str, *, style: str = "", indent: int = 0) -> None:
