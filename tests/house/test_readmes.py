@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import adapters
 from gateway.cli.main import app
 from gateway.settings import VARIABLES
 
@@ -65,6 +66,13 @@ def test_both_link_to_the_same_pages() -> None:
 @pytest.mark.parametrize("name", READMES)
 def test_every_environment_variable_of_the_hub_is_named(name: str) -> None:
     assert [variable for variable in VARIABLES if f"`{variable}`" not in text(name)] == []
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_every_shipped_system_has_a_row(name: str) -> None:
+    rows = re.findall(r"^\| \[`(\w+)`\]\(docs/systems/\1\.md\)", text(name), re.MULTILINE)
+
+    assert sorted(rows) == sorted(adapters.shipped())
 
 
 @pytest.mark.parametrize("name", PAPERS, ids=str)
