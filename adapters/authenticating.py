@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from adapters.check_declaration import Authenticate, SignatureCheck
+from adapters.asymmetric import holds
+from adapters.check_declaration import Authenticate, SignatureCheck, Verify
+from adapters.packed import from_base64
 from adapters.path import Get
 from adapters.rule import compile_rule
+from adapters.rule_step import as_bytes
 from adapters.scope import Scope
 from adapters.signing import constant_time_equal, within
 from adapters.value import as_text
@@ -116,12 +119,30 @@ def compile_signature(signature: SignatureCheck, scope: Scope, where: Where) -> 
     """One comparison; what is wrong is added to the scope's findings."""
     shown = compile_rule(signature.shown, scope, (*where, "shown"))
     made = compile_rule(signature.of, scope, (*where, "of"))
+    if signature.verify is not None:
+        return _verified(signature.verify, shown, made, scope, where)
 
     def check(known: object, _at: datetime) -> bool:
         given, wanted = shown(known), made(known)
         if not isinstance(given, str) or not isinstance(wanted, str) or not wanted:
             return False
         return constant_time_equal(given.strip(), wanted, fold=signature.fold)
+
+    return check
+
+
+def _verified(declared: Verify, shown: Get, text: Get, scope: Scope, where: Where) -> Check:
+    key = given_secret(declared.key, scope, (*where, "verify", "key"))
+    read = from_base64 if declared.output == "base64" else bytes.fromhex
+
+    def check(known: object, _at: datetime) -> bool:
+        given, signed = shown(known), text(known)
+        if not isinstance(given, str) or signed is None:
+            return False
+        try:
+            return holds(read(given.strip()), as_bytes(signed), key, declared.algorithm)
+        except ValueError:
+            return False
 
     return check
 

@@ -1,9 +1,10 @@
 """How a message shows who sent it, and that it came whole."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
+from adapters.asymmetric import Signature
 from adapters.declared import Declared
 
 
@@ -14,11 +15,20 @@ class BasicCheck(Declared):
     password: str
 
 
+class Verify(Declared):
+    """A signature by a private key that is not ours."""
+
+    algorithm: Signature
+    key: str = Field(description="name of the secret that holds the public key: PEM, or its base64")
+    output: Literal["base64", "hex"] = Field(default="base64", description="how the signature is written")
+
+
 class SignatureCheck(Declared):
     """A signature the other side made: computed again, and compared."""
 
     shown: Any = Field(description="rule: where the signature stands")
-    of: Any = Field(description="rule: what it must be, with digest")
+    of: Any = Field(description="rule: what it must be, with digest; or what was signed, with `verify`")
+    verify: Verify | None = Field(default=None, description="where it can only be checked, by their public key")
     fold: bool = Field(default=False, description="true: letter case does not matter")
 
 

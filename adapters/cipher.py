@@ -51,7 +51,7 @@ def _padded(text: str) -> str:
     return text + "=" * (-len(text) % 4)
 
 
-def vector_length(algorithm: Algorithm) -> int:
+def vector_length(algorithm: str) -> int:
     """Bytes of the initial vector, as nearly everybody has it: 12 with GCM, 16 with CBC, none with ECB."""
     return {"ecb": 0, "cbc": 16, "gcm": 12}[algorithm.partition("-")[2]]
 

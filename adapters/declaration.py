@@ -71,7 +71,7 @@ class Detail(Declared):
     """What is asked for every item of a list."""
 
     ask: str = Field(description="the message that asks; it may use pull.item")
-    items: str = Field(default=".", description="path to the one (or the list) in the answer")
+    items: Any = Field(default=".", description="path to the one (or the list) in the answer, or a rule that makes it")
 
 
 class Acknowledge(Declared):

@@ -32,5 +32,7 @@ EXAMPLES: tuple[tuple[str, dict[str, Any], Any], ...] = (
     ("binary(doc.t, 'hex', 0, 'f32be')", {"t": "41bc0000"}, 23.5),
     ("bit(binary(doc.t, 'hex', 0, 'u8'), 3)", {"t": "08"}, True),
     ("octets(doc.t, 'base64')", {"t": "AQIDASw="}, 5),
+    ("entries(doc.items).map(e, e.name).join(';')", {"items": {"smoke": 1, "heat": 2}}, "heat;smoke"),
+    ("flatten(doc.rows.map(r, r.subs)).size()", {"rows": [{"subs": [1, 2]}, {"subs": [3]}]}, 3),
     ("doc.rows.sort().join('')", {"rows": ["b", "a"]}, "ab"),
 )

@@ -89,6 +89,16 @@ def pair(text: str, index: int) -> float:
     return float(numbers[index])
 
 
+def entries(value: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The members of an object as {name, value}, by name: an object of the language has no order of its own."""
+    return [{"name": name, "value": value[name]} for name in sorted(value)]
+
+
+def flatten(value: list[Any]) -> list[Any]:
+    """Lists inside a list as one list."""
+    return [item for below in value for item in (below if isinstance(below, list) else [below])]
+
+
 def hub_functions(zone: ZoneInfo, tables: Mapping[str, Any], ledgers: Mapping[str, Any]) -> Functions:
     """Functions of time, place, codes and text for one system's declarations."""
 
@@ -113,7 +123,8 @@ def hub_functions(zone: ZoneInfo, tables: Mapping[str, Any], ledgers: Mapping[st
         **{name: function for name, function in stdlib.STDLIB_FUNCTIONS.items() if "." not in name},
         "round": lambda value, places=0: round(value, places), "abs": abs,
         "text": text_of, "num": number_of, "halfwidth": halfwidth, "digits": digits, "plain": plain,
-        "degrees": degrees, "pair": pair, "binary": binary, "octets": octets, "bit": bit,
+        "degrees": degrees, "pair": pair, "binary": binary, "octets": octets, "bit": bit, "entries": entries,
+        "flatten": flatten,
         "time": time, "written": written, "code": code, "device": device,
     }  # fmt: skip
 

@@ -218,13 +218,18 @@ _SHARES = frozenset({"lead", "joint"})
 
 def _coded(node: object, convert: Callable[[str], Any], scope: Scope, where: Where) -> Get:
     """A rule whose value the hub has a closed list of: it must go through a code table."""
-    if isinstance(node, dict) and is_rule(node) and "codes" not in node:
+    if isinstance(node, dict) and is_rule(node) and not _says(node, "codes"):
         scope.wrong(where, "this needs a code table: add codes: TABLE")
     return compile_rule(node, scope, where, convert)
 
 
+def _says(node: Any, key: str) -> bool:  # noqa: ANN401
+    """Whether a rule, or one that goes on with it, has the key."""
+    return isinstance(node, dict) and (key in node or _says(node.get("then"), key))
+
+
 def _time(node: object, scope: Scope, where: Where) -> Get:
-    if not isinstance(node, dict) or not ("time" in node or "expr" in node or node.get("from") == "$at"):
+    if not isinstance(node, dict) or not (_says(node, "time") or "expr" in node or node.get("from") == "$at"):
         scope.wrong(where, 'this needs a pattern: add time: "yyyy-MM-dd HH:mm:ss"')
     return compile_rule(node, scope, where)
 

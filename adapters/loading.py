@@ -89,8 +89,21 @@ def _load(
     findings: list[Finding] = []
     file = read_yaml(folder / SYSTEM_FILE, findings, name=SYSTEM_FILE)
     declared = _validated(file, SystemDeclaration, findings) if file else None
+    if declared is None:
+        _messages_alone(folder, findings)
     system = _Loader(folder, file, declared, findings, secrets, ledgers).system() if file and declared else None
     return system, sorted(set(findings))
+
+
+def _messages_alone(folder: Path, findings: list[Finding]) -> None:
+    """What is wrong with the messages by themselves, where system.yaml does not tell what they may refer to."""
+    for path in sorted(folder.glob("messages/*.yaml")):
+        if file := read_yaml(path, findings, name=f"messages/{path.name}"):
+            _validated(file, _message_model(file), findings)
+
+
+def _message_model(file: YamlFile) -> type[InboundDeclaration] | type[OutboundDeclaration]:
+    return InboundDeclaration if file.data.get("direction") == "in" else OutboundDeclaration
 
 
 def _validated(file: YamlFile, model: type[_M], findings: list[Finding]) -> _M | None:
@@ -240,17 +253,17 @@ class _Loader:
             file = read_yaml(path, self.findings, name=f"messages/{path.name}")
             if file is None:
                 continue
-            model = InboundDeclaration if file.data.get("direction") == "in" else OutboundDeclaration
-            declared = _validated(file, model, self.findings)
+            declared = _validated(file, _message_model(file), self.findings)
             here = replace(scope, file=file)
             if isinstance(declared, InboundDeclaration):
                 if contract := self._contract(declared.contract):
                     inbound[path.stem] = compile_inbound(path.stem, declared, contract, here, self.declared.crs)
             elif isinstance(declared, OutboundDeclaration):
                 contract = self._contract(declared.contract) if declared.contract else None
-                outbound[path.stem] = compile_outbound(
+                plan = compile_outbound(
                     path.stem, declared, contract, here, self.declared.charset, self.declared.common
                 )
+                outbound[path.stem] = replace(plan, encoded=self.declared.connector.protocol == "http")
                 if declared.direction == "out" and "repeat" not in file.data:
                     self.findings.append(file.finding((), "repeat is missing: safe, guarded or never"))
         return inbound, outbound

@@ -104,6 +104,8 @@ class OutboundPlan:
     contract: Contract | None
     charset: str
     digested: tuple[Get, ...]
+    encoded: bool = False
+    """True when the path is that of a URL."""
 
     def document(self, view: Mapping[str, Any]) -> Any:  # noqa: ANN401
         """The body before it becomes bytes. Raises UnmappedCode, ContractViolation, Unauthenticated."""
@@ -126,6 +128,8 @@ class OutboundPlan:
                 query[name] = value
         body, content_type = self._sealed(document, id)
         path = _joined(text_at(self.path(around), "path"), query)
+        if self.encoded:  # what is signed must be what travels
+            path = quote(path, safe=_URL)
         headers: dict[str, str] = {}
         around |= {
             "headers": headers,
@@ -177,6 +181,8 @@ class OutboundPlan:
         return write_json(document, charset), json
 
 
+_URL = "%/:?[]@!$&'()*+,;=-._~"
+"""What stays as it is in the path and query of a URL; what is encoded already stays so too."""
 _FORM = "application/x-www-form-urlencoded"
 
 

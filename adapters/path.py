@@ -1,9 +1,11 @@
 """Dotted paths into a document, checked against the names it may have.
 
-`a.b` goes into objects, a number takes an item of a list (`rows.0`), `.` is the document itself. A first name with `$`
-leads around the document: the message's headers, query, topic and so on, see `CONTEXT`.
+`a.b` goes into objects, a number takes an item of a list (`rows.0`), `.` is the document itself, quotes keep a name
+with dots together (`'@odata.nextLink'`). A first name with `$` leads around the document: the message's headers, query,
+topic and so on, see `CONTEXT`.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -40,12 +42,20 @@ CONTEXT: Names = {
 """What stands around an inbound document."""
 
 
+_PART = re.compile(r"'[^']*'|[^.']+|(?<=\.)(?=\.|$)")
+
+
+def parts_of(path: str) -> tuple[str, ...]:
+    """The names of a path, those in quotes without them."""
+    return tuple(part.strip("'") for part in _PART.findall(path))
+
+
 def unknown_part(path: str, names: Names) -> tuple[str, list[str]] | None:
     """The first part of a path that the names do not have, and the names that stand there; None when all is well."""
     if path == ".":
         return None
     below: Any = {**names, **CONTEXT}
-    for part in path.split("."):
+    for part in parts_of(path):
         if part not in below and "*" not in below and not (part.isdigit() and "[]" in below):
             return part, [name for name in below if name != "[]" and not name.startswith("$")]
         below = below.get(part) or below.get("*") or (below.get("[]") if part.isdigit() else None) or {}
@@ -55,7 +65,7 @@ def unknown_part(path: str, names: Names) -> tuple[str, list[str]] | None:
 def names_at(path: str, names: Names) -> Names:
     """The names below a path; empty when nothing is known of them."""
     below: Any = {**names, **CONTEXT}
-    for part in path.split(".") if path != "." else ():
+    for part in parts_of(path) if path != "." else ():
         below = below.get(part) or below.get("*") or (below.get("[]") if part.isdigit() else None) or {}
     return below  # type: ignore[no-any-return]
 
@@ -64,8 +74,8 @@ def path_getter(path: str) -> Get:
     """The getter of a path. A missing name, or a name in something that is no object, gives None."""
     if path == ".":
         return lambda document: document
-    if "." in path:
-        parts = tuple(path.split("."))
+    if "." in path or "'" in path:
+        parts = parts_of(path)
         return _indexed(parts) if any(part.isdigit() for part in parts) else _deep(parts)
 
     def get(document: Any) -> Any:  # noqa: ANN401

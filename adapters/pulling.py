@@ -25,6 +25,7 @@ class Pull:
     name: str
     declared: PullDeclaration
     items: Get
+    details: Get | None
     total: Get | None
     cursor: Get | None
     more: Get | None
@@ -93,9 +94,11 @@ def compile_pull(name: str, declared: PullDeclaration, scope: Scope) -> Pull:
     """Compile a declaration; what is wrong is added to the scope's findings."""
     scope, where = replace(scope, context=set()), ("pulls", name)
     total, cursor, more = (_place(getattr(declared, key), scope, (*where, key)) for key in ("total", "cursor", "more"))
-    items = _place(declared.items, replace(scope, context=set()), (*where, "items"))
+    bare = replace(scope, context=set())
+    items = _place(declared.items, bare, (*where, "items"))
+    details = _place(declared.detail.items, bare, (*where, "detail", "items")) if declared.detail else None
     assert items is not None
-    return Pull(name, declared, items, total, cursor, more, frozenset(scope.context))
+    return Pull(name, declared, items, details, total, cursor, more, frozenset(scope.context))
 
 
 def compile_sign_in(declared: SignIn, scope: Scope) -> SignInPlan:

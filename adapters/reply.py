@@ -1,5 +1,6 @@
 """What the other side is answered, in its own envelope, and the handshakes a door answers by itself."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,16 +8,18 @@ from typing import Any
 from adapters.condition import compile_condition
 from adapters.path import ANYTHING, Get
 from adapters.reply_declaration import ReplyDeclaration, ReplyRow
-from adapters.rule import compile_tree
+from adapters.rule import compile_rule, compile_tree
 from adapters.scope import Scope
 from adapters.shape_json import write_json
 from adapters.shape_xml import soap_body, soap_fault, xml_text
-from adapters.value import as_text
+from adapters.value import as_text, text_at
 from adapters.yaml_file import Where
 from canonical.errors import HubError, Why
 from canonical.message import Message, Verdict
 from canonical.reading import Outcome
 
+_NO_HEADER = re.compile(r"[^\t\x20-\x7e\xa0-\xff]")
+"""What no header can carry."""
 _NUMBER_BITS = 0x7FFFFFFF
 WORDS: Mapping[Why, str] = {
     Why.UNREADABLE: "报文无法解析",
@@ -36,6 +39,8 @@ REPLY_NAMES: Mapping[str, Any] = {
 } | {
     "request": ANYTHING,
     "outcomes": {"[]": {n: {} for n in ("verdict", "case_no", "why", "text", "words", "external_id", "accepted")}},
+    "body": ANYTHING,
+    "sealed": {"body": {}},
 }
 """What a reply's body may use. `request` is the document as it came, `outcomes` one entry for each message in it;
 `external_id` beside them is that of the only message, and empty where there were several."""
@@ -74,6 +79,8 @@ class ReplyPlans:
 
     declared: ReplyDeclaration
     rows: tuple[_ReplyPlan, ...]
+    seal: Mapping[str, Get]
+    headers: Mapping[str, Get]
     charset: str
     reads: bool
     """True when an envelope tells something of the request."""
@@ -90,10 +97,11 @@ class ReplyPlans:
         }  # fmt: skip
         plan = next(row for row in self.rows if row.fits(outcome, values))
         try:
-            return Reply(plan.declared.status, *self._sealed(plan, values), headers=self.declared.headers)
+            content_type, body = self._sealed(plan, values)
+            return Reply(plan.declared.status, content_type, body, self._headers(values, body))
         except HubError as error:  # all is committed: the source must not hear that it failed
             bare = write_json({name: values[name] for name in ("verdict", "case_no", "why")}, "utf-8")
-            return Reply(plan.declared.status, "application/json", bare, self.declared.headers, trouble=str(error))
+            return Reply(plan.declared.status, "application/json", bare, {}, trouble=str(error))
 
     def _told(self, key: str, outcome: Outcome) -> dict[str, Any]:
         words = (self.declared.words.get(outcome.why) or WORDS[outcome.why]) if outcome.why else ""
@@ -102,8 +110,15 @@ class ReplyPlans:
             "verdict": str(outcome.verdict), "external_id": key, "accepted": "no" if outcome.why else "yes",
         }  # fmt: skip
 
-    def _sealed(self, plan: _ReplyPlan, values: Mapping[str, Any]) -> tuple[str, bytes]:
-        body = plan.body(values)
+    def _headers(self, values: Mapping[str, Any], body: bytes) -> dict[str, str]:
+        known = {**values, "sealed": {"body": body}}
+        texts = {name: text_at(get(known), f"headers.{name}") for name, get in self.headers.items()}
+        return {name: _NO_HEADER.sub("", text) for name, text in texts.items() if text}
+
+    def _sealed(self, plan: _ReplyPlan, values: dict[str, Any]) -> tuple[str, bytes]:
+        body = values["body"] = plan.body(values)
+        for name, get in self.seal.items() if isinstance(body, dict) else ():
+            body[name] = get(values)
         if plan.declared.fault:
             return "text/xml; charset=utf-8", soap_fault(plan.declared.fault, as_text(body))
         kind = plan.declared.format or self.declared.format
@@ -157,4 +172,11 @@ def compile_reply(declared: ReplyDeclaration, scope: Scope, where: Where, charse
         scope.wrong(where, "a SOAP reply needs element and namespace")
     if "xml" in kinds and not declared.element:
         scope.wrong(where, "an XML reply needs its root: element")
-    return ReplyPlans(declared, rows, charset, reads="request" in repr(declared.rows))
+    if declared.seal and kinds - {"json", None}:
+        scope.wrong((*where, "seal"), "only an object of JSON can get further members")
+    seal, headers = (
+        {name: compile_rule(node, scope, (*where, key, name)) for name, node in getattr(declared, key).items()}
+        for key in ("seal", "headers")
+    )
+    reads = "request" in repr((declared.rows, declared.headers, declared.seal))
+    return ReplyPlans(declared, rows, seal, headers, charset, reads)

@@ -49,6 +49,9 @@ class ReplyDeclaration(Declared):
     version: Literal["1.1", "1.2"] = Field(default="1.1", description="SOAP: its version")
     namespace: str = Field(default="", description="SOAP, xml: its namespace")
     content_type: str = Field(default="", description="default: that of the format")
-    headers: dict[str, str] = {}
+    headers: dict[str, Any] = Field(
+        default={}, description="name to text or rule, which sees `body` and `sealed.body` too"
+    )
+    seal: dict[str, Any] = Field(default={}, description="members added to the body, such as a signature over `body`")
     words: dict[Why, str] = Field(default={}, description="what it is told, by reason; others have common words")
     rows: tuple[ReplyRow, ...] = Field(min_length=1)

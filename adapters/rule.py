@@ -75,7 +75,9 @@ def compile_rule(node: object, scope: Scope, where: Where, convert: Callable[[st
         get = step(rule, get, scope, where, convert) if step else get
     get = _listed(rule, get, scope, where)
     for step in STEPS[STEPS.index(None) :]:
-        get = step(rule, get, scope, where, convert) if step else get
+        get = step(rule, get, scope, where, None if rule.then is not None else convert) if step else get
+    if rule.then is not None:
+        get = _onwards(get, compile_rule(rule.then, replace(scope, names=ANYTHING), (*where, "then"), convert))
     if rule.default is None:
         return noting.note(where, node, get)
     default = compile_rule(rule.default, scope, (*where, "default"), convert)
@@ -142,6 +144,10 @@ def _pairs(declared: PairsRule, scope: Scope, where: Where) -> Get:
         )  # fmt: skip
 
     return pairs
+
+
+def _onwards(get: Get, then: Get) -> Get:
+    return lambda document: None if empty(value := get(document)) else then(value)
 
 
 def _first(getters: Sequence[Get]) -> Get:

@@ -65,21 +65,31 @@ class Rule(_Part):
     time: str | list[str] | None = Field(
         default=None, description="pattern of a local time, or patterns: the first that fits"
     )
+    zone: str = Field(default="", description="with time: zone of this time alone, such as UTC")
     day: Literal["start", "end"] | None = Field(
         default=None, description="with a pattern without hours: which end of the day is meant"
     )
     as_: Literal["int", "number", "text"] | None = Field(default=None, alias="as", description="type of the value")
     digest: str | None = Field(
         default=None,
-        description="md5, sha1, sha256, sha384, sha512, sm3, or hmac- and one of these with `key`; or a checksum: "
-        "crc32, crc16-modbus, crc16-ccitt, crc16-hj212, sum8, xor8",
+        description="md5, sha1, sha256, sha384, sha512, sm3, or hmac- and one of these with `key`; rsa-sha1, "
+        "rsa-sha256 with our private key as `key`; or a checksum: crc32, "
+        " crc16-modbus, crc16-ccitt, crc16-hj212, sum8, xor8",
     )
-    key: str | list[str] | None = Field(default=None, description="with digest: name of the secret")
-    output: Literal["hex", "HEX", "base64", "base64url"] = Field(default="hex", description="with digest: how written")
+    key: str | list[str] | dict[str, Any] | None = Field(
+        default=None,
+        description="with digest: name of the secret, or a rule that makes the key, as recipes derive theirs",
+    )
+    output: Literal["hex", "HEX", "base64", "base64url", "bytes"] = Field(
+        default="hex", description="with digest: how written; bytes: for a further digest, or as its key"
+    )
     encrypt: CipherKeys | None = Field(
         default=None, description="the text, or the object as JSON, encrypted; alike values give alike texts"
     )
-    encode: Literal["base64", "hex", "url"] | None = Field(default=None, description="the text, encoded")
+    encode: Literal["base64", "base64url", "hex", "url", "path"] | None = Field(
+        default=None, description="the text, encoded; base64url: without padding; path: as url, but / stays"
+    )
+    then: Any = Field(default=None, description="a rule for what came of this one; its paths begin there, `.` is it")
     default: Any = Field(default=None, description="value or rule when empty")
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
@@ -85,11 +86,23 @@ def _matched(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert
     return first_group
 
 
-def sealer_of(declared: CipherKeys, scope: Scope, where: Where) -> Callable[[], Sealer]:
-    """A cipher with its secrets, made when it is first used. Calling it raises Unauthenticated, Misconfigured."""
+def sealer_of(declared: CipherKeys, scope: Scope, where: Where) -> Callable[[Any], tuple[Sealer, Any]]:
+    """Document to a cipher with its key and what its `iv` gives. Calling it raises Unauthenticated, Misconfigured."""
     key = secret_value(declared.key, scope, (*where, "key"))
-    initial = secret_value(declared.iv, scope, (*where, "iv")) if declared.iv else lambda: ""
-    return cache(lambda: Sealer(declared, key(), initial()))
+    sealer = cache(lambda: Sealer(declared, key()))
+    vector = _vector(declared, scope, where)
+    return lambda document: (sealer(), vector(document))
+
+
+def _vector(declared: CipherKeys, scope: Scope, where: Where) -> Get:
+    if isinstance(declared.iv, dict):
+        from adapters.rule import compile_rule  # a rule inside a step of a rule
+
+        return compile_rule(declared.iv, scope, (*where, "iv"))
+    if not declared.iv:
+        return lambda _document: ""
+    secret = secret_value(declared.iv, scope, (*where, "iv"))
+    return lambda _document: secret()
 
 
 def _decrypted(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert) -> Get:
@@ -102,7 +115,8 @@ def _decrypted(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Conve
         if empty(value):
             return None
         try:
-            return sealer().opened(value if isinstance(value, bytes) else text_at(value, at))
+            cipher, vector = sealer(document)
+            return cipher.opened(value if isinstance(value, bytes) else text_at(value, at), vector)
         except Misconfigured as error:
             raise ContractViolation(f"{at}: {error}", at=at) from None
 
@@ -119,7 +133,8 @@ def _encrypted(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Conve
         if empty(value):
             return None
         try:
-            return sealer().sealed(as_bytes(value))
+            cipher, vector = sealer(document)
+            return cipher.sealed(as_bytes(value), vector)
         except Misconfigured as error:
             raise ContractViolation(f"{at}: {error}", at=at) from None
 
@@ -272,7 +287,11 @@ def _timed(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert) 
         return get
     given = [rule.time] if isinstance(rule.time, str) else rule.time
     try:
-        patterns = [time_pattern(pattern, scope.zone) for pattern in given]
+        zone = ZoneInfo(rule.zone) if rule.zone else scope.zone
+        patterns = [time_pattern(pattern, zone) for pattern in given]
+    except ZoneInfoNotFoundError:
+        scope.wrong((*where, "zone"), f"no time zone '{rule.zone}'; write UTC or Asia/Shanghai")
+        return get
     except ValueError as error:
         scope.wrong((*where, "time"), str(error))
         return get
@@ -336,17 +355,30 @@ def _digested(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Conver
     if rule.digest not in ALGORITHMS:
         scope.wrong((*where, "digest"), f"no digest '{rule.digest}'" + near(rule.digest, ALGORITHMS))
         return get
-    if rule.digest.startswith("hmac-") is not (rule.key is not None):
-        scope.wrong((*where, "digest"), "an hmac needs key: SECRET, and only an hmac has one")
+    if rule.digest.startswith(("hmac-", "rsa-")) is not (rule.key is not None):
+        scope.wrong((*where, "digest"), "an hmac or a signature needs key: SECRET, and only these have one")
         return get
     made, written = ALGORITHMS[rule.digest], OUTPUTS[rule.output]
-    key = secret_value(rule.key, scope, (*where, "key")) if rule.key is not None else lambda: ""
+    key = _key(rule, scope, where)
 
-    def digest(document: Any) -> str | None:  # noqa: ANN401
+    def digest(document: Any) -> str | bytes | None:  # noqa: ANN401
         value = get(document)
-        return None if value is None else written(made(as_bytes(value), key().encode()))
+        return None if value is None else written(made(as_bytes(value), key(document)))
 
     return digest
+
+
+def _key(rule: Rule, scope: Scope, where: Where) -> Callable[[Any], bytes]:
+    """What a digest is keyed with: a secret, or what a rule derives of one."""
+    if isinstance(rule.key, dict):
+        from adapters.rule import compile_rule  # a rule inside a step of a rule
+
+        derived = compile_rule(rule.key, scope, (*where, "key"))
+        return lambda document: as_bytes(derived(document))
+    if rule.key is None:
+        return lambda _document: b""
+    secret = secret_value(rule.key, scope, (*where, "key"))
+    return lambda _document: secret().encode()
 
 
 def as_bytes(value: object) -> bytes:
@@ -368,10 +400,12 @@ def _encoded(rule: Rule, get: Get, _scope: Scope, _where: Where, _convert: Conve
     return lambda document: None if empty(value := get(document)) else encode(as_bytes(value))
 
 
-_ENCODED: dict[str, Callable[[bytes], str]] = {
+_ENCODED: dict[str, Callable[[bytes], Any]] = {
     "base64": OUTPUTS["base64"],
     "hex": OUTPUTS["hex"],
+    "base64url": lambda data: OUTPUTS["base64url"](data).rstrip("="),
     "url": lambda data: quote(data, safe=""),
+    "path": lambda data: quote(data, safe="/"),
 }
 _TYPES: dict[str, Callable[[object, str], Any]] = {"int": int_at, "number": number_at, "text": text_at}
 

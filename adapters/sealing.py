@@ -5,13 +5,14 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
-from typing import Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from adapters import asymmetric
 from adapters.cipher import Algorithm, Form, Vector, decrypt, encrypt, key_bytes, vector_length
 from adapters.packed import from_base64
-from canonical.errors import Unacceptable, Why
+from canonical.errors import Misconfigured, Unacceptable, Why
 
 _WRITTEN: Mapping[str, Callable[[bytes], str]] = {
     "base64": lambda data: base64.b64encode(data).decode(),
@@ -20,13 +21,22 @@ _WRITTEN: Mapping[str, Callable[[bytes], str]] = {
 }
 
 
+_PUBLIC = frozenset(get_args(asymmetric.Cipher))
+_DIGESTS = frozenset({"sha256", "md5"})
+
+
 class CipherKeys(BaseModel):
     """A cipher with its key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    cipher: Algorithm
+    cipher: Algorithm | asymmetric.Cipher = Field(
+        description="sm4 or aes with a mode; to encrypt only: rsa-pkcs1, rsa-oaep with the other side's public key"
+    )
     key: str = Field(description="name of the secret")
-    iv: str = Field(default="", description="name of the secret that holds the initial vector")
+    iv: str | dict[str, Any] = Field(
+        default="",
+        description="name of the secret that holds the initial vector, or a rule that makes it, of a nonce say",
+    )
     vector: Vector = Field(
         default="secret",
         description="where the initial vector is: secret (`iv`); before (the encrypted bytes); key (its first bytes)",
@@ -38,25 +48,36 @@ class CipherKeys(BaseModel):
 
     @model_validator(mode="after")
     def _has_its_vector(self) -> Self:
-        if self.vector == "secret" and vector_length(self.cipher) and not self.iv:
+        if self.vector == "secret" and _vector_length(self.cipher) and not self.iv:
             raise ValueError(f"{self.cipher} needs iv: SECRET, or vector: before or key")
         return self
+
+
+def _vector_length(cipher: str) -> int:
+    return 0 if cipher in _PUBLIC else vector_length(cipher)
 
 
 class Sealer:
     """A cipher with its key filled in. Immutable. Raises Misconfigured when key or vector cannot be."""
 
-    def __init__(self, declared: CipherKeys, key: str, iv: str) -> None:
+    def __init__(self, declared: CipherKeys, key: str) -> None:
         self.declared = declared
-        self._key = key_bytes(key, declared.form)
-        self._length = vector_length(declared.cipher)
-        self._vector = b""
-        if declared.vector == "key":
-            self._vector = self._key[: self._length]
-        elif declared.vector == "secret":
-            self._vector = key_bytes(iv, declared.form) if iv else b""
+        self._text = key
+        self._key = b"" if declared.cipher in _PUBLIC else key_bytes(key, declared.form)
+        self._length = _vector_length(declared.cipher)
 
-    def opened(self, value: object) -> bytes:
+    def vector(self, given: object = "") -> bytes:
+        """The initial vector, made of what `iv` gives; empty where it stands before the bytes."""
+        if self.declared.vector == "key":
+            return self._key[: self._length]
+        if isinstance(given, bytes):
+            return given
+        if not given:
+            return b""
+        made = isinstance(self.declared.iv, dict)  # what a rule makes is the vector itself, not its digest
+        return key_bytes(str(given), "text" if made and self.declared.form in _DIGESTS else self.declared.form)
+
+    def opened(self, value: object, given: object = "") -> bytes:
         """The bytes inside an encrypted text. Raises Unacceptable (unreadable), with nothing of the value."""
         text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
         try:
@@ -65,17 +86,21 @@ class Sealer:
             raise Unacceptable(
                 f"not {self.declared.text}, as encrypted bytes are written", why=Why.UNREADABLE
             ) from None
-        vector = self._vector
+        vector = self.vector(given)
         if self.declared.vector == "before":
             vector, data = data[: self._length], data[self._length :]
+        if self.declared.cipher == "rsa-pkcs1" or self.declared.cipher == "rsa-oaep":
+            raise Misconfigured("with a public key nothing can be deciphered")
         return decrypt(data, algorithm=self.declared.cipher, key=self._key, iv=vector)
 
-    def sealed(self, data: bytes) -> str:
+    def sealed(self, data: bytes, given: object = "") -> str:
         """The encrypted text.
 
         A vector that goes before is made of key and data: the same message is written the same again, another never.
         """
-        vector, before = self._vector, b""
+        if self.declared.cipher == "rsa-pkcs1" or self.declared.cipher == "rsa-oaep":
+            return _WRITTEN[self.declared.text](asymmetric.enciphered(data, self._text, self.declared.cipher))
+        vector, before = self.vector(given), b""
         if self.declared.vector == "before":
             before = vector = hmac.digest(self._key, data, hashlib.sha256)[: self._length]
         made = encrypt(data, algorithm=self.declared.cipher, key=self._key, iv=vector)

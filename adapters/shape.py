@@ -12,7 +12,7 @@ from multipart import MultipartError, PushMultipartParser, parse_options_header
 
 from adapters.mixed import is_file, mixed_parts
 from adapters.packed import MOST, from_base64, gunzipped
-from adapters.path import path_getter, with_member
+from adapters.path import parts_of, path_getter, with_member
 from adapters.scope import Scope
 from adapters.sealing import CipherKeys
 from adapters.shape_declaration import CsvStep, InsideStep, SoapStep, Step, XlsxStep, XmlStep, ZipStep
@@ -138,7 +138,8 @@ def _inside(declared: InsideStep, scope: Scope, where: Where, charset: str) -> _
     steps = [
         _step(step, scope, (*where, "inside", "shape", number), charset) for number, step in enumerate(declared.shape)
     ]
-    get, parts = path_getter(declared.path), declared.path.split(".")
+    get, parts = path_getter(declared.path), parts_of(declared.path)
+    put = [*parts[:-1], declared.as_ or parts[-1]]
 
     def read(document: Any, message: Message) -> Any:  # noqa: ANN401
         value = get(document)
@@ -148,7 +149,7 @@ def _inside(declared: InsideStep, scope: Scope, where: Where, charset: str) -> _
             raise unreadable(f"{declared.path}: a text is expected, to be unpacked")
         for step in steps:
             value = _done(step, value.encode() if isinstance(value, str) and step is steps[0] else value, message)
-        return with_member(document, parts, value)
+        return with_member(document, put, value)
 
     return read
 
@@ -349,11 +350,17 @@ def _lines(pattern: str, scope: Scope, where: Where, charset: str) -> _Step:
 def _decrypt(declared: CipherKeys, scope: Scope, where: Where, _charset: str) -> _Step:
     from adapters.rule_step import sealer_of
 
+    if isinstance(declared.iv, dict):
+        scope.wrong(
+            (*where, "decrypt", "iv"), "here the vector is a secret's; a rule can decrypt a member with another"
+        )
+        return lambda body, _message: body
     sealer = sealer_of(declared, scope, (*where, "decrypt"))
 
     def read(body: bytes | str, _message: Message) -> bytes:
         try:
-            return sealer().opened(body)
+            cipher, vector = sealer(None)
+            return cipher.opened(body, vector)
         except Misconfigured as error:
             raise unreadable(str(error)) from None
 

@@ -11,7 +11,7 @@ WORDS = ("json", "xml", "text", "hex", "fields", "query", "base64", "gunzip", "z
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class XmlStep(_Part):
@@ -60,6 +60,11 @@ class InsideStep(_Part):
     """Unpacks one member where it stands: base64 JSON in JSON, XML in a form's field, XML in a part."""
 
     path: str = Field(description="path to the member, a text; a missing or empty one stays as it is")
+    as_: str = Field(
+        default="",
+        alias="as",
+        description="name beside it that it gets; default: its own, so that the packed text is gone",
+    )
     shape: tuple["Step", ...] = Field(min_length=1, description="steps from its text to what stands there instead")
 
 

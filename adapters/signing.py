@@ -15,13 +15,14 @@ from decimal import Decimal
 from functools import reduce
 from operator import xor
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hmac import HMAC
 
+from adapters import asymmetric
 from adapters.value import empty
 from canonical.errors import ContractViolation, Misconfigured
 
@@ -98,16 +99,19 @@ ALGORITHMS: Mapping[str, Sign] = MappingProxyType(
         "hmac-sha384": _keyed("sha384"),
         "hmac-sha512": _keyed("sha512"),
         "hmac-sm3": _hmac_sm3,
+        "rsa-sha1": lambda data, key: asymmetric.signed(data, key.decode(), "rsa-sha1"),
+        "rsa-sha256": lambda data, key: asymmetric.signed(data, key.decode(), "rsa-sha256"),
     }
 )
 """Those without `hmac-` take no key and leave it aside. SM3 and HMAC-SM3 raise Misconfigured where they are missing."""
 
-OUTPUTS: Mapping[str, Callable[[bytes], str]] = MappingProxyType(
+OUTPUTS: Mapping[str, Callable[[bytes], Any]] = MappingProxyType(
     {
         "hex": lambda digest: digest.hex(),
         "HEX": lambda digest: digest.hex().upper(),
         "base64": lambda digest: base64.b64encode(digest).decode(),
         "base64url": lambda digest: base64.urlsafe_b64encode(digest).decode(),
+        "bytes": lambda digest: digest,
     }
 )
 """How a digest is written. Both base64 forms keep their padding (RFC 4648, 3.2)."""

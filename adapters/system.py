@@ -15,7 +15,6 @@ from adapters.declaration import FilesDeclaration, PullDeclaration, Subscription
 from adapters.door import Door
 from adapters.entrance import Entrance
 from adapters.outbound import OutboundFacts, OutboundPlan, around, view_of
-from adapters.path import path_getter
 from adapters.pulling import Pull, SignInPlan, Token
 from adapters.receiver_declaration import ReceiverDeclaration
 from adapters.reply import Reply, ReplyPlans
@@ -209,10 +208,11 @@ class System:
 
     def details(self, pull: str, answer: Message, *, now: datetime, ids: Callable[[], UUID]) -> tuple[Message, ...]:
         """What the answer about one item of a list holds. Raises as judge does."""
-        detail = self.pull(pull).detail
-        assert detail is not None
-        heard, document = self.heard(detail.ask, answer)
-        rows = [] if heard.absent else as_list(path_getter(detail.items)(document))
+        plan = self._pull(pull)
+        assert plan.declared.detail is not None
+        assert plan.details is not None
+        heard, document = self.heard(plan.declared.detail.ask, answer)
+        rows = [] if heard.absent else as_list(plan.details(document))
         return tuple(self.item(pull, row, answer, now=now, ids=ids) for row in rows)
 
     def item(

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from zoneinfo import ZoneInfo
 
 _TOKEN = re.compile(r"yyyy|MM?|dd?|HH?|mm?|ss?|SSS|'[^']*'|[^A-Za-z']+|[A-Za-z']")
@@ -32,6 +33,10 @@ def time_pattern(pattern: str, zone: ZoneInfo) -> TimePattern:
     """Compile a pattern for local times of `zone`. Raises ValueError that says what is wrong with the pattern."""
     if pattern in _EPOCHS:
         return _epoch(_EPOCHS[pattern], zone)
+    if pattern.endswith(("'Z'", "Z")) and pattern not in _QUICK:  # the letter says it: this is no local time
+        zone = ZoneInfo("UTC")
+    if pattern == "http":
+        return TimePattern(_http, lambda at: format_datetime(at.astimezone(UTC), usegmt=True))
     if pattern == "iso":
         return TimePattern(lambda text: _aware(datetime.fromisoformat(text), zone), lambda at: at.isoformat())
     expression, order, template = _compiled(pattern)
@@ -86,6 +91,14 @@ def _compiled(pattern: str) -> tuple[str, list[str], str]:
     if "year" not in order:
         raise ValueError("the pattern has no year (yyyy)")
     return expression, order, template
+
+
+def _http(text: str) -> datetime:
+    """As in the Date header of HTTP (RFC 9110, 5.6.7). Raises ValueError."""
+    try:
+        return parsedate_to_datetime(text)
+    except TypeError:
+        raise ValueError("a time written as HTTP does is expected") from None
 
 
 def _aware(at: datetime, zone: ZoneInfo) -> datetime:

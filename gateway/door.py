@@ -3,7 +3,7 @@ the hot path; the API in front of people documents it.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -11,7 +11,7 @@ import orjson
 from adapters import Door, Reply
 from adapters.packed import gunzipped
 from canonical.errors import Unacceptable, Unavailable, Why
-from canonical.message import Message
+from canonical.message import Message, Verdict
 from canonical.reading import Outcome
 from canonical.records import Arrival, Split
 from gateway.configuration import ConnectedSystem
@@ -24,6 +24,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PREFIX = "/in/"
+_OK = 200
 _PLAIN = frozenset({"", "identity"})
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 KEPT_OF_OVERSIZE = 64 * 1024
@@ -43,7 +44,7 @@ class IntakeDoor:
         """ASGI, HTTP only."""
         name, _, suffix = scope["path"].removeprefix(PREFIX).partition("/")
         connected = self.hub.configuration.systems.get(name)
-        door = _door(connected, suffix.strip("/")) if connected else None
+        door = _door(connected, suffix.strip("/"), scope["method"]) if connected else None
         if connected is None or door is None:
             await _plain(send, 404, "unknown_system", f"no door {scope['path']}; see /api/systems")
         elif scope["method"] == "GET" and door.wsdl is not None and scope["query_string"].lower().startswith(b"wsdl"):
@@ -74,17 +75,13 @@ class IntakeDoor:
             path=_path(scope),
         )  # fmt: skip
         try:
-            if not broken and door.handshakes:
-                reply = door.handshake(message)
-                if reply is not None:
-                    await _answer(send, reply)
-                    return
+            if not broken and door.handshakes and (reply := _handshake(connected, door, message)) is not None:
+                await _answer(send, reply)
+                return
             if scope["method"] not in door.methods:
                 await _plain(send, 405, "method", f"{', '.join(door.methods)} is expected here")
                 return
             outcome, parts = await self._committed(message, broken)
-        except Unacceptable as error:
-            await _plain(send, 403, str(error.why), str(error))
         except Busy:
             await _plain(send, 429, "busy", "too much at once; come back in a second", {"retry-after": "1"})
         except Unavailable as error:
@@ -110,8 +107,19 @@ class IntakeDoor:
         return summed_up(outcomes), parts
 
 
-def _door(connected: ConnectedSystem, suffix: str) -> Door | None:
-    return next((door for door in connected.system.doors if door.fits(suffix)), None)
+def _door(connected: ConnectedSystem, suffix: str, method: str) -> Door | None:
+    """The first door of that path that takes the method, else the first of that path."""
+    fitting = [door for door in connected.system.doors if door.fits(suffix)]
+    return next((door for door in fitting if method in _methods(door)), next(iter(fitting), None))
+
+
+def _handshake(connected: ConnectedSystem, door: Door, message: Message) -> Reply | None:
+    """The answer to a question; None when it is none. Who does not show the secret is told so in the door's words."""
+    try:
+        return door.handshake(message)
+    except Unacceptable as error:
+        refusal = connected.system.reply(message, Outcome(Verdict.REFUSED, why=error.why, text=str(error)))
+        return replace(refusal, status=403) if refusal.status == _OK else refusal
 
 
 def _methods(door: Door) -> tuple[str, ...]:

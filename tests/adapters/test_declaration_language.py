@@ -156,6 +156,8 @@ def test_lists_inside_lists_become_messages_that_know_what_they_came_from(make: 
 def test_a_push_without_its_list_is_refused_and_an_empty_list_is_not(make: Make) -> None:
     system = make(door(more="    items: events\n"), m=IN + "external_id: {from: id}\nreport: {title: 火}\n")
 
+    assert system.read(push({"events": None})) == [], "null is how Java writes an empty list"
+
     assert refused(system.read(push({"event": []}))).why is Why.CONTRACT
     assert system.read(push({"events": []})) == []
 

@@ -138,8 +138,8 @@ def test_a_part_of_a_form_says_of_what_kind_it_is(make: Make) -> None:
     ("more", "found"),
     [
         (
-            "      signature: {shown: {from: s}, of: {from: id, digest: hmac-md5, key: {from: k}}}\n",
-            ["doors.d.authenticate.signature.of.key: a text or a list is expected"],
+            "      signature: {shown: {from: s}, of: {from: id, digest: hmac-md5, key: 7}}\n",
+            ["doors.d.authenticate.signature.of.key: a text or a list or an object (key: value) is expected"],
         ),
         ("      heade: x\n", ["doors.d.authenticate.heade: unknown key; did you mean 'header'?"]),
         ("      signature: {shown: {from: s}}\n", ["doors.d.authenticate.signature.of: missing"]),

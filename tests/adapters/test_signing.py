@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.asymmetric import Signature
 from adapters.cipher import Algorithm, decrypt, encrypt, key_bytes
 from adapters.signing import ALGORITHMS, OUTPUTS, canonical_pairs, constant_time_equal, within
 from canonical.errors import ContractViolation, Misconfigured, Unacceptable, Why
@@ -66,7 +67,7 @@ def test_a_checksum_is_the_published_one(algorithm: str, data: bytes, checksum: 
 CHECKSUMS = {"crc32", "crc16-modbus", "crc16-ccitt", "crc16-hj212", "sum8", "xor8"}
 
 
-@pytest.mark.parametrize("algorithm", sorted(set(ALGORITHMS) - CHECKSUMS))
+@pytest.mark.parametrize("algorithm", sorted(set(ALGORITHMS) - CHECKSUMS - set(get_args(Signature))))
 def test_a_digest_is_what_openssl_makes_of_it(algorithm: str) -> None:
     data, key = "标题=示例市民&时间=1773623553000".encode(), b"demo-secret-longer-than-a-block" * 3
     name = algorithm.removeprefix("hmac-")

@@ -143,14 +143,14 @@ def test_a_picture_without_a_file_name_is_a_file(make: Any) -> None:
     assert (reading.report.title, reading.report.attachments[0].content) == ("事件1", b"\xff\xd8")
 
 
-MEMBERS = "{expr: \"doc.items.map(k, {'name': k, 'of': doc.items[k]})\"}"
+MEMBERS = '{expr: "entries(doc.items)"}'
 FRAME = (
     "##0101QN=1;ST=22;MN=A1;CP=&&DataTime=20260520101112;a34004-Rtd=75.5,a34004-Flag=N;a21026-Rtd=8.1,a21026-Flag=D&&"
 )
 
 
 def test_the_members_of_an_object_are_items(make: Any) -> None:
-    system = make("[json]", "report: {title: {text: '{name} {of.value}'}}\n", items=MEMBERS)
+    system = make("[json]", "report: {title: {text: '{name} {value.value}'}}\n", items=MEMBERS)
     body = {"items": {"Smoke": {"value": 1, "time": 5}, "Temp": {"value": 61.5, "time": 6}}}
 
     assert titles(told(system, json.dumps(body).encode())) == ["Smoke 1", "Temp 61.5"]
