@@ -174,7 +174,7 @@ _OPENERS = {"json": _json, "xml": _xml, "csv": _csv, "xlsx": _xlsx, "http": _htt
 
 def _with_records(opened: Opened) -> Opened:
     """The place whose values mean most, by their names."""
-    places = list(_places(opened.whole))
+    places = [place for place in _places(opened.whole) if any(place[2])]
     if not places:
         raise Misconfigured("the sample holds no object with members: nothing to begin with")
     document, items, records = max(places, key=lambda place: (_worth(place[2]), -place[0].count(".")))

@@ -1,8 +1,9 @@
 """A first folder for a SOAP platform, made from its WSDL: a message an operation, arguments in order."""
 
+import copy
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -43,15 +44,20 @@ class Operation:
     """First member of the answer; empty when it tells nothing."""
 
 
-def wsdl_scaffold(name: str, file: str, data: bytes, *, role: str, serve: bool) -> Scaffold:
-    """The files of folder `name`. `serve`: the platform calls us by it; else we call. Raises Misconfigured."""
-    root = _root(file, data)
+def wsdl_scaffold(
+    name: str, file: str, data: bytes, *, role: str, serve: bool, beside: Mapping[str, bytes] | None = None
+) -> Scaffold:  # fmt: skip
+    """The files of folder `name`. `serve`: the platform calls us by it; else we call. Raises Misconfigured.
+
+    `beside`: documents that lie beside it; those it imports are read with it and taken along.
+    """
+    root, imported = _with_imports(file, data, beside or {})
     operations = list(_operations(root))
     if not operations:
         raise Misconfigured(f"{file}: no operation is declared")
     contract = re.sub(r"[^A-Za-z0-9_.-]", "_", file)
     path = _address(root)
-    files = {f"contract/{contract}": data}
+    files = {f"contract/{contract}": data} | {f"contract/{name}": content for name, content in imported.items()}
     if serve:
         namespace = root.get("targetNamespace", "")
         files["system.yaml"] = _served(name, operations, contract, namespace, role).encode()
@@ -67,14 +73,48 @@ def wsdl_scaffold(name: str, file: str, data: bytes, *, role: str, serve: bool) 
     return Scaffold(files, "", found, tuple(told))
 
 
+def _with_imports(file: str, data: bytes, beside: Mapping[str, bytes]) -> tuple[etree._Element, dict[str, bytes]]:
+    """The document with what it imports below it, and the imported files. Only files beside it are read."""
+    root = _root(file, data)
+    imported: dict[str, bytes] = {}
+    waiting = [root]
+    while waiting:
+        for place in _imports(waiting.pop()):
+            if place == file or place in imported:
+                continue
+            if place not in beside:
+                raise Misconfigured(
+                    f"{file}: imports {place}, which does not lie beside it: fetch it, and name it by its file"
+                    " name alone 请把导入的文件放在同一文件夹, 并按文件名引用"
+                )
+            imported[place] = beside[place]
+            waiting.append(_parsed(place, beside[place]))
+            _merge(root, waiting[-1])
+    return root, imported
+
+
+def _imports(root: etree._Element) -> list[str]:
+    found = root.iter(f"{_XSD}import", f"{_XSD}include", f"{_WSDL}import")
+    return [place for one in found if (place := one.get("schemaLocation") or one.get("location"))]
+
+
+def _merge(root: etree._Element, other: etree._Element) -> None:
+    """Copied, for the other is still walked: a schema as it is, of a WSDL its parts."""
+    root.extend(copy.deepcopy(one) for one in ([other] if other.tag == f"{_XSD}schema" else other))
+
+
 def _root(file: str, data: bytes) -> etree._Element:
-    try:
-        root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
-    except etree.XMLSyntaxError as error:
-        raise Misconfigured(f"{file}: not well-formed XML: line {error.lineno}") from None
+    root = _parsed(file, data)
     if root.tag != f"{_WSDL}definitions":
         raise Misconfigured(f"{file}: a WSDL 1.1 document is expected")
     return root
+
+
+def _parsed(file: str, data: bytes) -> etree._Element:
+    try:
+        return etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
+    except etree.XMLSyntaxError as error:
+        raise Misconfigured(f"{file}: not well-formed XML: line {error.lineno}") from None
 
 
 def _local(name: str) -> str:

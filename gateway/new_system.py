@@ -47,7 +47,7 @@ def new_system(
     with tempfile.TemporaryDirectory(prefix="gridhub-new-") as made:
         draft = Path(made)
         if file.suffix.lower() == ".wsdl":
-            wanted = wsdl_scaffold(name, file.name, data, role=role, serve=serve)
+            wanted = wsdl_scaffold(name, file.name, data, role=role, serve=serve, beside=_schemas(file))
             draft /= name
             _write(draft, wanted.files)
         else:
@@ -71,6 +71,24 @@ def _sample(file: Path) -> bytes:
     return file.read_bytes()
 
 
+def _schemas(wsdl: Path) -> dict[str, bytes]:
+    """What lies beside a WSDL and may be imported by it, by name."""
+    found = {path.name: path for path in wsdl.parent.glob("*") if path.suffix.lower() in {".xsd", ".wsdl"}}
+    return {
+        name: path.read_bytes() for name, path in found.items() if path.is_file() and path.stat().st_size <= _LARGEST
+    }
+
+
+def _begun(
+    name: str, file: str, data: bytes, *, role: str, now: datetime, keep: bool, without: frozenset[str]
+) -> Scaffold:  # fmt: skip
+    """The scaffold; what is wrong with the sample names its file."""
+    try:
+        return scaffold(name, file, data, role=role, now=now, keep=keep, without=without)
+    except (Misconfigured, Unacceptable) as error:
+        raise Misconfigured(f"{file}: {str(error).removeprefix(f'{file}: ')}") from None
+
+
 def _reading_one(
     name: str, file: str, data: bytes, drafts: Path, *, role: str, now: datetime, keep: bool
 ) -> tuple[Scaffold, Path]:  # fmt: skip
@@ -79,7 +97,7 @@ def _reading_one(
     reason = ""
     for attempt in range(_TRIES):
         folder = drafts / str(attempt) / name
-        wanted = scaffold(name, file, data, role=role, now=now, keep=keep, without=without)
+        wanted = _begun(name, file, data, role=role, now=now, keep=keep, without=without)
         _write(folder, wanted.files)
         sample = InboundSample(folder / wanted.sample, folder / "unused")
         system = bare(folder)
