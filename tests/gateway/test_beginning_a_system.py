@@ -25,7 +25,9 @@ WSDL = """<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:xs="http:/
 <service name="S"><port name="P" binding="t:B"><soap:address location="http://127.0.0.1/ws"/></port></service>
 </definitions>"""
 XSD = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:parks">
-<xs:element name="returnOrder"><xs:complexType><xs:sequence><xs:element name="id"/><xs:element name="reason"/></xs:sequence></xs:complexType>
+<xs:element name="returnOrder">
+<xs:complexType><xs:sequence>
+<xs:element name="id"/><xs:element name="reason"/></xs:sequence></xs:complexType>
 </xs:element></xs:schema>"""
 REQUEST = """POST /push HTTP/1.1
 Content-Type: application/json
