@@ -27,6 +27,7 @@ import yaml
 
 import adapters
 import simulators
+from adapters.declaration import SystemDeclaration
 from canonical.errors import HubError
 from canonical.message import Message
 from canonical.reading import Outcome
@@ -50,6 +51,7 @@ SOURCE = "certify_source"
 UNIT = "certify_unit"
 _QUICK = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 """The database of a certification need not survive a power cut."""
+_OVER_HTTP = frozenset({"http", "soap"})
 _START = 30.0
 _TIMEOUT = 1
 """Seconds an answer of the platform is waited for, so that late answers are late soon."""
@@ -77,7 +79,8 @@ class Bench:
         self.given, self.live = folder.resolve(), url
         self.said_success = ""
         """What the platform was answered last when its report became a case."""
-        self.simulated = simulator and not url and self.name in simulators.SYSTEMS
+        self.declared = declaration(self.given)
+        self.simulated = simulator and not url and simulated(self.name, self.declared)
         self.secret = f"certify-{secrets.token_hex(8)}"
         self.token = secrets.token_hex(16)
         self.client = httpx.Client(trust_env=False, timeout=30)
@@ -126,26 +129,31 @@ class Bench:
         self._serve()
         self.files_url = self._stack.enter_context(file_server())
         loaded = self.configuration.systems[self.name].system
-        self.material: Material = material(self.declared_folder, self.declared, loaded, self.secret, self.files_url)
+        self.material: Material = material(self.declared_folder, self.declared, loaded, self.secrets, self.files_url)
 
     def _environment(self) -> dict[str, str]:
-        return {"SECRET": self.secret}
+        given = {f"SECRET_{number}": value for number, value in enumerate(self.secrets.values())}
+        return {"SECRET": self.secret} | given
 
     def _configure(self) -> None:
         """The example city with two systems: the platform under test, copied, and the source of the bench."""
         config = self.folder / "config"
         shutil.copytree(example_city(), config)
         shutil.copytree(self.given, self.declared_folder)
-        self.declared = declaration(self.declared_folder)
         path = self.declared_folder / "system.yaml"
         declared = yaml.safe_load(path.read_text(encoding="utf-8"))
         if self.simulated:
             declared.setdefault("connector", {})["timeout"] = _TIMEOUT
             path.write_text(yaml.safe_dump(declared, allow_unicode=True, sort_keys=False), encoding="utf-8")
-        needed = {name: "${SECRET}" for name, one in self.declared.secrets.items() if not one.optional}
-        optional = {name: "${SECRET}" for name in self._shown() if name not in needed}
-        self.secrets = dict.fromkeys(needed | optional, self.secret)
-        entry = {"adapter": self.name, "url": self.other_url, "every": 1, "secrets": needed | optional}
+        needed = [name for name, one in self.declared.secrets.items() if not one.optional]
+        samples = adapters.sample_secrets(self.declared_folder)
+        # A secret with a form of its own has that of its sample. A simulated platform has one secret for everything.
+        self.secrets = {
+            name: self.secret if self.simulated and not self.declared.secrets[name].sample else samples[name]
+            for name in dict.fromkeys([*needed, *self._shown()])
+        }
+        given = {name: f"${{SECRET_{number}}}" for number, name in enumerate(self.secrets)}
+        entry = {"adapter": self.name, "url": self.other_url, "every": 1, "secrets": given}
         entry["hub_url"] = self.url
         _source(config / SOURCE)
         systems = {self.name: entry, SOURCE: {"adapter": SOURCE, "secrets": {"key": "${SECRET}"}}}
@@ -207,7 +215,9 @@ class Bench:
             "--returns",
             "0",
         ]
-        for switch in ("gap=0.2", "repeat=0", "delay=0", "assist=0", "dissatisfied=0", "rework=0"):
+        # What names an account there is agreed with the hub as any other secret is.
+        accounts = [f"{name}={self.secret}" for name in self.declared.secrets if name in _options(self.name)]
+        for switch in ("gap=0.2", "repeat=0", "delay=0", "assist=0", "dissatisfied=0", "rework=0", *accounts):
             command += ["--set", switch]
         log = self._stack.enter_context((self.folder / "simulator.log").open("wb"))
         process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603 our own program
@@ -254,6 +264,12 @@ class Bench:
         """A message that was fetched, not pushed: read and committed as a pull or receiver does."""
         return self.do(_handed_in(self.hub, replace(message, at=self.hub.now(), id=self.hub.ids())))
 
+    @property
+    def area(self) -> str:
+        """A division of the example city, the smallest it has."""
+        lines = (self.settings.config / "divisions.csv").read_text(encoding="utf-8").splitlines()
+        return max((line.partition(",")[0] for line in lines if line[:1].isdigit()), key=len)
+
     def edited(self) -> Hub:
         """A hub on the same database, with what stands in the private folder now."""
         return self.do(self._wired(load(self.settings.config, self.settings.environment)))
@@ -282,6 +298,15 @@ async def _event() -> asyncio.Event:
 async def _handed_in(hub: Hub, message: Message) -> list[Outcome]:
     arrivals: list[Arrival] = hub.reception.read(message, again=True)
     return await hub.reception.take_in(arrivals)
+
+
+def simulated(name: str, declared: SystemDeclaration) -> bool:
+    """Whether there is a simulated platform the bench can run: one without a database, broker or shared folder."""
+    return name in simulators.SYSTEMS and declared.connector.protocol in _OVER_HTTP and not declared.receivers
+
+
+def _options(name: str) -> frozenset[str]:
+    return frozenset(simulators.SYSTEMS[name].options)
 
 
 def _ended(process: "subprocess.Popen[bytes]") -> None:

@@ -6,19 +6,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from canonical.errors import Unacceptable, Why
 from canonical.message import Message
+from canonical.reading import Reading
 from gateway.certify.material import Material, Play
+from gateway.certify.moment import rewritten
+from gateway.certify.signer import replaced
 
 CORRECTED = "（更正）"
 DEAD_LINK = "http://127.0.0.1:9/dead-link.jpg"
 """Port 9 is nobody."""
 _MISSING = 12
 """Members left out at most, one message each."""
-_FORMATS = (
-    "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S+08:00", "%Y/%m/%d %H:%M:%S", "%Y%m%d%H%M%S",
-    "%Y-%m-%d %H:%M", "%Y年%m月%d日 %H:%M:%S", "%Y/{0.month}/{0.day} {0.hour}:%M:%S", "%Y-%m-%d",
-    "%Y/{0.month}/{0.day} {0.hour}:{0.minute}:{0.second}", "%Y-%m-%dT%H:%M:%S.000+08:00", "%Y%m%dT%H%M%S",
-)  # fmt: skip
 
 
 class CannotChange(Exception):
@@ -38,12 +37,17 @@ class Given:
     """Where the bench serves files."""
 
 
+_UNSIGNED = frozenset({"wrong_secret", "cut_short", "noise"})
+"""Changes after which nobody could sign, or that sign by themselves."""
 Change = Callable[[Given], Iterator[Message]]
 
 
 def changed(name: str, given: Given) -> list[Message]:
-    """The message, or messages, of a change. Raises CannotChange."""
-    return list(_CHANGES[name](given)) if name else [given.message]
+    """The message, or messages, of a change, signed again where that is not what is wrong. Raises CannotChange."""
+    made = list(_CHANGES[name](given)) if name else [given.message]
+    if name in _UNSIGNED:
+        return made
+    return [given.material.signer.signed(one, given.now) for one in made]
 
 
 def _text(given: Given) -> str:
@@ -62,7 +66,20 @@ def _put(given: Given, old: str, new: str, what: str) -> Message:
 
 def _other_words(given: Given) -> Iterator[Message]:
     words = given.play.raw("report.description") or given.play.raw("report.title")
-    yield _put(given, words, words[: max(len(words) - len(CORRECTED), 1)] + CORRECTED, "描述 description")
+    made = _put(given, words, words[: max(len(words) - len(CORRECTED), 1)] + CORRECTED, "描述 description")
+    read = given.material.system.read(given.material.signer.signed(made, made.at))
+    if any(isinstance(one, Unacceptable) and one.why is Why.UNMAPPED_CODE for one in read):
+        raise CannotChange("描述来自代码，不能改字 | the description comes from a code: its words cannot be others")
+    if any(isinstance(one, Unacceptable) for one in read):
+        raise CannotChange("描述不是原文，不能改字 | the description is made, not told: its words cannot be others")
+    before = given.material.system.read(given.material.signer.signed(given.message, given.message.at))
+    if [_id(one) for one in before] != [_id(one) for one in read]:
+        raise CannotChange("编号由内容得出 | the id is made of the words: other words are another message")
+    yield made
+
+
+def _id(one: Reading | Unacceptable) -> str:
+    return one.external_id if isinstance(one, Reading) else ""
 
 
 def _gb18030(given: Given) -> Iterator[Message]:
@@ -95,15 +112,16 @@ def _oversize(given: Given) -> Iterator[Message]:
 
 
 def _wrong_secret(given: Given) -> Iterator[Message]:
-    secret, message = given.material.secret, given.message
-    wrong = "x" * len(secret)
-    headers = {name: value.replace(secret, wrong) for name, value in message.headers.items()}
-    made = replace(
-        message, body=message.body.replace(secret.encode(), wrong.encode()), headers=headers,
-        path=message.path.replace(secret, wrong),
-    )  # fmt: skip
-    if made == message:
-        raise CannotChange("推送不出示静态密钥 | the push shows no secret")
+    """Shown, and signed, with secrets that are not those of the run."""
+    signer = given.material.signer
+    wrong = {name: "x" * len(value) for name, value in signer.secrets.items()}
+    made = signer.signed(given.message, given.now)
+    right = made
+    for name, value in wrong.items():
+        made = replaced(made, signer.secrets[name], value)
+    made = replace(signer, secrets=wrong).signed(made, given.now)
+    if made == right:
+        raise CannotChange("推送不出示密钥，或以对方私钥签名 | the push shows no secret, or is signed by a private key")
     yield made
 
 
@@ -159,17 +177,9 @@ def _at(given: Given, at: datetime) -> Message:
     raw = given.play.raw("report.reported_at")
     if stated is None or not raw:
         raise CannotChange("样例没有上报时间 | the sample states no time")
-    for pattern in _FORMATS:
-        if _written(pattern, stated) == raw:
-            return _put(given, raw, _written(pattern, at), "上报时间 time")
-    for scale in (1, 1000):
-        if str(int(stated.timestamp()) * scale) == raw:
-            return _put(given, raw, str(int(at.timestamp()) * scale), "上报时间 time")
+    if told := rewritten(raw, stated, at):
+        return _put(given, raw, told, "上报时间 time")
     raise CannotChange("上报时间的写法不能改写 | the time's form cannot be rewritten")
-
-
-def _written(pattern: str, at: datetime) -> str:
-    return at.strftime(pattern.format(at))
 
 
 def _tomorrow(given: Given) -> Iterator[Message]:

@@ -2,21 +2,26 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from adapters import System
-from adapters.check_declaration import Authenticate
 from adapters.declaration import SystemDeclaration
+from adapters.loading import sample_secrets
 from adapters.samples import inbound_samples, outbound_samples
 from adapters.trace import TracedField, trace
 from adapters.yaml_file import read_yaml
+from canonical.alarm import AlarmPolicy
 from canonical.lifecycle import BY_ACTION, Party, Stage
 from canonical.message import Message
 from canonical.reading import Reading
+from gateway.certify.signer import Signer, replaced
 
 _NAMING = ("external_id", "case_key", "visible_no")
+_NAMED = frozenset({*_NAMING, "alarm.device"})
 _LAST_NUMBER = re.compile(r"(\d+)(?=\D*$)")
 _SHORTEST = 4
 """Digits a number must have to be told from any other number of the message."""
@@ -50,8 +55,8 @@ class Material:
     folder: Path
     declared: SystemDeclaration
     system: System
-    secret: str = field(repr=False)
-    """What every secret of the private hub is; in samples secrets are called demo-<name>."""
+    signer: Signer
+    """Shows for a changed message what its door asks for."""
     report: Play | None
     action: Play | None
     plays: tuple[Play, ...]
@@ -64,6 +69,13 @@ class Material:
     def writes(self) -> tuple[Path, ...]:
         """Samples of outbound messages."""
         return tuple(outbound_samples(self.folder))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Persons named in the samples: no report shows them."""
+        told = [one for play in self.plays for one in play.fields if one.field.endswith("reporter.name")]
+        read = {one.reading.report.reporter.name for one in self.plays if one.reading.report}
+        return frozenset({*read, *(str(value) for one in told for _, value in one.raw if value)} - {""})
 
     @property
     def doors(self) -> frozenset[str]:
@@ -81,28 +93,32 @@ def declaration(folder: Path) -> SystemDeclaration:
     return SystemDeclaration.model_validate(file.data if file else {})
 
 
-def material(folder: Path, declared: SystemDeclaration, system: System, secret: str, files_url: str) -> Material:
-    """Everything playable in a folder, whose system was loaded with `secret` for every secret.
+def material(
+    folder: Path, declared: SystemDeclaration, system: System, secrets: Mapping[str, str], files_url: str
+) -> Material:  # fmt: skip
+    """Everything playable in a folder, whose system was loaded with `secrets`.
 
     Links in samples lead to `files_url` instead: nothing outside this machine is asked for a file.
     """
     plays, unread = [], []
+    signer = Signer(folder, declared, system, secrets)
     for sample in inbound_samples(folder):
-        message = _sealed(sample.message(system.role.id), declared, secret)
+        message = _sealed(sample.message(system.role.id), folder, secrets)
         message = _with_links(system, replace(message, door=sample.door), files_url)
+        message = signer.signed(message, message.at)
         found = _play(system, message, sample.path.name)
         if found:
             plays.append(found)
         elif not _reads(system, message):
             unread.append(sample.path.name)
-    reports = [one for one in plays if _opens(one.reading)]
+    reports = [one for one in plays if _opens(one.reading, declared)]
     report = min(reports, key=_plainness, default=None)
     actions = [one for one in plays if report and _acts_on(one, report)]
     return Material(
         folder,
         declared,
         system,
-        secret,
+        signer,
         report,
         next(iter(actions), None),
         tuple(plays),
@@ -132,8 +148,14 @@ def _reads(system: System, message: Message) -> bool:
     return all(isinstance(one, Reading) for one in system.read(message))
 
 
-def _opens(reading: Reading) -> bool:
-    return reading.report is not None and reading.alarm is None
+def _opens(reading: Reading, declared: SystemDeclaration) -> bool:
+    """Whether it makes a case by itself: a report, or an alarm that is not waited or counted for."""
+    alarm = reading.alarm
+    if reading.report is None or alarm is None:
+        return reading.report is not None
+    policy = declared.alarms.get(alarm.kind, AlarmPolicy())
+    high = alarm.active if policy.raise_at is None else (alarm.value or 0) >= policy.raise_at
+    return high and policy.times == 1 and not policy.hold
 
 
 def _plainness(play: Play) -> tuple[bool, bool, bool, str]:
@@ -159,24 +181,12 @@ def _acts_on(play: Play, report: Play) -> bool:
 # --- the message as the platform would send it ---
 
 
-def _sealed(message: Message, declared: SystemDeclaration, secret: str) -> Message:
-    """Every `demo-<name>` is the bench's secret, and headers show it where a door asks for one there."""
-    body, headers, path = message.body, dict(message.headers), message.path
-    for name in sorted(declared.secrets, key=len, reverse=True):
-        body = body.replace(f"demo-{name}".encode(), secret.encode())
-        headers = {key: value.replace(f"demo-{name}", secret) for key, value in headers.items()}
-        path = path.replace(f"demo-{name}", secret)
-    door = declared.doors.get(message.door)
-    for check in _checks(door.authenticate if door else None):
-        if check.header and check.secret:
-            headers.setdefault(check.header.lower(), f"{check.prefix}{secret}")
-        if check.query and check.secret and f"{check.query}=" not in path:
-            path += f"{'&' if '?' in path else '?'}{check.query}={secret}"
-    return replace(message, body=body, headers=headers, path=path)
-
-
-def _checks(given: Authenticate | tuple[Authenticate, ...] | None) -> tuple[Authenticate, ...]:
-    return (given,) if isinstance(given, Authenticate) else given or ()
+def _sealed(message: Message, folder: Path, secrets: Mapping[str, str]) -> Message:
+    """Every secret of the samples is that of the run."""
+    samples = sample_secrets(folder)
+    for name in sorted(secrets, key=lambda one: len(samples.get(one, "")), reverse=True):
+        message = replaced(message, samples.get(name, ""), secrets[name])
+    return message
 
 
 def _play(system: System, message: Message, name: str) -> Play | None:
@@ -208,17 +218,23 @@ def _with_links(system: System, message: Message, files_url: str) -> Message:
 
 
 def _another(one: object, other: object) -> bool:
-    return isinstance(one, Reading) and isinstance(other, Reading) and one.external_id != other.external_id
+    """Another message; an alarm of another device, for those of one device are counted."""
+    if not isinstance(one, Reading) or not isinstance(other, Reading) or one.external_id == other.external_id:
+        return False
+    return one.alarm is None or other.alarm is None or one.alarm.device != other.alarm.device
 
 
 def _namings(play: Play) -> Iterator[tuple[str, ...]]:
     """Texts that may be the message's ids: what was read, else what it was made of, all or one alone."""
-    read = tuple(dict.fromkeys(value for name in _NAMING if (value := getattr(play.reading, name))))
+    device = [play.reading.alarm.device] if play.reading.alarm else []
+    read = tuple(dict.fromkeys([*(value for name in _NAMING if (value := getattr(play.reading, name))), *device]))
     yield read
-    raw = [str(value) for one in play.fields if one.field in _NAMING for _, value in one.raw if value]
+    raw = [str(value) for one in play.fields if one.field in _NAMED for _, value in one.raw if value]
     made_of = tuple(dict.fromkeys(text for text in raw if 0 < len(text) <= 200))
     yield made_of
-    yield from ((text,) for text in made_of)
+    yield from ((text, *device) for text in made_of)
+    if words := play.raw("report.description"):  # it has no id: what it says names it
+        yield (words, *device)
 
 
 def _other(text: str, number: int) -> str:
@@ -235,15 +251,14 @@ def _renamed(message: Message, names: Mapping[str, str]) -> Message:
     """Every text replaced where it stands alone: not inside a longer word or number."""
     if not names:
         return message
+    for written in (partial(quote, safe=""), quote_plus):  # as a form or a query has it
+        names = {**{written(old): written(new) for old, new in names.items()}, **names}
     either = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
     alone = re.compile(rf"(?<![0-9A-Za-z])(?:{either})(?![0-9A-Za-z])")
 
     def renamed(text: str) -> str:
         return alone.sub(lambda found: names[found[0]], text)
 
-    try:
-        body = renamed(message.body.decode()).encode()
-    except UnicodeDecodeError:
-        return message
+    body = renamed(message.body.decode(errors="surrogateescape")).encode(errors="surrogateescape")
     headers = {key: renamed(value) for key, value in message.headers.items()}
     return replace(message, body=body, headers=headers, path=renamed(message.path))

@@ -41,13 +41,15 @@ li { margin-bottom: .75rem; } li p { margin: .2rem 0; }
 pre { background: var(--soft); padding: .6rem .75rem; margin: .25rem 0; font-size: .8rem; line-height: 1.45;
       white-space: pre-wrap; overflow-wrap: anywhere; max-height: 18rem; overflow: auto; }
 @media print { body { max-width: none; padding: 0; font-size: 12px; } pre { max-height: none; }
-  section, tr, li { break-inside: avoid-page; } :root { --ink: #000; --dim: #444; --paper: #fff; --soft: #f4f4f4; } }
+  section, tr, li { break-inside: avoid-page; } :root { color-scheme: light; --ink: #000; --dim: #444;
+  --good: #1a6f3c; --bad: #b3261e; --none: #444; --line: #bbb; --paper: #fff; --soft: #f4f4f4; } }
 </style>
 </head>
 <body>
 <header class="head">
 <h1>互联认证报告 <small>Certification of a connected platform</small></h1>
-<p>$title <small>$id</small> · 声明版本 edition $edition</p>
+<p>$title <small>$id</small> · 声明版本 edition $edition
+· 文件夹摘要 digest $digest</p>
 <p>对端 other side: $other_side · $at</p>
 <p class="tier $tier">$tier_words</p>
 <p>$counts</p>

@@ -17,11 +17,12 @@ WORDS: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def view(system: Mapping[str, str], results: Sequence[Result], at: datetime) -> dict[str, Any]:
-    """Everything as JSON values. `system`: id, title, edition, other_side."""
+def view(system: Mapping[str, str], results: Sequence[Result], at: datetime, *, whole: bool = True) -> dict[str, Any]:
+    """Everything as JSON values. `system`: id, title, edition, other_side, digest. `whole`: the pack was not cut."""
     counts = {word: sum(one.result == word for one in results) for word in (PASSED, FAILED, NOT_APPLICABLE)}
     return {
-        "system": dict(system), "at": at.isoformat(timespec="seconds"), "tier": str(grade(results)), "counts": counts,
+        "system": dict(system), "at": at.isoformat(timespec="seconds"), "tier": str(grade(results)), "whole": whole,
+        "counts": counts,
         "scenarios": [
             {
                 "name": one.scenario.name, "title": one.scenario.title.model_dump(), "tier": str(one.scenario.tier),
@@ -47,6 +48,7 @@ def page(told: Mapping[str, Any]) -> str:
     system = told["system"]
     facts = {
         "title": escape(system["title"]), "id": escape(system["id"]), "edition": escape(system["edition"]),
+        "digest": escape(system.get("digest", "")[:16] or "—"),
         "other_side": escape(system["other_side"]), "at": escape(told["at"]), "tier": told["tier"],
         "tier_words": WORDS[told["tier"]],
         "counts": " · ".join(f"{WORDS[word]} {count}" for word, count in told["counts"].items()),

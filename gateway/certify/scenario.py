@@ -90,6 +90,7 @@ class Scenario(_Data):
     owner_does: tuple[str, ...] = Field(default=(), description="steps the platform must be able to report")
     source_told: tuple[str, ...] = Field(default=(), description="actions the platform must be told as a source")
     live: bool = Field(default=False, description="true: leaves nothing behind in a live platform")
+    alone: bool = Field(default=True, description="false: no tier is reached by this one alone")
     steps: tuple[Step, ...] = Field(min_length=1)
 
 

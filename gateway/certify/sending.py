@@ -2,13 +2,13 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from canonical.message import Message
-from gateway.certify.material import Play
 from gateway.masking import masked_name
 from gateway.trial import shown
 
@@ -31,25 +31,32 @@ class Exchange:
     text: str = ""
 
 
-def masked(message: Message, play: Play, secret: str) -> str:
+def masked(message: Message, names: Iterable[str], secrets: Iterable[str]) -> str:
     """A body as a report shows it: no secret, no name, no whole phone number, no more than one can read."""
     body = message.body[:20_000].decode("utf-8", "replace")
     try:
         told = json.dumps(shown(orjson.loads(message.body), "", plain=False), ensure_ascii=False, indent=1)
     except ValueError:
         told = str(shown(body, "body", plain=False))
-    return cut(_unnamed(told, play).replace(secret, "***"))
+    return cut(_hidden(_unnamed(told, names), secrets))
 
 
-def _unnamed(text: str, play: Play) -> str:
-    name = play.reading.report.reporter.name if play.reading.report else ""
-    return text.replace(name, masked_name(name)) if name else text
+def _unnamed(text: str, names: Iterable[str]) -> str:
+    for name in sorted(names, key=len, reverse=True):
+        text = text.replace(name, masked_name(name))
+    return text
 
 
-def plain(text: str, secret: str = "") -> str:
+def plain(text: str, secrets: Iterable[str] = ()) -> str:
     """An answer as a report shows it."""
     told = str(shown(text, "body", plain=False))
-    return cut(told.replace(secret, "***") if secret else told)
+    return cut(_hidden(told, secrets))
+
+
+def _hidden(text: str, secrets: Iterable[str]) -> str:
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
 
 
 def cut(text: str) -> str:

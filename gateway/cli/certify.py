@@ -9,7 +9,7 @@ from gateway.cli.shared import AsJson, emit, err, out
 
 if TYPE_CHECKING:
     from gateway.certify.run import Result
-    from gateway.certify.scenario import Scenario
+    from gateway.certify.scenario import Scenario, Tier
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,13 +30,17 @@ def add_to(app: typer.Typer) -> None:
         everything: Annotated[
             bool, typer.Option("--all", help="Live: also what leaves something behind in the other side's environment.")
         ] = False,
+        verify: Annotated[
+            Path | None, typer.Option(help="Play nothing: is this certificate.json of the folder as it stands?")
+        ] = None,
         yes: Annotated[bool, typer.Option("--yes", help="Live: do not ask.")] = False,
         as_json: AsJson = False,
     ) -> None:
         """Play a platform through the scenario pack and grade it: bronze, silver or gold. 互联认证
 
         A private hub with a temporary database is started; the platform's side is played from its own samples and by
-        its simulator. Nothing of a real city is touched. Ends with 1 when the wanted tier is not reached.
+        its simulator. Nothing of a real city is touched. Ends with 0 when the wanted tier is reached, 1 when it is not
+        (or the certificate to verify is of another folder), 2 when the command is used wrongly.
         """
         from gateway.certify.bench import folder_of
         from gateway.certify.report import view, write
@@ -48,12 +52,15 @@ def add_to(app: typer.Typer) -> None:
         if tier not in [one.value for one in Tier]:
             raise typer.BadParameter(f"one of {', '.join(Tier)}", param_hint="--tier")
         chosen, folder = _chosen(scenarios), folder_of(system)
+        if verify:
+            _verified(verify, folder, Tier(tier))
+            return
         if url and not yes:
             typer.confirm(f"对 {url} 的真实对端运行 play against the live platform at {url}?", abort=True)
         results = run(
             folder, chosen, url=url, simulator=simulator, everything=everything, told=_silent if as_json else _told
         )  # fmt: skip
-        told = view(_about(folder, url, simulator=simulator), results, clock())
+        told = view(_about(folder, url, simulator=simulator), results, clock(), whole=not scenarios)
         written = write(report, told) if report else ()
         if as_json:
             emit(told)
@@ -75,13 +82,26 @@ def _chosen(names: str) -> "list[Scenario]":
 
 
 def _about(folder: Path, url: str, *, simulator: bool) -> dict[str, str]:
-    import simulators
+    from gateway.certify.bench import simulated
+    from gateway.certify.digest import digest
     from gateway.certify.material import declaration
 
     declared, name = declaration(folder), folder.resolve().name
-    simulated = simulator and name in simulators.SYSTEMS
-    side = url or ("模拟平台 simulated" if simulated else "无 none")
-    return {"id": name, "title": declared.title, "edition": declared.edition, "other_side": side}
+    side = url or ("模拟平台 simulated" if simulator and simulated(name, declared) else "无 none")
+    facts = {"id": name, "title": declared.title, "edition": declared.edition, "other_side": side}
+    return facts | {"digest": digest(folder)}
+
+
+def _verified(certificate: Path, folder: Path, wanted: "Tier") -> None:
+    from gateway.certify.digest import tier_of
+    from gateway.certify.report import WORDS
+    from gateway.certify.run import reaches
+    from gateway.certify.scenario import Tier
+
+    reached = Tier(tier_of(certificate, folder))
+    out.print(f"[bold]{WORDS[reached]}[/bold]  {folder.name}", highlight=False)
+    if not reaches(reached, wanted):
+        raise typer.Exit(1)
 
 
 _COLOURS = {"passed": "green", "failed": "red", "not applicable": "dim"}
@@ -92,6 +112,8 @@ def _told(scenario: "Scenario", result: "Result | None") -> None:
     from gateway.certify.report import WORDS
 
     if result is None:
+        if err.is_terminal:
+            err.print(f"[dim]…  {scenario.title.zh}[/]", end="\r", highlight=False)
         return
     err.print(
         f"[{_COLOURS[result.result]}]{WORDS[result.result]}[/]  {scenario.title.zh} [dim]{scenario.name} "

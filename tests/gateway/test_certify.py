@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 import adapters
+from canonical.errors import Misconfigured
 from gateway.certify.bench import folder_of
-from gateway.certify.report import page, view
+from gateway.certify.digest import digest, tier_of
+from gateway.certify.report import page, view, write
 from gateway.certify.run import FAILED, NOT_APPLICABLE, PASSED, Result, certify, grade, reaches
 from gateway.certify.scenario import Scenario, Tier, pack
 from gateway.hub import clock
@@ -38,7 +40,11 @@ def copied(tmp_path: Path, change: Callable[[str], str], file: str = "system.yam
     return folder
 
 
-@pytest.mark.parametrize("system", ["hotline_12345", "social_governance"])
+def test_the_documentation_states_a_tier_for_every_shipped_platform() -> None:
+    assert set(STATED) == set(adapters.shipped())
+
+
+@pytest.mark.parametrize("system", sorted(STATED))
 def test_a_shipped_platform_reaches_the_tier_its_documentation_states(system: str) -> None:
     results = certify(folder_of(system), pack())
 
@@ -46,6 +52,44 @@ def test_a_shipped_platform_reaches_the_tier_its_documentation_states(system: st
     assert wrong == {}
     assert grade(results) == STATED[system]
     assert all(one.why for one in results if one.result == NOT_APPLICABLE)
+
+
+@pytest.mark.parametrize("system", ["fire_alarms", "social_governance"])
+def test_messages_of_a_door_are_signed_again_and_a_wrong_secret_is_refused(system: str) -> None:
+    results = certify(folder_of(system), chosen("create", "wrong_secret"), simulator=False)
+
+    assert outcomes(results) == {"create": PASSED, "wrong_secret": PASSED}
+
+
+def test_samples_that_read_reach_no_tier_by_themselves() -> None:
+    [read] = chosen("samples")
+
+    assert grade([Result(read, PASSED, "", 0.1)]) is Tier.NONE
+
+
+def test_a_certificate_is_of_the_folder_as_it_was(tmp_path: Path) -> None:
+    folder = tmp_path / "hotline_12345"
+    shutil.copytree(adapters.shipped()["hotline_12345"], folder)
+    facts = {"id": "x", "title": "示例", "edition": "1", "other_side": "无", "digest": digest(folder)}
+    certificate, _ = write(tmp_path / "report", view(facts, [result("create", PASSED)], clock()))
+
+    assert tier_of(certificate, folder) == "bronze"
+
+    (folder / "README.md").write_text("notes", encoding="utf-8")
+    assert tier_of(certificate, folder) == "bronze"
+
+    (folder / "system.yaml").write_text((folder / "system.yaml").read_text("utf-8") + "\n# changed\n", "utf-8")
+    with pytest.raises(Misconfigured, match="has changed"):
+        tier_of(certificate, folder)
+
+
+def test_a_certificate_of_some_scenarios_gives_no_tier(tmp_path: Path) -> None:
+    folder = adapters.shipped()["hotline_12345"]
+    facts = {"id": "x", "title": "示例", "edition": "1", "other_side": "无", "digest": digest(folder)}
+    certificate, _ = write(tmp_path, view(facts, [result("create", PASSED)], clock(), whole=False))
+
+    with pytest.raises(Misconfigured, match="only some scenarios"):
+        tier_of(certificate, folder)
 
 
 def test_a_platform_whose_refusals_look_like_success_fails(tmp_path: Path) -> None:
