@@ -20,7 +20,7 @@ from gateway.certify.change import CannotChange, Given, changed
 from gateway.certify.code_row import without_row
 from gateway.certify.material import Play
 from gateway.certify.scenario import Step
-from gateway.certify.sending import Exchange, masked, plain, same
+from gateway.certify.sending import Exchange, alike, masked, plain, same
 from gateway.reception import named, summed_up
 from storage.tables import attachment
 
@@ -146,7 +146,7 @@ def _judged(stage: Stage, step: Step, outcome: Outcome, answer: str) -> None:
     if answer and step.answer == "success" and stage.success and not same(answer, stage.success):
         raise Broken(f"没有答成功 | the answer is not that of success: {plain(answer)}")
     told = step.answer == "refusal" and not _one_answer(stage)
-    if answer and told and answer == (stage.success or stage.bench.said_success):
+    if answer and told and alike(answer, stage.success or stage.bench.said_success):
         raise Broken(f"拒绝却答了成功 | refused, but answered as success: {plain(answer)}")
     if outcome.verdict is Verdict.CASE and answer:
         stage.bench.said_success = answer
