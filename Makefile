@@ -1,6 +1,6 @@
 # One command each. Works on a fresh clone with make, bash and Python 3.11 or newer.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo servers test lint bench lock clean
+.PHONY: help setup demo servers test lint bench fuzz lock clean
 SHELL := /bin/bash
 PYTHON_IN := .venv/bin/python
 
@@ -29,11 +29,17 @@ bench: setup servers  ## measure intake, reading, the storm filter and MQTT; opt
 	@$(PYTHON_IN) -m tests.bench.storm
 	@$(PYTHON_IN) -m tests.bench.mqtt
 
+fuzz: setup  ## coverage-guided fuzzing of every reader; options in FUZZ="--seconds 60 --only shape-xml"
+	@$(PYTHON_IN) -m pip install --quiet --no-deps --only-binary :all: --require-hashes -r requirements-fuzz.lock || true
+	@$(PYTHON_IN) -m tests.fuzz $(FUZZ)
+
 lock:  ## renew both lock files; needs uv
 	uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
 		--upgrade --output-file requirements.lock
 	uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-annotate \
 		--upgrade --constraint requirements.lock --output-file requirements-dev.lock
+	echo "atheris==3.0.0" | uv pip compile - --universal --generate-hashes --no-emit-index-url --no-annotate \
+		--output-file requirements-fuzz.lock
 
 clean:  ## remove caches and built files; .venv and data stay
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

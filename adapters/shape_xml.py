@@ -30,7 +30,7 @@ def read_xml(
     root = _tree(text)
     if check is not None:
         check(root)
-    return {etree.QName(root).localname: _content(root, frozenset(lists))}
+    return {_local(root.tag): _content(root, frozenset(lists))}
 
 
 def looks_like_xml(text: str) -> bool:
@@ -46,7 +46,7 @@ def read_soap(text: str, element: str, lists: Collection[str] = (), *, version: 
     child = next(iter(inner.iterchildren("*")), None) if inner is not None else None
     if child is None:
         raise unreadable(f"not a SOAP {version} envelope with a body")
-    name, content = etree.QName(child).localname, _content(child, frozenset(lists))
+    name, content = _local(child.tag), _content(child, frozenset(lists))
     if name == "Fault":
         return {"Fault": content}
     if name != element:
@@ -77,10 +77,10 @@ def _content(element: etree._Element, repeated: frozenset[str], level: int = 1) 
     if level > DEEPEST:
         raise unreadable(f"more than {DEEPEST} levels deep")
     content: dict[str, Any] = {
-        f"@{etree.QName(name).localname}": value for name, value in element.attrib.items() if not _is_type(name)
+        f"@{_local(name)}": value for name, value in element.attrib.items() if not _is_type(name)
     }
     for child in element:
-        name, value = etree.QName(child).localname, _content(child, repeated, level + 1)
+        name, value = _local(child.tag), _content(child, repeated, level + 1)
         if name in repeated:
             content.setdefault(name, []).append(value)
         elif name not in content:
@@ -95,6 +95,14 @@ def _content(element: etree._Element, repeated: frozenset[str], level: int = 1) 
     if text.strip() and not len(element):
         content["#text"] = text
     return content
+
+
+def _local(name: str | bytes | Callable[..., Any]) -> str:
+    """The name without namespace or prefix. Undeclared and cut prefixes pass the parser; a prefix alone is no name."""
+    local = str(name).rpartition("}")[2].rpartition(":")[2]
+    if not local:
+        raise unreadable("a name that is a prefix alone")
+    return local
 
 
 def _is_type(name: str | bytes) -> bool:

@@ -71,8 +71,13 @@ def time_pattern(pattern: str, zone: ZoneInfo) -> TimePattern:
 
 def _compiled(pattern: str) -> tuple[str, list[str], str]:
     expression, order, template = "", [], ""
+    before = ""
     for symbol in _TOKEN.findall(pattern):
-        if symbol[0] in _FIELDS or symbol == "SSS":
+        field = symbol == "SSS" or (symbol[0] in _FIELDS and symbol != "y")
+        if field and len(before) == 1 and before in _FIELDS:
+            raise ValueError(f"'{before}' takes one or two digits, so that '{symbol}' cannot follow at once")
+        before = symbol
+        if field:
             name = "microsecond" if symbol == "SSS" else _FIELDS[symbol[0]]
             if name in order:
                 raise ValueError(f"'{symbol}' stands twice in the pattern")
