@@ -12,6 +12,7 @@ from adapters.check_declaration import Authenticate
 from adapters.declared import ITEMS, Conditions, Declared, Items
 from adapters.receiver_declaration import AccountDeclaration, ReceiverDeclaration
 from adapters.reply_declaration import ReplyDeclaration
+from adapters.rule_model import XmlRule
 from adapters.shape_declaration import Step
 from canonical.alarm import AlarmPolicy
 from canonical.lifecycle import ActionKind
@@ -186,6 +187,9 @@ class ConnectorDeclaration(Declared):
     timeout: float = Field(default=15.0, gt=0, le=600, description="seconds")
     max_answer: int = Field(default=8_388_608, ge=1, description="bytes of an answer")
     wsdl: dict[str, str] = Field(default={}, description="SOAP: URL path to a file below contract/")
+    soap: Literal["", "1.1", "1.2"] = Field(
+        default="", description="SOAP: its version; default: 1.1 where the WSDL has it"
+    )
     account: AccountDeclaration = AccountDeclaration()
 
 
@@ -193,6 +197,7 @@ class Common(Declared):
     """What every outbound message gets, when it does not say otherwise."""
 
     headers: dict[str, Any] = {}
+    soap_headers: tuple[XmlRule, ...] = Field(default=(), description="blocks of the header of every SOAP envelope")
     query: dict[str, Any] = {}
     seal: dict[str, Any] = {}
 

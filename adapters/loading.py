@@ -370,7 +370,12 @@ class _Loader:
         wsdls = {path: self.folder / "contract" / name for path, name in connector.wsdl.items()}
         account = self._account(connector.account, "connector")
         return ConnectorFacts(
-            connector.protocol, connector.timeout, connector.max_answer, MappingProxyType(wsdls), account
+            connector.protocol,
+            connector.timeout,
+            connector.max_answer,
+            MappingProxyType(wsdls),
+            connector.soap,
+            account,
         )
 
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from adapters.check_declaration import SignatureCheck
 from adapters.declared import Conditions, Declared
+from adapters.rule_model import XmlRule
 from canonical.lifecycle import ActionKind, Party
 
 
@@ -161,6 +162,9 @@ class OutboundDeclaration(Declared):
     )
     query: dict[str, Any] = Field(default={}, description="name to rule, appended to the path; empty ones are left out")
     headers: dict[str, Any] = {}
+    soap_headers: tuple[XmlRule, ...] = Field(
+        default=(), description="SOAP: blocks of the envelope's header, such as an account; besides those of common"
+    )
     format: Literal["json", "form", "urlencoded", "fields", "multipart", "xml", "text", "csv", "arguments"] = Field(
         default="json",
         description="form and urlencoded: one `part` that holds JSON; fields and multipart: every member a field;"

@@ -99,6 +99,7 @@ class OutboundPlan:
     path: Get
     query: Mapping[str, Get]
     headers: Mapping[str, Get]
+    soap_headers: tuple[Get, ...]
     body: Get
     seal: Mapping[str, Get]
     contract: Contract | None
@@ -126,6 +127,8 @@ class OutboundPlan:
         for name, get in self.query.items():
             if value := text_at(get(around), f"query.{name}"):
                 query[name] = value
+        if self.soap_headers and isinstance(document, dict):
+            document = {**document, "$headers": [get(around) for get in self.soap_headers]}
         body, content_type = self._sealed(document, id)
         path = _joined(text_at(self.path(around), "path"), query)
         if self.encoded:  # what is signed must be what travels
@@ -221,6 +224,10 @@ def compile_outbound(
         path=compile_rule(declared.path, scope, ("path",)),
         query=_rules({**common.query, **declared.query}, scope, "query"),
         headers=_rules({**common.headers, **declared.headers}, scope, "headers"),
+        soap_headers=tuple(
+            compile_rule({"xml": block.model_dump()}, scope, ("soap_headers", number))
+            for number, block in enumerate((*common.soap_headers, *declared.soap_headers))
+        ),
         body=compile_tree(declared.body, scope, ("body",)),
         seal=_rules(sealing, scope, "seal"),
         contract=contract,

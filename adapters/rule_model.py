@@ -18,7 +18,9 @@ class XmlRule(_Part):
     root: str = Field(description="name of the root element")
     declare: str = Field(default="", description="encoding its declaration states, whatever the envelope's is")
     namespace: str = Field(default="", description="namespace of all elements")
-    tree: dict[str, Any] = Field(description="elements in order; `@name` an attribute, `#text` the text")
+    tree: dict[str, Any] = Field(
+        description="elements in order; `@name` an attribute, `#text` the text; `{uri}name` a name of another namespace"
+    )
 
 
 class PairsRule(_Part):

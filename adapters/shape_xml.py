@@ -117,7 +117,10 @@ def xml_text(root: str, tree: object, declaration: str, namespace: str = "") -> 
 
 def _element(name: str, tree: object, namespace: str = "") -> etree._Element:
     prefixes: Any = {None: namespace}  # the stubs do not know the default namespace
-    element = etree.Element(f"{{{namespace}}}{name}", nsmap=prefixes) if namespace else etree.Element(name)
+    if name.startswith("{"):  # a name of another namespace, which those below it do not share
+        element = etree.Element(name)
+    else:
+        element = etree.Element(f"{{{namespace}}}{name}", nsmap=prefixes) if namespace else etree.Element(name)
     if isinstance(tree, Mapping):
         for child, below in tree.items():
             if child.startswith("@"):

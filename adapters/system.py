@@ -52,6 +52,8 @@ class ConnectorFacts:
     """Bytes."""
     wsdls: Mapping[str, Path]
     """SOAP: URL path to WSDL file."""
+    soap: str
+    """SOAP: its version; empty: 1.1 where the WSDL has it."""
     account: Account
 
 

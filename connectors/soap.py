@@ -1,6 +1,7 @@
-"""SOAP 1.1, contract first: the envelope is built by zeep from the partner's WSDL; the answer comes back as it is.
+"""SOAP, contract first: the envelope is built by zeep from the partner's WSDL; the answer comes back as it is.
 
-A message for SOAP has the path `/url/path#Operation` and a JSON object of the arguments, in order, as its body.
+A message for SOAP has the path `/url/path#Operation` and a JSON object of the arguments, in order, as its body; its
+member `$headers` holds the blocks of the envelope's header, each as an XML text.
 """
 
 import ssl
@@ -18,23 +19,31 @@ import zeep.exceptions
 from lxml import etree
 from zeep import Settings
 from zeep.wsdl import Document
-from zeep.wsdl.bindings.soap import Soap11Binding
+from zeep.wsdl.bindings.soap import Soap11Binding, Soap12Binding
 
-from canonical.errors import ContractViolation, Misconfigured
+from canonical.errors import ContractViolation, Misconfigured, Unavailable
 from canonical.message import Message
 from connectors.credentials import Credentials
 from connectors.http import MAX_ANSWER, HttpConnector
+from connectors.service_description import changes, pieces
 
 _SETTINGS = Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True, xml_huge_tree=False)
+
+HEADERS = "$headers"
+"""Member of the arguments that is none."""
+_BINDINGS: Mapping[str, type] = {"1.1": Soap11Binding, "1.2": Soap12Binding}
+_OK, _SERVER = 200, 500
+_MOVED = frozenset({301, 302, 303, 307, 308})
 
 _Operations = Mapping[str, Any]
 """zeep's operations by name; zeep's own types are too few to name here."""
 
 
 class SoapConnector:
-    """Speaks SOAP 1.1 to one system. `wsdls`: URL path to the WSDL of the service that lies there.
+    """Speaks SOAP to one system. `wsdls`: URL path to the WSDL of the service that lies there.
 
-    Raises Misconfigured when a WSDL cannot be read. Safe to share between threads.
+    `version`: 1.1 or 1.2; empty: 1.1 where the WSDL has it. Raises Misconfigured when a WSDL cannot be read. Safe to
+    share between threads.
     """
 
     def __init__(
@@ -48,8 +57,11 @@ class SoapConnector:
         verify: bool | ssl.SSLContext = True,
         credentials: Credentials | None = None,
         max_answer: int = MAX_ANSWER,
+        version: str = "",
     ) -> None:
-        self._services = {path: _operations(wsdl) for path, wsdl in wsdls.items()}
+        self._services = {path: _operations(wsdl, version) for path, wsdl in wsdls.items()}
+        self._wsdls = dict(wsdls)
+        self._ids, self._now = ids, now
         self._http = HttpConnector(
             base_url, timeout=timeout, ids=ids, now=now, verify=verify, credentials=credentials, max_answer=max_answer
         )
@@ -61,14 +73,39 @@ class SoapConnector:
         if known is None:
             raise ContractViolation(f"{message.system}: no WSDL has operation '{operation}' at '{path}'", at="path")
         envelope, headers = _envelope(known, _arguments(message))
-        sent = {**message.headers, "soapaction": headers["SOAPAction"]}
-        return replace(
-            message, body=envelope, path=path, headers=MappingProxyType(sent), content_type="text/xml; charset=utf-8"
-        )
+        action, sent = headers["SOAPAction"], dict(message.headers)
+        if type(known.binding) is Soap12Binding:  # there the action is a part of the content type
+            kind = f"application/soap+xml; charset=utf-8; action={action}"
+        else:
+            kind, sent["soapaction"] = "text/xml; charset=utf-8", action
+        return replace(message, body=envelope, path=path, headers=MappingProxyType(sent), content_type=kind)
 
     def send(self, message: Message) -> Message:
         """Post a sealed message; the answer is the raw envelope, a fault with status 500 too. Raises as HTTP does."""
         return self._http.send(message)
+
+    def drift(self) -> str:
+        """What of our WSDLs the other side does not promise (any more), in words for people; empty when all stands.
+
+        Raises Unavailable and InDoubt when it cannot be asked now.
+        """
+        return "; ".join(filter(None, (self._drift(path, wsdl) for path, wsdl in self._wsdls.items())))
+
+    def _drift(self, path: str, wsdl: Path) -> str:
+        asked = Message(
+            system="", body=b"", at=self._now(), id=self._ids(), door="wsdl", method="GET", path=f"{path}?wsdl"
+        )  # fmt: skip
+        answer = self._http.send(asked)
+        if answer.status >= _SERVER:
+            raise Unavailable(f"{path}: HTTP {answer.status} instead of the WSDL")
+        if answer.status != _OK:
+            led = " (it has moved)" if answer.status in _MOVED else ""
+            return f"{path}: HTTP {answer.status} instead of the WSDL{led}"
+        try:
+            told = changes(pieces(wsdl.read_bytes()), pieces(answer.body))
+        except ContractViolation as error:
+            told = str(error)
+        return f"{path}: {told}" if told else ""
 
     def close(self) -> None:
         """Give back connections. Harmless twice."""
@@ -85,16 +122,17 @@ class _LocalFiles:
         return Path(unquote(parts.path)).read_bytes()
 
 
-def _operations(wsdl: Path) -> _Operations:
+def _operations(wsdl: Path, version: str) -> _Operations:
     try:
         document: Any = Document(str(wsdl.resolve()), cast("Any", _LocalFiles()), settings=_SETTINGS)
     except (OSError, ValueError, zeep.exceptions.Error, etree.LxmlError) as error:
         raise Misconfigured(f"{wsdl.name} is not a WSDL that can be used: {error}") from error
-    bindings: list[Any] = [binding for binding in document.bindings.values() if type(binding) is Soap11Binding]
-    found = {name: operation for binding in bindings for name, operation in binding.all().items()}
-    if not found:
-        raise Misconfigured(f"{wsdl.name} has no SOAP 1.1 operation")
-    return found
+    for kind in [_BINDINGS[version]] if version else _BINDINGS.values():
+        bindings: list[Any] = [binding for binding in document.bindings.values() if type(binding) is kind]
+        found = {name: operation for binding in bindings for name, operation in binding.all().items()}
+        if found:
+            return found
+    raise Misconfigured(f"{wsdl.name} has no SOAP {version or '1.1 or 1.2'} operation")
 
 
 def _arguments(message: Message) -> dict[str, Any]:
@@ -107,9 +145,17 @@ def _arguments(message: Message) -> dict[str, Any]:
     return arguments
 
 
-def _envelope(operation: Any, arguments: Mapping[str, Any]) -> tuple[bytes, Mapping[str, str]]:  # noqa: ANN401
+def _blocks(texts: object) -> list[etree._Element]:
+    """The header blocks as elements; our own adapter wrote them."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True)
+    return [etree.fromstring(str(text), parser) for text in texts] if isinstance(texts, list) else []
+
+
+def _envelope(operation: Any, given: Mapping[str, Any]) -> tuple[bytes, Mapping[str, str]]:  # noqa: ANN401
+    arguments = {name: value for name, value in given.items() if name != HEADERS}
+    blocks = _blocks(given.get(HEADERS))
     try:
-        made = operation.create(**arguments)
+        made = operation.create(**arguments, **({"_soapheaders": blocks} if blocks else {}))
     except (TypeError, ValueError, zeep.exceptions.Error):
         names = ", ".join(sorted(arguments))  # names only: the values are citizens' data
         raise ContractViolation(f"{operation.name}: the arguments do not fit the WSDL: {names}", at="body") from None
