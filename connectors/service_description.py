@@ -18,7 +18,7 @@ Piece = tuple[str, tuple[tuple[str, str], ...], tuple["Piece", ...]]
 
 
 def pieces(body: bytes) -> dict[str, Piece]:
-    """`operation Greet`, `element Greet`, `type Greeting`, `message GreetIn` to what stands there.
+    """`operation Greet`, `element Greet`, `type Greeting` to what stands there.
 
     Raises ContractViolation when it is no WSDL.
     """
@@ -29,7 +29,11 @@ def pieces(body: bytes) -> dict[str, Piece]:
         raise ContractViolation("no XML: a web page, or an error, where the WSDL was") from None
     if root.tag != f"{_WSDL}definitions":
         raise ContractViolation("XML, but no WSDL")
-    return {f"{kind} {node.get('name')}": _piece(node) for kind, node in _named(root)}
+    messages = {node.get("name"): node for node in root.iterfind(f"{_WSDL}message")}
+    return {
+        f"{kind} {node.get('name')}": _operation(node, messages) if kind == "operation" else _piece(node)
+        for kind, node in _named(root)
+    }
 
 
 def changes(ours: Mapping[str, Piece], theirs: Mapping[str, Piece]) -> str:
@@ -46,10 +50,18 @@ def _named(root: etree._Element) -> Iterator[tuple[str, etree._Element]]:
         for node in schema:
             if node.get("name"):
                 yield ("element" if node.tag == f"{_SCHEMA}element" else "type"), node
-    for node in root.iterfind(f"{_WSDL}message"):
-        yield "message", node
     for node in root.iterfind(f"{_WSDL}portType/{_WSDL}operation"):
         yield "operation", node
+
+
+def _operation(node: etree._Element, messages: Mapping[str | None, etree._Element]) -> Piece:
+    """What goes in and comes out. The names of messages are the WSDL's own: nothing of them travels."""
+    directions = []
+    for direction in (f"{_WSDL}input", f"{_WSDL}output"):
+        found = node.find(direction)
+        message = messages.get((found.get("message") or "").rpartition(":")[2]) if found is not None else None
+        directions.append((direction, (), tuple(_piece(part) for part in message) if message is not None else ()))
+    return "operation", (), tuple(directions)
 
 
 def _piece(node: etree._Element) -> Piece:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from canonical.errors import HubError, Misconfigured, Unavailable
 from canonical.message import Verdict
 from canonical.ports import Connector
+from connectors.soap import SoapConnector
 from gateway.configuration import ConnectedSystem
 from gateway.deliver import Deliverer, Session
 from gateway.fetch import Fetcher
@@ -21,6 +22,7 @@ from gateway.hub import Hub
 from gateway.log import log
 from gateway.poll import Poller
 from gateway.receive import Receiving
+from gateway.service_watch import ServiceWatch
 from gateway.subscribe import Subscriber
 from gateway.wiring import connector_for, worked
 from storage.files import FileStore
@@ -98,6 +100,8 @@ class Worker:
         if deliverer is not None:
             self._deliverers.append(deliverer)
             tasks.append(self._deliver(deliverer, stop))
+        if Role.DELIVER in self.roles and isinstance(connector, SoapConnector):
+            tasks.append(self._steadily(ServiceWatch(self.hub, name, connector).round, f"wsdl-{name}", stop))
         if Role.POLL in self.roles and connected.system.pulls:
             tasks.append(self._steadily(Poller(self.hub, connected, session).round, f"poll-{name}", stop))
         if Role.SUBSCRIBE in self.roles and connected.system.subscription is not None:
