@@ -73,6 +73,11 @@ def _meant(leaf: Leaf, values: Sequence[Any]) -> tuple[str, int] | None:
     return meant
 
 
+def reads_like_a_person(text: str) -> bool:
+    """True of two or three signs that begin with a family name."""
+    return _PERSON.fullmatch(text) is not None
+
+
 def _by_value(opened: Opened, found: dict[str, Guess], now: datetime, without: frozenset[str]) -> None:
     """What no name told: phones, times, links and texts show what they are."""
     for wanted, check in _LOOKS.items():

@@ -4,23 +4,25 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lxml import etree
 
 from adapters.field_names import meaning
+from adapters.path import parts_of, with_member
+from adapters.scaffold_packed import Packing, members, packing, sealed
 from adapters.shape import query_of
 from adapters.shape_json import read_json
 from adapters.shape_xml import NAMESPACES, read_soap, read_xml
 from adapters.sheet import csv_rows, xlsx_rows
-from canonical.errors import Misconfigured, Unacceptable
+from canonical.errors import Misconfigured
 
 MOST_RECORDS = 500
 _DEEPEST = 4
 _CHARSETS = ("utf-8", "gb18030")
 _DELIMITERS = ",;\t|"
-_JSON, _XML = re.compile(r"\s*[{\[]"), re.compile(r"\s*<[A-Za-z?]")
+_XML = re.compile(r"\s*<[A-Za-z?]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Leaf:
 
     path: str
     packed: str = ""
-    """`json` or `xml` when the value at `path` is a text with a document in it."""
+    """Steps of `parse`, such as `json` or `base64, gzip, json`, when the value at `path` is a text that is packed."""
     inside: str = ""
 
     @property
@@ -58,6 +60,14 @@ class Opened:
     records: tuple[Mapping[str, Any], ...] = ()
     values: Mapping[Leaf, tuple[Any, ...]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    """Other fields of its form."""
+    original: Any = None
+    """The whole, before anything in it was unpacked."""
+    opened: Mapping[str, str] = field(default_factory=dict)
+    """Path of what was unpacked where it stands, and the steps."""
+    sealed: tuple[str, ...] = ()
+    """Paths of texts that look packed and cannot be opened."""
 
 
 def open_sample(name: str, data: bytes) -> Opened:
@@ -65,8 +75,64 @@ def open_sample(name: str, data: bytes) -> Opened:
     ending = name.rpartition(".")[2].lower()
     if ending not in _OPENERS:
         raise Misconfigured(f"{name}: {', '.join(sorted(_OPENERS))} or wsdl is expected")
-    opened = _OPENERS[ending](data)
+    opened = _opened_inside(_OPENERS[ending](data))
     return _with_records(opened)
+
+
+def _opened_inside(opened: Opened) -> Opened:
+    """What is packed in members outside lists, unpacked where it stands; the steps go into the shape."""
+    found: dict[str, str] = {}
+    whole = opened.whole
+    waiting = list(_wrapped_members(whole))
+    while waiting:
+        path, packed = waiting.pop(0)
+        document = packed.document
+        last = packed.steps[-1]
+        if last == "xml" and (names := _repeated(document)):
+            document, last = read_xml(packed.text, names), f"xml: {{lists: [{', '.join(names)}]}}"
+        steps = [_SHAPE_STEPS.get(step, step) for step in packed.steps[:-1]]
+        found[path] = ", ".join([*steps, last])
+        whole = with_member(whole, parts_of(path), document)
+        waiting += _wrapped_members(document, path)
+    shape = opened.shape
+    if found:
+        inside = (f"inside: {{path: {_quoted(path)}, shape: [{steps}]}}" for path, steps in found.items())
+        shape = f"{shape[:-1]}, {', '.join(inside)}]"
+    closed = dict.fromkeys(path for name, path, value in members(opened.whole) if sealed(name, value))
+    return replace(
+        opened, whole=whole, shape=shape, opened=found, original=opened.whole, sealed=tuple(closed)
+    )  # fmt: skip
+
+
+_SHAPE_STEPS = {"gzip": "gunzip"}
+"""Where a step of a shape is called otherwise than in a rule."""
+
+
+def _opens_where_it_stands(found: Packing) -> bool:
+    """True when a shape has the steps, and no rule sees through it as it is."""
+    if "hex" in found.steps or found.steps[-1] == "text":
+        return False
+    return found.wrapped or any(_wrapped_members(found.document))
+
+
+def _quoted(path: str) -> str:
+    return (
+        path
+        if re.fullmatch(r"[A-Za-z\u4e00-\u9fff][\w.\u4e00-\u9fff]*", path)
+        else json.dumps(path, ensure_ascii=False)
+    )
+
+
+def _wrapped_members(value: Any, path: str = "") -> Iterator[tuple[str, Packing]]:  # noqa: ANN401
+    """Members outside lists that hold a document one cannot see through, or a text document that holds such."""
+    for name, below in value.items() if isinstance(value, dict) else ():
+        here = f"{path}.{name}".strip(".")
+        if not _addressable(name):
+            continue
+        if isinstance(below, dict):
+            yield from _wrapped_members(below, here)
+        elif (found := packing(below)) is not None and _opens_where_it_stands(found):
+            yield here, found
 
 
 def text_of(data: bytes) -> tuple[str, str]:
@@ -143,10 +209,13 @@ def _http(data: bytes) -> Opened:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
         fields = query_of("?" + body.decode("ascii", "replace").strip())
-        part = next((name for name, value in fields.items() if _is_packed(value) == "json"), "")
+        part = next(
+            (name for name, value in fields.items() if (found := packing(value)) and found.steps == ("json",)), ""
+        )
         if part:
             whole = read_json(fields[part].encode())
-            return Opened("http", f"[form: {part}, json]", "utf-8", whole, headers=headers)
+            beside = {name: value for name, value in fields.items() if name != part}
+            return Opened("http", f"[form: {part}, json]", "utf-8", whole, headers=headers, beside=beside)
         return Opened("http", "[fields]", "utf-8", fields, headers=headers)
     if kind == "multipart/form-data":
         return _multipart(data, body, headers)
@@ -158,11 +227,15 @@ def _multipart(data: bytes, body: bytes, headers: Mapping[str, str]) -> Opened:
     """Parts by name; a part that holds JSON is the message."""
     names = re.findall(rb'name="([^"]+)"', data)
     parts = re.split(rb"\r?\n\r?\n", body)
-    for name, content in zip(names, parts[1:], strict=False):
-        text = content.split(b"\r\n--")[0].split(b"\n--")[0].strip()
+    texts = {
+        name.decode("utf-8", "replace"): content.split(b"\r\n--")[0].split(b"\n--")[0].strip()
+        for name, content in zip(names, parts[1:], strict=False)
+    }
+    for part, text in texts.items():
         if text[:1] in b"{[" and text:
-            part = name.decode("utf-8", "replace")
-            return Opened("http", f"[form: {part}, json]", "utf-8", read_json(text), headers=headers)
+            beside = {name: one.decode("utf-8", "replace") for name, one in texts.items() if name != part}
+            shape = f"[form: {part}, json]"
+            return Opened("http", shape, "utf-8", read_json(text), headers=headers, beside=beside)
     raise Misconfigured("none of the form's parts holds JSON: begin with that part as a .json file")
 
 
@@ -182,9 +255,9 @@ def _with_records(opened: Opened) -> Opened:
     for record in records[:MOST_RECORDS]:
         for leaf, value in _leaves(record):
             values.setdefault(leaf, []).append(value)
-    return Opened(
-        opened.kind, opened.shape, opened.charset, opened.whole, document, items, tuple(records[:MOST_RECORDS]),
-        {leaf: tuple(given) for leaf, given in values.items()}, opened.headers,
+    return replace(
+        opened, document=document, items=items, records=tuple(records[:MOST_RECORDS]),
+        values={leaf: tuple(given) for leaf, given in values.items()},
     )  # fmt: skip
 
 
@@ -225,26 +298,16 @@ def _leaves(record: Mapping[str, Any], path: str = "", depth: int = 0) -> Iterat
             yield from _leaves(value, here, depth + 1)
             continue
         yield Leaf(here), value
-        packed = _is_packed(value)
-        inner = unpacked(value, packed) if packed else None
-        if isinstance(inner, dict):
+        packed = packing(value)
+        if packed is None:
+            continue
+        steps = ", ".join(packed.steps)
+        if packed.steps[-1] == "text":
+            yield Leaf(here, steps), packed.text
+        elif isinstance(inner := packed.document, dict):
             for leaf, below in _leaves(inner, "", depth + 1):
                 if not leaf.packed:
-                    yield Leaf(here, packed, leaf.path), below
-
-
-def _is_packed(value: object) -> str:
-    if not isinstance(value, str):
-        return ""
-    return "json" if _JSON.match(value) else "xml" if _XML.match(value) else ""
-
-
-def unpacked(value: str, packed: str) -> Any:  # noqa: ANN401
-    """The document inside a text; None when it is none after all."""
-    try:
-        return read_json(value.encode()) if packed == "json" else read_xml(value)
-    except Unacceptable:
-        return None
+                    yield Leaf(here, steps, leaf.path), below
 
 
 def workbook_with(data: bytes, replaced: Any) -> bytes:  # noqa: ANN401 a function of text

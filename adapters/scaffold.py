@@ -5,19 +5,18 @@ Pure: a sample's bytes in, the files of a folder out. The golden reading is made
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
-from adapters.guessing import DAYS, MOBILE, Guess, guesses
-from adapters.sample_document import Leaf, Opened, open_sample, workbook_with
+from adapters.guessing import DAYS, Guess, guesses
+from adapters.sample_document import Leaf, Opened, open_sample
 from adapters.samples import split_http
+from adapters.scaffold_persons import INVENTED, anonymous
 from adapters.schema_guess import schema_of
 from adapters.value import as_text, empty
 
-INVENTED = {"name": "示例市民", "phone": "13800000000", "identity": "000000000000000000"}
 _PLAIN = re.compile(r"[A-Za-z\u4e00-\u9fff][A-Za-z0-9_.\u4e00-\u9fff]*")
 _WORDS = frozenset({"true", "false", "null", "yes", "no"})
 _SECRET_HEADER = re.compile(
@@ -52,7 +51,7 @@ def scaffold(
     """
     opened = open_sample(file, data)
     found = guesses(opened, now, without)
-    sample, replaced = (data, 0) if keep else _anonymous(file, data, opened, found)
+    sample, replaced = (data, 0) if keep else anonymous(file, data, opened, found)
     sample = _without_secret(sample, opened)
     entrance, ending = (
         ("push", file.rpartition(".")[2]) if opened.kind == "http" else ("files", file.rpartition(".")[2])
@@ -87,7 +86,8 @@ def said(text: str) -> str:
 
 
 def _rule(leaf: Leaf, more: str = "") -> str:
-    packed = f", parse: [{leaf.packed}], pick: {said(leaf.inside)}" if leaf.packed else ""
+    packed = f", parse: [{leaf.packed}]" if leaf.packed else ""
+    packed += f", pick: {said(leaf.inside)}" if leaf.inside else ""
     return f"{{from: {said(leaf.path)}{packed}{', ' + more if more else ''}}}"
 
 
@@ -217,7 +217,18 @@ def _remarks(opened: Opened, found: Mapping[str, Guess]) -> list[str]:
         )
     packed = dict.fromkeys(leaf.path for leaf in opened.values if leaf.packed)
     lines += [f"# {path} 里面还装着一份 {_packing(opened, path)}; a document inside a text" for path in packed]
+    lines += [
+        f"# {path} 是包装过的 ({steps}), 已在 system.yaml 的 shape 里打开 packed, and opened by the shape"
+        for path, steps in opened.opened.items()
+    ]
+    lines += [f"# TODO {_CLOSED.format(path)}" for path in opened.sealed]
     return lines + ([f"# 未使用 not used: {', '.join(left)}"] if left else [])
+
+
+_CLOSED = (
+    "{} 看来是包装或加密的, 没能打开, 里面可能有个人信息; 问对方怎样打开 looks packed or enciphered and was not opened:"
+    " persons may be inside; ask how it opens"
+)
 
 
 def _packing(opened: Opened, path: str) -> str:
@@ -337,38 +348,7 @@ def _cell(text: str) -> str:
     return '"' + flat.replace('"', '""') + '"' if "," in flat or '"' in flat else flat
 
 
-# Persons
-
-
-def _anonymous(file: str, data: bytes, opened: Opened, found: Mapping[str, Guess]) -> tuple[bytes, int]:
-    """The sample with invented persons, and how many values were replaced."""
-    known: dict[str, str] = {}
-    for kind, invented in INVENTED.items():
-        for text in _persons(opened, found, kind):
-            known[text] = invented
-    count = 0
-
-    def replaced(text: str) -> str:
-        nonlocal count
-        for value in sorted(known, key=len, reverse=True):
-            count += text.count(value)
-            text = text.replace(value, known[value])
-        made, more = MOBILE.subn(INVENTED["phone"], text)
-        count += more
-        return made
-
-    if file.endswith(".xlsx"):
-        return workbook_with(data, replaced), count
-    if file.endswith(".http") and opened.shape != "[json]":
-        head, body = data[: len(data) - len(split_http(data)[1])], split_http(data)[1]
-        if opened.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            pairs = parse_qsl(body.decode("ascii", "replace").strip(), True)
-            return head + urlencode([(name, replaced(value)) for name, value in pairs]).encode(), count
-    text = data.decode(opened.charset)
-    if "\\u" in text and file.endswith(".json"):
-        text = json.dumps(json.loads(text.removeprefix("\ufeff")), ensure_ascii=False, indent=1)
-    made = replaced(text)
-    return made.encode(opened.charset), count
+# What its author must know
 
 
 def _without_secret(sample: bytes, opened: Opened) -> bytes:
@@ -380,23 +360,8 @@ def _without_secret(sample: bytes, opened: Opened) -> bytes:
     return head.replace(value, b"demo-token") + body if value else sample
 
 
-def _persons(opened: Opened, found: Mapping[str, Guess], kind: str) -> Sequence[str]:
-    """Every value of members that hold such by their names; one sign alone would be replaced everywhere."""
-    from adapters.field_names import meaning
-
-    guessed = found[kind].leaf if kind in found else None
-    values = [
-        as_text(value).strip()
-        for leaf, given in opened.values.items()
-        if leaf == guessed or (meaning(leaf.name) or ("",))[0] == kind
-        for value in given
-        if not empty(value) and not isinstance(value, list | dict | bool)
-    ]
-    return [value for value in dict.fromkeys(values) if len(value) > 1 and value not in INVENTED.values()]
-
-
 def _warnings(opened: Opened, found: Mapping[str, Guess], replaced: int, keep: bool) -> list[str]:
-    told = []
+    told = [_CLOSED.format(path) for path in opened.sealed]
     if keep and any(kind in found for kind in INVENTED):
         told.append("the sample holds personal data and is kept as it is 样本含个人信息, 原样保留")
     if replaced:
