@@ -22,8 +22,17 @@ from routing.catalogue import Catalogue, CatalogueClass
 
 Row = Mapping[str, Any]
 MEDIA = {"json": "application/json; charset=utf-8", "xml": "text/xml; charset=utf-8"}
+_CHANGED = "2026-11-22T00:00:00+08:00"
+"""When what an app must know of this server last changed."""
 OPEN, CLOSED = "open", "closed"
-_ITEMS = {"services": "service", "service_requests": "request", "errors": "error", "attributes": "attribute"}
+_ITEMS = {
+    "services": "service",
+    "service_requests": "request",
+    "errors": "error",
+    "attributes": "attribute",
+    "endpoints": "endpoint",
+    "formats": "format",
+}
 """What XML calls one row of a list."""
 _GROUPS = {ClassKind.PART: "部件", ClassKind.EVENT: "事件"}
 _NUMBERS = re.compile(r"(?<![0-9])(?:1[3-9][0-9]{9}|0[0-9]{2,3}-?[0-9]{7,8}|[0-9]{17}[0-9Xx])(?![0-9])")
@@ -55,6 +64,17 @@ def _tree(name: str, value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, Mapping):
         return {key: _tree(key, below) for key, below in value.items()}
     return {_ITEMS[name]: [_tree("", row) for row in value]} if isinstance(value, list | tuple) else value
+
+
+def discovery(url: str, city: str) -> Row:
+    """Where this server is and what it speaks, for apps that know only the city's address."""
+    endpoint = {
+        "specification": "http://wiki.open311.org/GeoReport_v2", "url": url, "changeset": _CHANGED,
+        "type": "production",
+        "formats": [kind.partition(";")[0] for kind in MEDIA.values()],
+    }  # fmt: skip
+    contact = f"{city}: the municipal centre hands out API keys"
+    return {"changeset": _CHANGED, "contact": contact, "key_service": contact, "endpoints": [endpoint]}
 
 
 def service(one: CatalogueClass, catalogue: Catalogue) -> Row:

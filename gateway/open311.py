@@ -19,7 +19,7 @@ from canonical.reading import Reading
 from canonical.time import in_shanghai
 from gateway.configuration import Configuration
 from gateway.door import PREFIX, Scope
-from gateway.georeport import CLOSED, MEDIA, OPEN, Names, Row, failed, request, service, status, written
+from gateway.georeport import CLOSED, MEDIA, OPEN, Names, Row, discovery, failed, request, service, status, written
 from gateway.hub import Hub
 from routing.catalogue import Acceptance
 from storage.casebook import Journey
@@ -72,6 +72,7 @@ def open311_routes(hub: Hub) -> APIRouter:
             ("/tokens/{id}.{form}", asked.token),
         ):
             router.add_api_route(path, _guarded(answer), methods=["GET"])
+        router.add_api_route("/discovery.{form}", _guarded(asked.discovery), methods=["GET"])
     return router
 
 
@@ -118,6 +119,11 @@ class Asked:
         city = hub.configuration.city
         self._names = Names(city.catalogue, {id_: unit.name for id_, unit in city.responsibility.units.items()})
         self._services = services(hub.configuration, systems[0], partial(_probe, hub))
+
+    async def discovery(self, asked: Request, form: str) -> Response:
+        """Where everything else is."""
+        url = f"{str(asked.base_url).rstrip('/')}{BASE}"
+        return written("discovery", discovery(url, self._hub.configuration.city.name), form)
 
     async def services(self, _asked: Request, form: str) -> Response:
         """What can be filed."""

@@ -150,6 +150,18 @@ def test_xml_says_the_same_as_json(app_hub: HubUnderTest) -> None:
     }
 
 
+def test_an_app_that_knows_only_the_address_finds_everything_else(app_hub: HubUnderTest) -> None:
+    told = app_hub.client.get(f"{BASE}/discovery.json").json()
+    root = etree.fromstring(app_hub.client.get(f"{BASE}/discovery.xml").content)
+
+    [endpoint] = told["endpoints"]
+    assert endpoint["url"] == f"{app_hub.url}{BASE}"
+    assert endpoint["formats"] == ["application/json", "text/xml"]
+    assert root.findtext("endpoints/endpoint/url") == endpoint["url"]
+    assert [one.text for one in root.iterfind("endpoints/endpoint/formats/format")] == endpoint["formats"]
+    assert app_hub.client.get(f"{endpoint['url']}/services.json").status_code == 200
+
+
 def test_services_are_the_citys_classes_that_can_be_filed(app_hub: HubUnderTest, with_app: Configuration) -> None:
     services = asked(app_hub, "services")
 
