@@ -113,7 +113,7 @@ def _decrypts(steps: Iterable[Step]) -> bool:
     )
 
 
-_DOCUMENTS = frozenset({"json", "soap", "xml", "fields", "query", "text", "hex", "csv", "xlsx", "lines"})
+_DOCUMENTS = frozenset({"json", "soap", "xml", "fields", "query", "text", "hex", "ndjson", "csv", "xlsx", "lines"})
 
 
 def _handshake(declared: Handshake, shape: Shape, scope: Scope, where: Where, charset: str) -> HandshakePlan:

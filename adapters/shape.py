@@ -315,12 +315,28 @@ def _zip(declared: ZipStep, _scope: Scope, _where: Where, _charset: str) -> _Ste
 def _csv(declared: CsvStep, _scope: Scope, _where: Where, charset: str) -> _Step:
     header = declared.header or None
     return lambda body, _message: csv_rows(
-        body, charset=declared.charset or charset, delimiter=declared.delimiter, header=header
-    )
+        body, charset=declared.charset or charset, delimiter=declared.delimiter, header=header,
+        header_row=declared.header_row, trailer=declared.trailer,
+    )  # fmt: skip
 
 
 def _xlsx(declared: XlsxStep, _scope: Scope, _where: Where, _charset: str) -> _Step:
     return lambda body, _message: xlsx_rows(body, sheet=declared.sheet, header_row=declared.header_row)
+
+
+def _ndjson(_: object, _scope: Scope, _where: Where, charset: str) -> _Step:
+    def read(body: bytes | str, _message: Message) -> list[Any]:
+        lines = _recoded(body, charset).splitlines()
+        return [_line(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+
+    return read
+
+
+def _line(number: int, line: bytes) -> Any:  # noqa: ANN401
+    try:
+        return read_json(line)
+    except Unacceptable as error:
+        raise unreadable(f"line {number}: {error}") from None
 
 
 def _lines(pattern: str, scope: Scope, where: Where, charset: str) -> _Step:
@@ -370,5 +386,5 @@ def _decrypt(declared: CipherKeys, scope: Scope, where: Where, _charset: str) ->
 _COMPILERS: dict[str, Callable[[Any, Scope, Where, str], _Step]] = {
     "json": _json, "text": _text, "xml": _xml, "soap": _soap, "pick": _pick, "form": _form, "fields": _fields,
     "query": _query, "base64": _base64, "gunzip": _gunzip, "zip": _zip, "csv": _csv, "xlsx": _xlsx, "lines": _lines,
-    "decrypt": _decrypt, "hex": _hex, "inside": _inside,
+    "decrypt": _decrypt, "hex": _hex, "inside": _inside, "ndjson": _ndjson,
 }  # fmt: skip

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters.sealing import CipherKeys
 
-WORDS = ("json", "xml", "text", "hex", "fields", "query", "base64", "gunzip", "zip", "csv", "xlsx")
+WORDS = ("json", "ndjson", "xml", "text", "hex", "fields", "query", "base64", "gunzip", "zip", "csv", "xlsx")
 """Steps that may stand as a word, with all their defaults."""
 
 
@@ -41,12 +41,14 @@ class CsvStep(_Part):
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     charset: str = Field(default="", description="default: the system's; auto: UTF-8, else GB18030")
     header: tuple[str, ...] = Field(default=(), description="column names, when the file has no header line")
+    header_row: int = Field(default=1, ge=1, description="the row of the header; what stands before is passed over")
+    trailer: int = Field(default=0, ge=0, le=100, description="rows at the end that are none, such as a count of them")
 
 
 class XlsxStep(_Part):
     """An Excel workbook to a list of rows."""
 
-    sheet: str = Field(default="", description="default: the first one")
+    sheet: str = Field(default="", description="default: the first one; with * or ?: all that fit, one after another")
     header_row: int = Field(default=1, ge=1)
 
 
@@ -88,6 +90,7 @@ class Step(_Part):
     zip: ZipStep | None = Field(default=None, description="archive to its members")
     csv: CsvStep | None = Field(default=None, description="CSV to a list of rows")
     xlsx: XlsxStep | None = Field(default=None, description="Excel to a list of rows")
+    ndjson: dict[str, Any] | None = Field(default=None, description="a JSON document in every line, to a list")
     lines: str | None = Field(default=None, description="lines to objects, by a regular expression's named groups")
     inside: InsideStep | None = Field(default=None, description="one member unpacked where it stands")
     decrypt: CipherKeys | None = Field(default=None, description="encrypted text to bytes")
@@ -114,7 +117,18 @@ class Step(_Part):
     @property
     def packed(self) -> bool:
         """True when what begins like JSON need not be JSON."""
-        return self.given[0] in {"decrypt", "base64", "gunzip", "zip", "xlsx", "query", "lines", "text", "hex"}
+        return self.given[0] in {
+            "decrypt",
+            "base64",
+            "gunzip",
+            "zip",
+            "xlsx",
+            "query",
+            "lines",
+            "text",
+            "hex",
+            "ndjson",
+        }
 
 
 InsideStep.model_rebuild()

@@ -16,9 +16,11 @@ import unicodedata
 import warnings
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from typing import Any
 
 import openpyxl
@@ -60,25 +62,29 @@ _GZIP = b"\x1f\x8b"
 
 
 def csv_rows(
-    data: bytes, *, charset: str, delimiter: str = ",", header: tuple[str, ...] | None = None, max_rows: int = 200_000
-) -> list[dict[str, str]]:
+    data: bytes, *, charset: str, delimiter: str = ",", header: tuple[str, ...] | None = None, header_row: int = 1,
+    trailer: int = 0, max_rows: int = 200_000,
+) -> list[dict[str, str]]:  # fmt: skip
     """The rows of a CSV file, each a dict in the header's order. The first line is the header unless `header` is given.
 
     `charset`: utf-8, gb18030 (gbk, gb2312), utf-16, big5, ascii, or auto: by its byte order mark, else UTF-8, else
-    GB18030. Blank rows are skipped. Rows are numbered as a spreadsheet shows them. Raises Unacceptable.
+    GB18030. Blank rows are skipped. `trailer`: so many rows at the end are none, such as a count. Rows are numbered as
+    a spreadsheet shows them. Raises Unacceptable.
     """
     if len(delimiter) != 1 or delimiter in '"\r\n\0':
         raise Misconfigured("a delimiter is one sign, and neither a quote nor a line end")
     text = _decoded(data, charset)
     if "\0" in text:
         raise _unreadable(f"line {text.count(chr(10), 0, text.index(chr(0))) + 1}", "a NUL character")
-    return _as_dicts(_csv_cells(text, delimiter), header, 1, max_rows)
+    return _as_dicts(_without_trailer(_csv_cells(text, delimiter), trailer), header, header_row, max_rows)
 
 
 def xlsx_rows(
     data: bytes, *, sheet: str = "", header_row: int = 1, max_rows: int = 200_000
 ) -> list[dict[str, str]]:  # fmt: skip
     """The rows of a workbook's sheet (the first one when none is named), as `csv_rows` gives them.
+
+    A name with `*` or `?` is a pattern: the rows of all sheets that fit, each under its own header.
 
     Dates are `yyyy-MM-dd`, times of day `HH:mm:ss`, both together with a blank between; whole numbers have no point;
     true and false; a formula is its last value. Raises Unacceptable.
@@ -89,7 +95,10 @@ def xlsx_rows(
     try:
         with warnings.catch_warnings():  # of styles and extensions it does not know, none of which are cells
             warnings.simplefilter("ignore")
-            return _as_dicts(_xlsx_cells(data, sheet), None, header_row, max_rows, padded=True)
+            rows: list[dict[str, str]] = []
+            for name in _sheets(data, sheet):
+                rows += _as_dicts(_xlsx_cells(data, name), None, header_row, max_rows - len(rows), padded=True)
+            return rows
     except _BROKEN:
         raise _unreadable("workbook", "broken") from None
 
@@ -212,6 +221,19 @@ def _csv_cells(text: str, delimiter: str) -> Iterator[Sequence[str]]:
         raise _unreadable(f"row {lines.records + 1}", what) from None
 
 
+def _without_trailer(rows: Iterable[Sequence[str]], trailer: int) -> Iterator[Sequence[str]]:
+    """All but the last rows that are not blank."""
+    held: deque[tuple[Sequence[str], bool]] = deque()
+    said = 0
+    for row in rows:
+        held.append((row, any(cell.strip() for cell in row)))
+        said += held[-1][1]
+        while said > trailer or (held and not trailer):
+            before, words = held.popleft()
+            said -= words
+            yield before
+
+
 def _as_dicts(
     rows: Iterable[Sequence[str]],
     header: tuple[str, ...] | None,
@@ -295,6 +317,20 @@ def _check_workbook(data: bytes) -> None:
                     tail = window[-_LONGEST_DECLARATION:]
     except _BROKEN:
         raise _unreadable("workbook", "not an xlsx file, or broken") from None
+
+
+def _sheets(data: bytes, sheet: str) -> Sequence[str]:
+    """The names of the sheets meant; a name that is no pattern stays as it is."""
+    if not any(sign in sheet for sign in "*?"):
+        return (sheet,)
+    book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+    try:
+        found = [page.title for page in book.worksheets if fnmatchcase(page.title, sheet)]
+    finally:
+        book.close()
+    if not found:
+        raise _unreadable("workbook", f"no sheet '{sheet}'")
+    return found
 
 
 def _xlsx_cells(data: bytes, sheet: str) -> Iterator[Sequence[str]]:

@@ -199,3 +199,47 @@ def test_a_table_over_verdicts_must_know_them_all(make: Any, tmp_path: Path) -> 
     [finding] = adapters.check(tmp_path / "sample")
     assert "no row" in finding.text
     assert "repeated" in finding.text or "case" in finding.text
+
+
+def test_every_line_may_be_a_document(make: Any) -> None:
+    system = make("[ndjson]", "report: {title: {from: t}}\n", items=".")
+
+    assert titles(told(system, '{"t": "井盖"}\r\n\n{"t": "路灯"}\n'.encode(), "application/x-ndjson")) == [
+        "井盖",
+        "路灯",
+    ]
+    [refusal] = told(system, b'{"t": "1"}\n{"t": \n', "application/x-ndjson")
+    assert isinstance(refusal, Unacceptable)
+    assert "line 2" in str(refusal)
+
+
+def test_a_file_may_begin_with_a_title_and_end_with_a_count(make: Any) -> None:
+    system = make("[csv: {delimiter: '|', header_row: 3, trailer: 1}]", "report: {title: {from: t}}\n", items=".")
+    body = "市容日报 2026-05-20\n\nid|t\n1|井盖\n2|路灯\n\nT|000002|结束\n\n".encode()
+
+    assert titles(told(system, body, "text/csv")) == ["井盖", "路灯"]
+    assert told(system, b"x\n\nid|t\nT|0\n", "text/csv") == []
+
+
+def workbook(**sheets: list[list[object]]) -> bytes:
+    import io
+
+    import openpyxl
+
+    book, packed = openpyxl.Workbook(), io.BytesIO()
+    book.remove(book.worksheets[0])
+    for name, rows in sheets.items():
+        page = book.create_sheet(name)
+        for row in rows:
+            page.append(row)
+    book.save(packed)
+    return packed.getvalue()
+
+
+def test_all_sheets_that_fit_are_read_under_their_own_headers(make: Any) -> None:
+    body = workbook(镜湖区=[["id", "t"], [1, "井盖"]], 说明=[["不是表"]], 弋江区=[["t", "id"], ["路灯", 2]])
+    system = make("[xlsx: {sheet: '*区'}]", "report: {title: {from: t}}\n", items=".")
+
+    assert titles(told(system, body, "application/octet-stream")) == ["井盖", "路灯"]
+    [refusal] = told(make("[xlsx: {sheet: 'x*'}]", "noted: true\n", items="."), body, "application/octet-stream")
+    assert "no sheet" in str(refusal)

@@ -46,6 +46,8 @@ SHAPES: Mapping[str, tuple[str, str]] = {
     "lines": (r"[lines: '##(?P<a>\d{0,4})(?P<t>[^,]*),.*']", "text/plain"),
     "decrypt": ("[decrypt: {cipher: sm4-cbc, key: key, iv: key}, json]", "text/plain"),
     "hex": ("[hex]", "application/octet-stream"),
+    "ndjson": ("[ndjson]", "application/x-ndjson"),
+    "sheets": ("[csv: {header_row: 2, trailer: 1}]", "text/csv"),
     "mixed": ("[fields, inside: {path: parts.0.text, shape: [xml]}]", "multipart/mixed; boundary=b"),
     "inside": ("[json, inside: {path: t, shape: [base64, gunzip, json], as: u}]", "application/json"),
 }
@@ -194,7 +196,7 @@ def good() -> Mapping[str, bytes]:
         "zip": zipped(b"a,t\r\n1,x\r\n"), "zips": zipped(zipped(_DOCUMENT)),
         "zipped_gzip": zipped(gzip.compress(_DOCUMENT)), "books": zipped(book(("a", "t"), (1, "x"))),
         "csv": b'a;t\r\n1;"x\r\ny"\r\n', "xlsx": book(("a", "t"), (1, "x")),
-        "hex": b"\x01\xff",
+        "hex": b"\x01\xff", "ndjson": b'{"a":"1"}\n\n{"a":"2"}\r\n', "sheets": b"title\na,t\n1,x\nT,1\n",
         "mixed": b"--b\r\nContent-Type: text/xml\r\n\r\n<a><t>1</t></a>\r\n"
                  b"--b\r\nContent-Type: image/png\r\n\r\n\xff\r\n--b--\r\n",
         "inside": b'{"a":"1","t":"' + base64.b64encode(gzip.compress(b"[1]")) + b'"}',
