@@ -51,7 +51,14 @@ def _test(wanted: Test, scope: Scope, where: Where, *, fold: bool) -> Callable[[
                 scope.wrong(where, f"{test}: {error}")
         known = ", ".join(f"{{{name}: ...}}" for name in _TESTS)
         scope.wrong(where, f"a value, a list of values or one of {known} is expected")
-    values = frozenset(_text(value, fold) for value in (wanted if isinstance(wanted, list) else [wanted]))
+    given = wanted if isinstance(wanted, list) else [wanted]
+    if "*" in given:
+        scope.wrong(
+            where,
+            "'*' is a text like any other here, not whatever comes; for any value write {present: \"yes\"}, for the"
+            ' sign itself {matches: "^[*]$"}',
+        )
+    values = frozenset(_text(value, fold) for value in given)
     return lambda value: _text(value, fold) in values
 
 

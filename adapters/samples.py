@@ -16,6 +16,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
+from adapters.explain import near
 from canonical.case import Action, Binding, Case
 from canonical.errors import HubError, Unacceptable
 from canonical.findings import Finding
@@ -119,12 +120,24 @@ def check_samples(system: "System", folder: Path) -> list[Finding]:
 def _inbound(system: "System", folder: Path) -> Iterator[Finding]:
     for sample in inbound_samples(folder):
         name = f"samples/{sample.path.name}"
+        yield from _around_findings(sample)
         if sample.door not in system.entrances:
             yield Finding(name, 0, "", f"the file name begins with no door, pull or receiver: '{sample.door}'")
         elif not sample.golden.is_file():
             yield Finding(name, 0, "", f"its golden reading is missing: samples/{sample.golden.name}")
         else:
             yield from _compared(system, sample, name)
+
+
+def _around_findings(sample: InboundSample) -> Iterator[Finding]:
+    beside = sample.path.with_name(sample.path.name.split(".in.")[0] + ".around.json")
+    if not beside.is_file():
+        return
+    name = f"samples/{beside.name}"
+    try:
+        yield from _strange_keys(json.loads(beside.read_text(encoding="utf-8")), name, _AROUND_KEYS)
+    except ValueError as error:
+        yield Finding(name, 0, "", f"not JSON: {error}")
 
 
 def _compared(system: "System", sample: InboundSample, name: str) -> Iterator[Finding]:
@@ -141,16 +154,44 @@ def _compared(system: "System", sample: InboundSample, name: str) -> Iterator[Fi
         yield Finding(name, 0, "", f"{len(contents)} readings, the golden has {len(golden)}")
     else:
         for number, (read, wanted) in enumerate(zip(contents, golden, strict=True), 1):
-            for place in _differences(read.model_dump() if isinstance(read, Reading) else {}, wanted.model_dump()):
-                yield Finding(name, 0, place, f"reading {number} is not as its golden says")
+            held = read.model_dump(mode="json") if isinstance(read, Reading) else {}
+            yield from _told_differences(name, f"reading {number}: ", "", held, wanted.model_dump(mode="json"))
 
 
-def _differences(read: Any, wanted: Any, where: str = "") -> Iterator[str]:  # noqa: ANN401
-    if isinstance(read, dict) and isinstance(wanted, dict):
-        for key in {**read, **wanted}:
-            yield from _differences(read.get(key), wanted.get(key), f"{where}.{key}".strip("."))
-    elif read != wanted:
-        yield where
+_MOST, _SHOWN = 5, 80
+"""Differing places told of one document, and characters of each value: samples hold invented persons only."""
+
+
+def _told_differences(name: str, which: str, where: str, is_: Any, expected: Any) -> Iterator[Finding]:  # noqa: ANN401
+    found = list(_differences(is_, expected, where))
+    for place, one, wanted in found[:_MOST]:
+        yield Finding(name, 0, place, f"{which}expected {_shown(wanted)}, is {_shown(one)}")
+    if len(found) > _MOST:
+        yield Finding(name, 0, where, f"{which}{len(found) - _MOST} more places are not as expected")
+
+
+def _shown(value: object) -> str:
+    if value is _NOTHING:
+        return "nothing"
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+_NOTHING = object()
+
+
+def _differences(is_: Any, expected: Any, where: str = "") -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401
+    """(place, what is there, what is expected) of every place that differs, as deep as both go."""
+    if isinstance(is_, dict) and isinstance(expected, dict):
+        pairs = [(key, is_.get(key, _NOTHING), expected.get(key, _NOTHING)) for key in {**is_, **expected}]
+    elif isinstance(is_, list) and isinstance(expected, list) and len(is_) == len(expected):
+        pairs = [(str(index), one, wanted) for index, (one, wanted) in enumerate(zip(is_, expected, strict=True))]
+    else:
+        if is_ != expected:
+            yield where, is_, expected
+        return
+    for key, one, wanted in pairs:
+        yield from _differences(one, wanted, f"{where}.{key}".strip("."))
 
 
 def _outbound(system: "System", folder: Path) -> Iterator[Finding]:
@@ -158,13 +199,62 @@ def _outbound(system: "System", folder: Path) -> Iterator[Finding]:
         name = f"samples/{path.name}"
         try:
             golden = json.loads(path.read_text(encoding="utf-8"))
-            message = written(system, golden)
-        except (ValueError, KeyError) as error:
+        except ValueError as error:
             yield Finding(name, 0, "", f"cannot be read: {type(error).__name__}")
-        except HubError as error:
-            yield Finding(name, 0, "", f"is not written: {error}")
-        else:
-            yield from _told_apart(message, golden, name)
+            continue
+        strange = list(_strange_keys(golden, name, _OUT_KEYS))
+        yield from strange
+        yield from [] if strange else _written_again(system, golden, name)
+
+
+def _written_again(system: "System", golden: dict[str, Any], name: str) -> Iterator[Finding]:
+    needed = {"message", "path", "names" if "names" in golden else "given"}
+    missing = sorted(needed - set(golden))
+    if missing:
+        yield from (Finding(name, 0, key, "is missing") for key in missing)
+        return
+    try:
+        message = written(system, golden)
+    except ValidationError as error:
+        places = ", ".join(".".join(map(str, one["loc"])) + f": {one['msg']}" for one in error.errors()[:_MOST])
+        yield Finding(name, 0, "given", f"cannot be read: {places}")
+    except KeyError as error:
+        yield Finding(name, 0, "", f"{error} is missing")
+    except ValueError as error:
+        yield Finding(name, 0, "", f"cannot be read: {type(error).__name__}")
+    except HubError as error:
+        yield Finding(name, 0, "", f"is not written: {error}")
+    else:
+        yield from _told_apart(message, golden, name)
+
+
+_OUT_KEYS: dict[str, frozenset[str] | None] = {
+    "": frozenset({"message", "given", "names", "now", "session", "path", "body", "headers"}),
+    "given": frozenset({"case", "action", "binding", "source_binding", "unit_name", "area_names"}),
+    "names": None,
+    "headers": None,
+}
+_AROUND_KEYS: dict[str, frozenset[str] | None] = {
+    "": frozenset({"at", "path", "headers", "content_type", "method"}),
+    "headers": None,
+}
+"""Keys of the files beside samples: any other one would do nothing, and nobody would see it."""
+
+
+def _strange_keys(document: object, name: str, known: dict[str, frozenset[str] | None]) -> Iterator[Finding]:
+    if not isinstance(document, dict):
+        yield Finding(name, 0, "", "an object is expected")
+        return
+    for place, keys in known.items():
+        held = document.get(place, {}) if place else document
+        if not isinstance(held, dict):
+            yield Finding(name, 0, place, "an object is expected")
+            continue
+        if keys is None:
+            continue
+        for key in held:
+            if key not in keys:
+                yield Finding(name, 0, f"{place}.{key}".strip("."), f"no such key{near(str(key), keys)}")
 
 
 def written(system: "System", golden: dict[str, Any]) -> Message:
@@ -177,13 +267,12 @@ def written(system: "System", golden: dict[str, Any]) -> Message:
 
 
 def _told_apart(message: Message, golden: dict[str, Any], name: str) -> Iterator[Finding]:
-    if message.path != golden["path"]:
-        yield Finding(name, 0, "path", "another path is written")
-    if "body" in golden and body_of(message) != golden["body"]:
-        yield Finding(name, 0, "body", "another body is written")
+    yield from _told_differences(name, "", "path", message.path, golden["path"])
+    if "body" in golden:
+        yield from _told_differences(name, "", "body", body_of(message), golden["body"])
     for header, value in golden.get("headers", {}).items():
-        if message.headers.get(header.lower()) != value:
-            yield Finding(name, 0, f"headers.{header}", "another value is written")
+        there = message.headers.get(header.lower(), _NOTHING)
+        yield from _told_differences(name, "", f"headers.{header}", there, value)
 
 
 def body_of(message: Message) -> Any:  # noqa: ANN401

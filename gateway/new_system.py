@@ -15,7 +15,8 @@ from adapters.wsdl_scaffold import wsdl_scaffold
 from canonical.errors import Misconfigured, Unacceptable
 from canonical.findings import Severity
 from canonical.reading import Reading
-from gateway.trial import bare, write_golden
+from gateway.reading import bare
+from gateway.trial import write_golden
 
 _MEANINGS = {
     "report.reported_at": "reported_at", "report.reported_on": "reported_at", "report.deadline.at": "deadline",

@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import adapters
 from adapters import System
 from canonical.errors import HubError, Misconfigured, Unacceptable
 from canonical.findings import Severity
@@ -18,22 +19,34 @@ from routing.rules import source_due
 
 
 def read_file(system: str, file: Path, door: str, config: Path | None) -> list[dict[str, Any]]:
-    """The readings of the message in `file`, as JSON values; `error` where it is not acceptable."""
+    """The readings of the message in `file`, as JSON values; `error` where it is not acceptable.
+
+    `system`: one of the city, a folder, or a shipped adapter.
+    """
     told = settings(config)
     configuration, _ = read_configuration(told.config, os.environ, unset=Severity.WARNING)
     if configuration is None:
         raise Misconfigured(f"{told.config} cannot be read: try gridhub check")
-    found = _system(system, configuration)
+    _, found = found_system(system, configuration)
     message = message_of(file.read_bytes(), system=found.role.id, http=file.suffix == ".http", now=clock())
     return [view(content, configuration) for content in _readings(found, message, door)]
 
 
-def _system(name: str, configuration: Configuration) -> System:
-    connected = configuration.systems.get(name)
+def found_system(given: str, configuration: Configuration | None) -> tuple[Path, System]:
+    """Folder and system: one of the city, a folder, or a shipped adapter. Raises Misconfigured."""
+    connected = configuration.systems.get(given) if configuration else None
     if connected:
-        return connected.system
-    known = ", ".join(sorted(configuration.systems))
-    raise Misconfigured(f"no system '{name}' in systems.yaml; known: {known}")
+        return connected.folder, connected.system
+    folder = Path(given) if (Path(given) / "system.yaml").is_file() else adapters.shipped().get(given)
+    if folder is not None:
+        return folder, bare(folder.resolve())
+    known = ", ".join(sorted({*adapters.shipped(), *(configuration.systems if configuration else ())}))
+    raise Misconfigured(f"'{given}' is neither a folder with a system.yaml nor a system; known: {known}")
+
+
+def bare(folder: Path) -> System:
+    """The system of a folder without any city, with the secrets of its samples. Raises Misconfigured."""
+    return adapters.load(folder, adapters.sample_secrets(folder))
 
 
 def message_of(raw: bytes, *, system: str, http: bool, now: datetime) -> Message:

@@ -12,7 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import adapters
 from adapters import System
 from adapters.field_names import personal
 from adapters.samples import InboundSample
@@ -27,7 +26,7 @@ from gateway.configuration import Configuration
 from gateway.configuration import read as read_configuration
 from gateway.hub import clock, fresh_id
 from gateway.masking import masked_name, masked_phone
-from gateway.reading import message_of, view
+from gateway.reading import bare, found_system, message_of, view
 from gateway.settings import settings
 from routing.city import City
 from routing.responsibility import NoMatch
@@ -43,7 +42,7 @@ def try_file(given: str, file: Path, *, door: str, config: Path | None, plain: b
     `given`: a system of the city, a shipped adapter or a folder. `plain`: personal data unmasked.
     """
     configuration = _city(config)
-    folder, system = _found(given, configuration)
+    folder, system = found_system(given, configuration)
     message = _message(system, file, door)
     return [
         _told(one, folder, configuration, plain=plain, door=through)
@@ -53,7 +52,7 @@ def try_file(given: str, file: Path, *, door: str, config: Path | None, plain: b
 
 def keep_golden(given: str, file: Path, config: Path | None) -> Path:
     """Write what a sample reads as beside it, for checks to come. Raises Misconfigured, Unacceptable."""
-    folder, _ = _found(given, _city(config))
+    folder, _ = found_system(given, _city(config))
     if ".in." not in file.name or file.resolve().parent != (folder / "samples").resolve():
         raise Misconfigured(f"{file}: a sample is kept as {folder}/samples/<door>.<what>.in.<ext>")
     golden = file.with_name(file.name.split(".in.")[0] + ".reading.json")
@@ -75,22 +74,6 @@ def write_golden(path: Path, contents: Sequence[Reading | Unacceptable]) -> None
 def _city(config: Path | None) -> Configuration | None:
     """The city's configuration; None when the one in use cannot be read, which a trial of a folder does not need."""
     return read_configuration(settings(config).config, os.environ, unset=Severity.WARNING)[0]
-
-
-def _found(given: str, configuration: Configuration | None) -> tuple[Path, System]:
-    connected = configuration.systems.get(given) if configuration else None
-    if connected:
-        return connected.folder, connected.system
-    folder = Path(given) if (Path(given) / "system.yaml").is_file() else adapters.shipped().get(given)
-    if folder is not None:
-        return folder, bare(folder.resolve())
-    known = ", ".join(sorted({*adapters.shipped(), *(configuration.systems if configuration else ())}))
-    raise Misconfigured(f"'{given}' is neither a folder with a system.yaml nor a system; known: {known}")
-
-
-def bare(folder: Path) -> System:
-    """The system of a folder without any city, with the secrets of its samples. Raises Misconfigured."""
-    return adapters.load(folder, adapters.sample_secrets(folder))
 
 
 def _message(system: System, file: Path, door: str) -> Message:

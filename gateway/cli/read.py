@@ -14,7 +14,7 @@ def add_to(app: typer.Typer) -> None:
 
     @app.command()
     def read(
-        system: Annotated[str, typer.Argument(help="Name of the system in systems.yaml, or of a shipped adapter.")],
+        system: Annotated[str, typer.Argument(help="A system of the city, a shipped adapter, or a folder.")],
         file: Annotated[
             Path,
             typer.Argument(

@@ -361,3 +361,14 @@ def test_every_message_of_the_reference_contracts_begins_a_system_that_checks(tm
         new_system(f"s{place}", sample, tmp_path, role="source", now=clock())  # raises when anything is wrong
         begun_with += 1
     assert begun_with >= 35
+
+
+def test_read_takes_a_folder_and_a_shipped_adapter_as_try_does(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(HOTLINE, tmp_path / "mine"))
+
+    of_a_folder = json.loads(ran("read", str(folder), str(MANHOLE), "--json"))
+    of_an_adapter = json.loads(ran("read", "fire_alarms", str(MANHOLE), "--json", code=1).partition("\n]")[0] + "\n]")
+
+    assert of_a_folder[0]["report"]["class_code"] == "30428.2:P01-03"
+    assert "error" in of_an_adapter[0]
+    assert "neither a folder with a system.yaml nor a system" in ran("read", "nobody", str(MANHOLE), code=3)
