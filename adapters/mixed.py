@@ -6,6 +6,7 @@ from email.message import Message as Part
 from email.parser import BytesParser
 from typing import Any
 
+from adapters.charset import text_of
 from adapters.shape_json import storable, unreadable
 from adapters.writing import written_file
 
@@ -39,13 +40,4 @@ def _read(part: Part, charset: str) -> dict[str, Any]:
     name = storable(str(part.get_param("name", "", "content-disposition") or part.get_filename() or ""))
     if is_file(media) or part.get_filename():
         return written_file(name, media, content)
-    return {"name": name, "media": media, "text": _text(content, charset)}
-
-
-def _text(content: bytes, charset: str) -> str:
-    for one in ("utf-8-sig", "gb18030") if charset == "auto" else (charset,):
-        try:
-            return storable(content.decode(one))
-        except UnicodeDecodeError:
-            continue
-    raise unreadable(f"a part that is not {charset}")
+    return {"name": name, "media": media, "text": text_of(content, charset)}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
+from adapters.charset import AUTO, text_of
 from adapters.shape_json import read_json, storable
 from adapters.shape_xml import read_xml
 from adapters.value import as_text
@@ -59,11 +60,7 @@ def from_base64(value: object) -> bytes:
 
 def _text(value: object) -> str:
     """Bytes as text: UTF-8, else GB18030."""
-    data = _bytes(value)
-    try:
-        return storable(data.decode())
-    except UnicodeDecodeError:
-        return storable(data.decode("gb18030"))
+    return text_of(_bytes(value), AUTO)
 
 
 def _query(value: object) -> dict[str, str]:

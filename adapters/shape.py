@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from multipart import MultipartError, PushMultipartParser, parse_options_header
 
+from adapters.charset import text_of
 from adapters.mixed import is_file, mixed_parts
 from adapters.packed import MOST, from_base64, gunzipped
 from adapters.path import parts_of, path_getter, with_member
@@ -69,16 +70,7 @@ def media_type(message: Message) -> str:
 
 def decoded(body: bytes | str, charset: str) -> str:
     """Text in the declared charset; `auto`: UTF-8, else GB18030. Broken bytes and U+0000 are errors, never replaced."""
-    if isinstance(body, str):
-        return body
-    for one in ("utf-8-sig", "gb18030") if charset == "auto" else (charset,):
-        try:
-            text = body.decode(one)
-        except UnicodeDecodeError as error:
-            broken = error.start
-        else:
-            return storable(text)
-    raise unreadable(f"not {'utf-8 or gb18030' if charset == 'auto' else charset} at byte {broken}")
+    return body if isinstance(body, str) else text_of(body, charset)
 
 
 def _recoded(body: bytes | str, charset: str) -> bytes:

@@ -2,6 +2,7 @@
 the hot path; the API in front of people documents it.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +28,8 @@ PREFIX = "/in/"
 _OK = 200
 _PLAIN = frozenset({"", "identity"})
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
+LONGEST_BODY = 60.0
+"""Seconds a body may take: who sends half a message must not hold a place for ever."""
 KEPT_OF_OVERSIZE = 64 * 1024
 """Bytes of a refused oversize message that the journal keeps."""
 DRAINED = 64 * 1024 * 1024
@@ -61,7 +64,13 @@ class IntakeDoor:
         self, connected: ConnectedSystem, door: Door, scope: Scope, receive: Receive, send: Send
     ) -> None:  # fmt: skip
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
-        body, complete = await _body(receive, door.max_bytes)
+        try:
+            async with asyncio.timeout(LONGEST_BODY):
+                body, complete = await _body(receive, door.max_bytes)
+        except TimeoutError:
+            slow = f"the whole message is expected within {LONGEST_BODY:g} seconds"
+            await _plain(send, 408, "slow", slow, {"connection": "close"})
+            return
         if body is None:
             return  # the sender went away before it had sent everything: nothing was received
         broken: Unacceptable | None = None if complete else _too_large(door.max_bytes)

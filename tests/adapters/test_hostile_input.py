@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.charset import text_of
 from adapters.expression import Expression, hub_functions
 from adapters.path import path_getter
 from adapters.time_pattern import time_pattern
@@ -163,8 +164,8 @@ def test_an_archive_of_archives_gives_the_documents_of_all() -> None:
         "<r>&undeclared;</r>",
         '<r xmlns:a="u" a:b="1" a:b="2"/>',
         "<r>\x00</r>",
-        '<r prefix:="1"/>',
-        "<r><prefix:/></r>",
+        '<r prefix:=""><a xmlns="relative"/></r>',
+        '<r><prefix:><a xmlns="relative"/></prefix:></r>',
         "<r>&#xD800;</r>",
         '<?xml version="1.1"?><r>&#1;</r>',
     ],
@@ -287,6 +288,35 @@ def test_any_pattern_reads_what_it_wrote_or_is_refused(pattern: str) -> None:
     at = datetime(2026, 5, 20, 10, 11, 12, tzinfo=UTC)
     written = times.write(at)
     assert times.write(times.parse(written)) == written
+
+
+@pytest.mark.parametrize("pattern", ["yyyyMd", "yyyy-MM-dd Hmm", "y-MM-dd", "yyyyMdd"])
+def test_a_pattern_whose_fields_run_into_each_other_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"cannot follow|not known"):
+        time_pattern(pattern, ZONE)
+
+
+TITLE = "镜湖区示例路与样板街路口的雨水井盖松动，车辆经过时有响声，请尽快核实处理。"
+
+
+@given(st.integers(0, len(TITLE.encode()) - 1), st.integers(0, 255), st.booleans())
+def test_damaged_utf_8_never_becomes_other_chinese(at: int, octet: int, cut: bool) -> None:
+    whole = TITLE.encode()
+    damaged = whole[:at] + (b"" if cut else bytes([octet])) + whole[at + 1 :]
+    try:
+        damaged.decode()
+    except UnicodeDecodeError:
+        with pytest.raises(Unacceptable):
+            text_of(damaged, "auto")
+
+
+@pytest.mark.parametrize("text", [TITLE, "井", "井盖", "A-12 井盖松动 2026", "①㈠￥", "𠮷野家（示例）", "\ufeff井盖"])
+def test_whole_texts_are_read_in_either_charset(text: str) -> None:
+    bare = text.removeprefix("\ufeff")
+
+    assert text_of(text.encode(), "auto") == bare
+    assert text_of(bare.encode("gb18030"), "auto") == bare
+    assert text_of(bare.encode("gb18030"), "gb18030") == bare
 
 
 @QUICK

@@ -1,6 +1,6 @@
 """One invented platform that uses every way of reading there is, for whoever feeds it with what nobody meant to send.
 
-Shared by the property tests (tests/adapters/test_hostile_input.py) and the fuzzer (tests/fuzz/fuzz.py).
+Shared by the property tests (tests/adapters/test_hostile_input.py) and the fuzzer (tests/fuzz/__main__.py).
 """
 
 import base64
