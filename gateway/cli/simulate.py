@@ -1,10 +1,18 @@
-"""`gridhub simulate`: industry systems that speak the real contracts."""
+"""`gridhub simulate`: industry systems that speak the real contracts, and the other side of any declared folder."""
 
-from typing import Annotated
+import json
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.shared import err
+from gateway.cli.shared import Config, err, out
+
+if TYPE_CHECKING:
+    from adapters import System
+    from gateway.stub import Heard
 
 
 def add_to(app: typer.Typer) -> None:
@@ -12,7 +20,13 @@ def add_to(app: typer.Typer) -> None:
 
     @app.command()
     def simulate(
-        system: Annotated[str, typer.Argument(help="Name of the system; a wrong name lists all.", metavar="SYSTEM")],
+        system: Annotated[
+            str,
+            typer.Argument(
+                help="A simulated system, a folder with a system.yaml, or a system of the city; a wrong name lists all.",
+                metavar="SYSTEM",
+            ),
+        ],
         hub: Annotated[str, typer.Option(help="Address of the hub.")] = "http://127.0.0.1:8080",
         host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
         port: Annotated[int, typer.Option(help="Port to listen on; 0: a free one.", min=0, max=65535)] = 0,
@@ -35,18 +49,25 @@ def add_to(app: typer.Typer) -> None:
             ),
         ] = None,
         quiet: Annotated[bool, typer.Option("--quiet", help="Report nothing by itself.")] = False,
+        config: Config = None,
     ) -> None:
         """Run a simulated industry system: a real server with its own state. 模拟业务系统
 
         It signs, works, returns and finishes cases by itself. While it runs, /_sim/behaviour makes it slow, refusing,
         silent, down or forgetful, and /_sim/state shows what it did.
+
+        Of a folder, or a system of the city: its other side, derived from the declaration. It takes what is declared
+        to be sent, checks the contract, prints it masked, answers what `answers` judges accepted (or
+        samples/<message>.answer.json), serves pulls from samples and signs in. Of the options it knows --host, --port
+        and --slow.
         """
         from pydantic import ValidationError
 
         import simulators
 
         if system not in simulators.SYSTEMS:
-            raise typer.BadParameter(f"one of {', '.join(simulators.SYSTEMS)}", param_hint="SYSTEM")
+            _play(system, config, host, port, slow)
+            return
         wanted: dict[str, object] = {"slow": slow, "refuse": refuse, "return": returns, "silent": silent}
         given = [text.partition("=") for text in switches or []]
         if any(not equals for _, equals, _ in given):
@@ -73,3 +94,79 @@ def add_to(app: typer.Typer) -> None:
             )  # fmt: skip
         except ValueError as error:  # an option's value that this system cannot use
             raise typer.BadParameter(str(error), param_hint="--set") from None
+
+
+_LINES, _WIDTH = 24, 78
+"""Lines of a body that are shown, and their length."""
+
+
+def _play(given: str, config: Path | None, host: str, port: int, slow: float) -> None:
+    """The other side of a folder, until it is stopped."""
+    from gateway.stub import Stub, server
+
+    folder, system = _declared(given, config)
+    stub = Stub(folder, system)
+    for trouble in stub.troubles():
+        err.print(f"! {trouble}", style="yellow", highlight=False, markup=False)
+    lock = threading.Lock()
+
+    def tell(heard: "Heard") -> None:
+        with lock:
+            for line in _told(heard):
+                out.print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        time.sleep(slow)
+
+    with server(stub, host, port, tell) as serving:
+        where = f"http://{host}:{serving.server_address[1]}"
+        err.print(f"{folder.name} at {where}  (its url in systems.yaml)", highlight=False, soft_wrap=True)
+        try:
+            serving.serve_forever(poll_interval=0.2)
+        except KeyboardInterrupt:
+            err.print("stopped 已停止")
+
+
+def _declared(given: str, config: Path | None) -> "tuple[Path, System]":
+    import os
+
+    import simulators
+    from canonical.errors import Misconfigured
+    from canonical.findings import Severity
+    from gateway.configuration import read
+    from gateway.reading import found_system
+    from gateway.settings import settings
+
+    try:
+        configuration, _ = read(settings(config).config, os.environ, unset=Severity.WARNING)
+        return found_system(given, configuration)
+    except Misconfigured as error:
+        if "neither a folder" not in str(error):
+            raise
+        names = ", ".join(simulators.SYSTEMS)
+        raise typer.BadParameter(
+            f"one of {names}; or a folder with a system.yaml, or a system of the city", param_hint="SYSTEM"
+        ) from None
+
+
+def _told(heard: "Heard") -> list[str]:
+    """What came, what it is, and its body, in short lines."""
+    what = f"{heard.message} {heard.title}" if heard.message else "unknown 未声明"
+    ended = f"! {heard.trouble}" if heard.trouble else "ok"
+    lines = [_cut(f"{heard.method} {heard.path}"), _cut(f"  {what} -> {heard.status}"), *_wrapped(ended)]
+    if heard.body not in (None, ""):
+        text = heard.body if isinstance(heard.body, str) else json.dumps(heard.body, ensure_ascii=False, indent=1)
+        body = text.splitlines()
+        lines += [_cut(f"  {line}") for line in body[:_LINES]]
+        lines += [f"  ... {len(body) - _LINES} more lines"] if len(body) > _LINES else []
+    return lines
+
+
+def _wrapped(text: str) -> list[str]:
+    from rich.text import Text
+
+    return [f"  {part.plain.rstrip()}" for part in Text(text).wrap(out, _WIDTH - 2)]
+
+
+def _cut(text: str) -> str:
+    from rich.cells import cell_len, set_cell_size
+
+    return text if cell_len(text) <= _WIDTH else set_cell_size(text, _WIDTH - 1) + "…"

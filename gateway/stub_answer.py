@@ -1,0 +1,220 @@
+"""Answers that a folder judges accepted: found by trying small documents against its own rows, never known by a name.
+
+A sample `samples/<message>.answer.<ext>` is answered as it stands instead.
+"""
+
+import base64
+import gzip
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adapters import System
+from adapters.declaration import AnswerDeclaration, AnswerRow
+from adapters.path import parts_of
+from adapters.samples import ID, NOW
+from adapters.shape_declaration import Step
+from adapters.shape_xml import soap_body, xml_text
+from adapters.trace import paths_of
+from canonical.errors import HubError, Misconfigured
+from canonical.message import Message
+
+_EXPRESSION = re.compile(
+    r"(?:num|text|trim)?\(?doc\.((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)\)?\s*(?:==|>=|<=|in\s*\[)\s*('[^']*'|\"[^\"]*\"|-?[0-9.]+|true|false)"
+)
+_HAS = re.compile(r"has\(doc\.((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)\)")
+_TYPES = {".json": "application/json", ".xml": "text/xml", ".txt": "text/plain"}
+_COOKIE = "SESSION=stub-token; Path=/"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the other side says."""
+
+    body: bytes
+    content_type: str = "application/json"
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def message(self, system: str) -> Message:
+        """As the hub would have it."""
+        length = {"content-length": str(len(self.body))}
+        return Message(
+            system=system, body=self.body, at=NOW, id=ID, content_type=self.content_type, status=self.status,
+            headers={**self.headers, **length},
+        )  # fmt: skip
+
+
+class NoAnswer(Misconfigured):
+    """No document was found that the rows judge accepted."""
+
+
+def stored(folder: Path, name: str) -> Answered | None:
+    """The sample answer to a message, when the folder has one."""
+    for path in sorted(folder.glob(f"samples/{name}.answer.*")):
+        return Answered(path.read_bytes(), _TYPES.get(path.suffix, "application/octet-stream"))
+    return None
+
+
+def accepted(
+    system: System, name: str, declared: AnswerDeclaration, *, more: Mapping[str, Any] | None = None, number: int = 1,
+    holds: Callable[[Answered], bool] | None = None,
+) -> Answered:  # fmt: skip
+    """An answer to message `name` that is judged accepted and, when asked, `holds`. `more`: path to what it must say.
+
+    Raises NoAnswer with what to write instead.
+    """
+    try:
+        for candidate in _candidates(declared, more or {}, number):
+            if _judged(system, name, candidate) and (holds is None or holds(candidate)):
+                return candidate
+    except _NotMade as error:
+        raise NoAnswer(f"{error}; put an answer at samples/{name}.answer.json 请放一份回执样例") from None
+    raise NoAnswer(
+        f"no small document was found that `answers` judges accepted for {name}; put an answer at"
+        f" samples/{name}.answer.json 没有试出被判为成功的回执, 请放一份样例"
+    )
+
+
+def _judged(system: System, name: str, candidate: Answered) -> bool:
+    try:
+        return not system.judge(name, candidate.message(system.role.id)).absent
+    except HubError:
+        return False
+
+
+class _NotMade(Exception):
+    """A step of the shape that nobody here writes."""
+
+
+def _candidates(declared: AnswerDeclaration, more: Mapping[str, Any], number: int) -> Iterator[Answered]:
+    for row in declared.rows:
+        if row.then != "accepted":
+            continue
+        wanted = dict(_wanted(row))
+        ids = {path: f"SIM-{number}" for path in _paths(row.external_id) + _paths(row.visible_no) if path not in wanted}
+        for said in ({**ids, **wanted, **more}, {**wanted, **more}):
+            for typed in (said, {path: _typed(value) for path, value in said.items()}):
+                yield _answered(row, declared.shape, typed)
+
+
+def _paths(rule: Any) -> list[str]:  # noqa: ANN401
+    return list(paths_of(rule)) if isinstance(rule, dict) else [rule] if isinstance(rule, str) else []
+
+
+def _typed(value: Any) -> Any:  # noqa: ANN401
+    """A text as the number or truth it stands for."""
+    if not isinstance(value, str):
+        return value
+    return {"true": True, "false": False}.get(value, int(value) if re.fullmatch(r"-?[0-9]{1,9}", value) else value)
+
+
+def _wanted(row: AnswerRow) -> Iterator[tuple[str, Any]]:
+    """(path, value) that make the row's condition true."""
+    if isinstance(row.when, str):
+        yield from ((path, "1") for path in _HAS.findall(row.when))
+        for path, literal in _EXPRESSION.findall(row.when):
+            yield path, literal[1:-1] if literal[0] in "'\"" else json.loads(literal)
+        return
+    for path, test in row.when.items():
+        yield path, _fitting(test)
+
+
+def _fitting(test: Any) -> Any:  # noqa: ANN401
+    if isinstance(test, list):
+        return test[0] if test else ""
+    if not isinstance(test, Mapping):
+        return test
+    [(kind, bound)] = test.items()
+    return _FITTING[kind](bound)
+
+
+_FITTING: Mapping[str, Callable[[Any], Any]] = {
+    "contains": str,
+    "present": lambda wanted: None if wanted == "no" else "1",
+    "matches": lambda pattern: re.sub(r"\|.*|[\^$()?+*]", "", str(pattern)).replace("\\d", "1").replace("\\", ""),
+    "above": lambda bound: float(bound) + 1,
+    "below": lambda bound: float(bound) - 1,
+}
+
+
+def _answered(row: AnswerRow, steps: Sequence[Step], said: Mapping[str, Any]) -> Answered:
+    document: Any = {}
+    headers: dict[str, str] = {}
+    for path, value in said.items():
+        if path.startswith("$headers."):
+            headers[path.removeprefix("$headers.")] = _COOKIE if path.endswith("cookie") else str(value)
+        elif value is not None and not path.startswith(("$status", "$at")):
+            document = _put(document, parts_of(path.removeprefix("$whole.")) if path != "." else (), value)
+    body, kind = written(document, steps)
+    status = int((row.http or "200").replace("x", "0"))
+    return Answered(body, kind, status, headers)
+
+
+def _put(document: Any, parts: Sequence[str], value: Any) -> Any:  # noqa: ANN401
+    """The document with a value at a path, whatever has to be made on the way."""
+    if not parts:
+        return value
+    first, *rest = parts
+    if first.isdigit():
+        rows = list(document) if isinstance(document, list) else []
+        rows += [{}] * (int(first) + 1 - len(rows))
+        rows[int(first)] = _put(rows[int(first)], rest, value)
+        return rows
+    members = dict(document) if isinstance(document, dict) else {}
+    return members | {first: _put(members.get(first), rest, value)}
+
+
+# The steps of a shape, the other way
+
+
+def written(document: Any, steps: Sequence[Step]) -> tuple[bytes, str]:  # noqa: ANN401
+    """The bytes that these steps read as the document, and their content type."""
+    kind = _KINDS.get(steps[0].given[0], "application/octet-stream")
+    for step in reversed(steps):
+        name, declared = step.given
+        if name not in _WRITERS:
+            raise _NotMade(f"answers of shape '{name}' are not made up")
+        document = _WRITERS[name](document, declared)
+    return document if isinstance(document, bytes) else str(document).encode(), kind
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, dict):
+        return {key: _plain(below) for key, below in value.items()}
+    return [_plain(below) for below in value] if isinstance(value, list) else value
+
+
+def _xml(document: Any, declared: Any) -> bytes:  # noqa: ANN401
+    if declared.or_text and isinstance(document, dict) and set(document) == {"text"}:
+        return str(document["text"]).encode()
+    if isinstance(document, dict) and len(document) == 1:
+        [(root, tree)] = document.items()
+        return xml_text(root, _plain(tree), "utf-8").encode()
+    return xml_text("answer", _plain(document), "utf-8").encode()
+
+
+def _inside(document: Any, declared: Any) -> Any:  # noqa: ANN401
+    parts = parts_of(declared.path)
+    inner = document
+    for part in [*parts[:-1], declared.as_ or parts[-1]]:
+        inner = inner.get(part, {}) if isinstance(inner, dict) else {}
+    return _put(document, parts, written(inner, declared.shape)[0].decode())
+
+
+_WRITERS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "json": lambda document, _: json.dumps(_plain(document), ensure_ascii=False).encode(),
+    "xml": _xml,
+    "soap": lambda document, declared: soap_body("", declared.element, _plain(document), declared.version),
+    "pick": lambda document, path: _put({}, parts_of(path), document),
+    "text": lambda document, _: document.get("text", "ok") if isinstance(document, dict) else str(document),
+    "base64": lambda document, _: base64.b64encode(document if isinstance(document, bytes) else str(document).encode()),
+    "gunzip": lambda document, _: gzip.compress(document, mtime=0),
+    "inside": _inside,
+}
+_KINDS = {"json": "application/json", "xml": "text/xml", "soap": "text/xml", "text": "text/plain"}
