@@ -66,6 +66,7 @@ def csv_rows(
     trailer: int = 0, max_rows: int = 200_000,
 ) -> list[dict[str, str]]:  # fmt: skip
     """The rows of a CSV file, each a dict in the header's order. The first line is the header unless `header` is given.
+    What stands before `header_row` is passed over, with `header` as well.
 
     `charset`: utf-8, gb18030 (gbk, gb2312), utf-16, big5, ascii, or auto: by its byte order mark, else UTF-8, else
     GB18030. Blank rows are skipped. `trailer`: so many rows at the end are none, such as a count. Rows are numbered as
@@ -251,10 +252,11 @@ def _as_dicts(
         cells += len(row) + 1
         if cells > MOST_CELLS or number > MOST_ROWS:
             raise _unreadable(at, f"more than {MOST_CELLS} cells or {MOST_ROWS} rows")
+        if number < header_row or not any(cell.strip() for cell in row):
+            continue
         if names is None:
-            if number >= header_row and any(cell.strip() for cell in row):
-                names = _names(row, at)
-        elif any(cell.strip() for cell in row):
+            names = _names([_heading(cell) for cell in row], at)
+        else:
             if len(found) == max_rows:
                 raise _unreadable(at, f"more than {max_rows} rows")
             missing = len(names) - len(row) if padded else 0
@@ -272,6 +274,14 @@ def _names(row: Sequence[str], at: str) -> tuple[str, ...]:
             raise _unreadable(f"{at}, column {column}", "a heading that was there before")
         seen.add(name)
     return names
+
+
+def _heading(cell: str) -> str:
+    """A heading without what only lays it out: blanks and line breaks between Chinese signs, several elsewhere."""
+    return re.sub(r"\s+", " ", _INSIDE_CHINESE.sub("", cell.strip()))
+
+
+_INSIDE_CHINESE = re.compile(r"(?<=[^\x00-\x7f])\s+(?=[^\x00-\x7f])")
 
 
 def _as_dict(names: tuple[str, ...], row: Sequence[str], at: str) -> dict[str, str]:
@@ -297,7 +307,7 @@ _LONGEST_DECLARATION = max(map(len, _DECLARATIONS))
 def _check_workbook(data: bytes) -> None:
     """Looks at every part once, before a reader that trusts its input does."""
     if data.startswith(_OLD_OFFICE):
-        raise _unreadable("workbook", "encrypted, or in the format of before 2007")
+        raise _unreadable("workbook", "encrypted, or in the format of before 2007: it is to be saved as .xlsx")
     try:
         with _archive(data, MOST_PARTS) as archive:
             unpacked = sum(info.file_size for info in archive.infolist())

@@ -127,6 +127,29 @@ def test_a_header_that_is_given_makes_the_first_line_a_row() -> None:
     assert csv_rows(b"", charset="utf-8", header=("a",)) == []
 
 
+def test_what_stands_before_the_first_row_of_a_table_without_headings_is_passed_over() -> None:
+    data = "H|20261127|日报\n1|井盖\n2|路灯\nT|000002\n".encode("gb18030")
+
+    assert csv_rows(data, charset="gbk", delimiter="|", header=("no", "what"), header_row=2, trailer=1) == [
+        {"no": "1", "what": "井盖"}, {"no": "2", "what": "路灯"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("shown", "name"),
+    [
+        ("案件\n编号", "案件编号"),
+        ("姓　　名", "姓名"),
+        (" 上报 时间 ", "上报时间"),
+        ("电话\r\n(必填)", "电话 (必填)"),
+        ("Order \n No", "Order No"),
+    ],
+)
+def test_a_heading_is_known_however_it_is_laid_out(shown: str, name: str) -> None:
+    assert xlsx_rows(workbook([[shown], ["1"]])) == [{name: "1"}]
+    assert csv_rows(f'"{shown}"\n1\n'.encode(), charset="utf-8") == [{name: "1"}]
+
+
 @pytest.mark.parametrize(
     ("data", "charset", "at"),
     [
