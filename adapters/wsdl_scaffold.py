@@ -12,9 +12,11 @@ from lxml import etree
 from adapters.field_names import meaning
 from adapters.guessing import Guess
 from adapters.scaffold import Scaffold, said
+from adapters.wsdl_members import Member, element_named, members_of
 from canonical.errors import Misconfigured
 
 _WSDL, _XSD = "{http://schemas.xmlsoap.org/wsdl/}", "{http://www.w3.org/2001/XMLSchema}"
+_SOAP_11, _SOAP_12 = "http://schemas.xmlsoap.org/wsdl/soap/", "http://schemas.xmlsoap.org/wsdl/soap12/"
 _VALUES = {
     "external_id": "case.reference",
     "visible_no": "case.reference",
@@ -34,10 +36,10 @@ _WITHHELD = ", unless: {case.reporter.withheld: true}"
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation and the names of its arguments, in order."""
+    """One operation and its arguments, in order."""
 
     name: str
-    arguments: tuple[str, ...]
+    arguments: tuple[Member, ...]
     answer: str
     """Element of its answer."""
     result: str
@@ -65,7 +67,7 @@ def wsdl_scaffold(
             files[f"messages/{_file(one)}.yaml"] = _inbound(one).encode()
             files[f"contract/{_file(one)}.schema.json"] = _schema(one)
     else:
-        files["system.yaml"] = _called(name, operations, contract, path, role).encode()
+        files["system.yaml"] = _called(name, operations, contract, path, role, _version(root)).encode()
         for one in operations:
             files[f"messages/{_file(one)}.yaml"] = _outbound(one, path).encode()
     told = ["fill the arguments, then name the messages in `tells` 填参数, 再在 tells 里写明何时发送"]
@@ -129,7 +131,8 @@ def _operations(root: etree._Element) -> Iterator[Operation]:
         taken, given = (_local(side.get("message", "")) if side is not None else "" for side in sides)
         arguments, answer = _members(root, taken), _members(root, given)
         name = operation.get("name", "")
-        yield Operation(name, arguments, _element(root, given) or f"{name}Response", next(iter(answer), ""))
+        result = answer[0].name if answer else ""
+        yield Operation(name, arguments, _element(root, given) or f"{name}Response", result)
 
 
 def _parts(root: etree._Element, message: str) -> list[etree._Element]:
@@ -141,24 +144,20 @@ def _element(root: etree._Element, message: str) -> str:
     return next((_local(part.get("element", "")) for part in _parts(root, message)), "")
 
 
-def _members(root: etree._Element, message: str) -> tuple[str, ...]:
+def _members(root: etree._Element, message: str) -> tuple[Member, ...]:
     """Wrapped: the members of the element; else the parts themselves."""
     parts = _parts(root, message)
-    element = _element(root, message)
-    if not element:
-        return tuple(part.get("name", "") for part in parts)
-    for declared in root.iter(f"{_XSD}element"):
-        if declared.get("name") == element and declared.getparent().tag == f"{_XSD}schema":  # type: ignore[union-attr]
-            return _sequence(root, declared)
-    return ()
+    wrapped = next((part for part in parts if part.get("element")), None)
+    if wrapped is None:
+        return tuple(Member(part.get("name", ""), members=members_of(root, part)) for part in parts)
+    declared = element_named(root, wrapped, wrapped.get("element", ""))
+    return members_of(root, declared) if declared is not None else ()
 
 
-def _sequence(root: etree._Element, element: etree._Element) -> tuple[str, ...]:
-    typed = _local(element.get("type", ""))
-    holder = next((one for one in root.iter(f"{_XSD}complexType") if typed and one.get("name") == typed), element)
-    inner = holder if holder is not element else element.find(f"{_XSD}complexType")
-    members = inner.findall(f"{_XSD}sequence/{_XSD}element") if inner is not None else []
-    return tuple(member.get("name") or _local(member.get("ref", "")) for member in members)
+def _version(root: etree._Element) -> str:
+    """SOAP 1.2 where the WSDL has nothing else."""
+    bound = {etree.QName(one).namespace for one in root.iter("*") if etree.QName(one).localname == "binding"}
+    return "1.2" if _SOAP_12 in bound and _SOAP_11 not in bound else "1.1"
 
 
 def _address(root: etree._Element) -> str:
@@ -184,19 +183,35 @@ def _outbound(operation: Operation, path: str) -> str:
         "repeat: never  # 猜测 guess: 没有回音时不能重发, 除非对方按编号去重 ask whether it may be sent twice",
         f"path: {said(f'{path}#{operation.name}')}",
         "format: arguments",
-        "answer: plain",
+        f"answer: {_file(operation)}",
         "body:" if operation.arguments else "body: {}",
     ]
-    for name in operation.arguments:
-        found = meaning(name)
-        value = _VALUES.get(found[0]) if found else None
-        more = _WITHHELD if value and value.startswith("case.reporter") else ""
-        rule = f"{{from: {value}{more}}}  # 猜测 guess: 参数名 by its name" if value else '""  # 未填 not filled'
-        lines.append(f"  {said(name)}: {rule}")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_filled(operation.arguments, "  ")]) + "\n"
 
 
-def _called(name: str, operations: list[Operation], contract: str, path: str, role: str) -> str:
+def _filled(members: tuple[Member, ...], indent: str) -> Iterator[str]:
+    """Members as a tree: those whose name says something get a rule, the others are left to be filled."""
+    for one in members:
+        if not one.members:
+            yield f"{indent}{said(one.name)}: {'[' if one.many else ''}{_value(one.name, many=one.many)}"
+            continue
+        yield f"{indent}{said(one.name)}:" + (
+            "  # 可有多个, 这里只写一个 may be many: one is written" if one.many else ""
+        )
+        below = list(_filled(one.members, f"{indent}    " if one.many else f"{indent}  "))
+        yield from [f"{indent}  - {below[0].strip()}", *below[1:]] if one.many else below
+
+
+def _value(name: str, *, many: bool) -> str:
+    found = meaning(name)
+    value, end = (_VALUES.get(found[0]) if found else None), "]" if many else ""
+    more = _WITHHELD if value and value.startswith("case.reporter") else ""
+    if value:
+        return f"{{from: {value}{more}}}{end}  # 猜测 guess: 参数名 by its name"
+    return f'""{end}  # 未填 not filled'
+
+
+def _called(name: str, operations: list[Operation], contract: str, path: str, role: str, version: str) -> str:
     names = ", ".join(sorted({_file(one) for one in operations}))
     return (
         "\n".join(
@@ -210,16 +225,25 @@ def _called(name: str, operations: list[Operation], contract: str, path: str, ro
                 f"  wsdl: {{{said(path)}: {contract}}}",
                 "",
                 "answers:",
-                "  plain:  # 猜测 guess: 回执的成功判据, 问对方 what means success: ask",
-                "    shape: [json]",
-                "    rows:",
-                "      - {http: 5xx, then: unavailable}",
-                "      - {http: 2xx, then: accepted}",
+                *(line for one in operations for line in _judged(one, version)),
                 f"# tells 待写 to be written, 可用 there are: {names}",
             ]
         )
         + "\n"
     )
+
+
+def _judged(operation: Operation, version: str) -> list[str]:
+    element = said(operation.answer)
+    step = element if version == "1.1" else f'{{element: {element}, version: "{version}"}}'
+    return [
+        f"  {_file(operation)}:  # 猜测 guess: 回执的成功判据, 问对方 what means success: ask",
+        f"    shape: [soap: {step}]",
+        "    rows:",
+        "      - {http: 5xx, then: unavailable}",
+        '      - {when: {Fault: {present: "yes"}}, then: refused, text: {from: Fault.faultstring}}',
+        "      - {http: 2xx, then: accepted}",
+    ]
 
 
 # The platform calls us
@@ -261,7 +285,8 @@ _FIELDS = ("title", "description", "address", "given_area", "channel")
 
 
 def _inbound(operation: Operation) -> str:
-    named = {found[0]: name for name in reversed(operation.arguments) if (found := meaning(name))}
+    places = list(_places(operation.arguments))
+    named = {found[0]: path for path in reversed(places) if (found := meaning(path.rpartition(".")[2]))}
     identity = named.get("external_id") or named.get("visible_no")
     rule = (
         f"{{from: {said(identity)}}}  # 猜测 guess: 参数名 by its name"
@@ -283,12 +308,27 @@ def _inbound(operation: Operation) -> str:
     return "\n".join([*lines, "report:" if texts else "report: {}", *texts]) + "\n"
 
 
+def _places(members: tuple[Member, ...], path: str = "") -> Iterator[str]:
+    """Paths of single values outside arrays, the outermost first."""
+    yield from (f"{path}{one.name}" for one in members if not one.members and not one.many)
+    for one in members:
+        if one.members and not one.many:
+            yield from _places(one.members, f"{path}{one.name}.")
+
+
 def _schema(operation: Operation) -> bytes:
-    text = {"type": ["string", "null"], "maxLength": 4096}
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": operation.name,
         "type": "object",
-        "properties": dict.fromkeys(operation.arguments, text),
+        "properties": {one.name: _schema_of(one) for one in operation.arguments},
     }
     return (json.dumps(schema, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _schema_of(member: Member) -> dict[str, object]:
+    """What is there may be one or many, and an element without content is null."""
+    one: dict[str, object] = {"type": ["string", "null"], "maxLength": 4096}
+    if member.members:
+        one = {"type": ["object", "null"], "properties": {below.name: _schema_of(below) for below in member.members}}
+    return {"anyOf": [one, {"type": "array", "items": one}]} if member.many else one
