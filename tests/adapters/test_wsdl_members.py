@@ -102,6 +102,7 @@ def test_what_is_written_fits_the_wsdl_and_its_answer_is_judged(tmp_path: Path, 
 
     assert (heard.message, heard.trouble) == ("submit", "")
     system.judge("submit", answer.message("p"))
+    assert b"submitResponse" in answer.body
 
 
 def test_what_calls_us_is_read_inside_its_arguments(tmp_path: Path) -> None:
