@@ -36,7 +36,10 @@ class Received(Protocol):
         """It is durable with us: mark, archive or acknowledge it at the other side. Raises Unavailable."""
 
     def reject(self, reason: str) -> None:
-        """It will never be taken as it is. `reason` is for the other side's people: no personal data. Raises Unavailable."""
+        """It will never be taken as it is. `reason` is for the other side's people: no personal data.
+
+        Raises Unavailable.
+        """
 
     def defer(self) -> None:
         """Not now: it must come again. Harmless when the connection is gone."""

@@ -133,7 +133,7 @@ def test_typed_headers_are_heard_as_text(
 ) -> None:  # fmt: skip
     hearing = closing(receiver(broker.url, queue, declare=True))
     hearing.receive(most=1, wait=0.1)
-    typed = {
+    typed: dict[str, Any] = {
         "Level": "2", "count": 3, "price": Decimal("1.5"), "drill": True, "lasting": False,
         "told": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "area": "示例".encode(),
     }  # fmt: skip
