@@ -1,4 +1,4 @@
-"""docs/systems/<name>.md: one page for every shipped system, made from its folder.
+"""docs/systems/<name>.md: one page for every shipped system, made from its folder; README.md lists them.
 
 python -m gateway.systems_page docs/systems
 """
@@ -15,6 +15,7 @@ from adapters.yaml_file import read_yaml
 from canonical.findings import Finding
 from canonical.lifecycle import BY_ACTION, ActionKind
 
+INDEX = "README.md"
 _PARTIES = {"source": "as a source 作为来源", "owner": "as an owner 作为承办", "both": "as both 既是来源又承办"}
 
 
@@ -72,6 +73,44 @@ def _settings(system: Mapping[str, Any]) -> Iterator[str]:
         yield f"| `secrets.{name}` | {secret['title']}{' (optional)' if secret.get('optional') else ''} |"
     for name, ledger in ledgers.items():
         yield f"| `ledgers.{name}` | {ledger['title']}: CSV with {', '.join(f'`{one}`' for one in ledger['columns'])} |"
+
+
+def index() -> str:
+    """The page that lists all systems."""
+    return "\n".join(_index_lines()) + "\n"
+
+
+def _index_lines() -> Iterator[str]:
+    yield "# Systems 已接系统"
+    yield ""
+    yield "Made from the folders: `python -m gateway.systems_page docs/systems`. A platform of your own:"
+    yield "[connect your platform](../connect-your-platform.md)."
+    yield ""
+    yield "| system | title | roles | we reach it by | how its messages come | what it is told |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for name, folder in sorted(adapters.shipped().items()):
+        system = _yaml(folder, "system.yaml")
+        cells = [
+            f"[{name}]({name}.md)", system["title"], ", ".join(system["roles"]), _reached(system),
+            "<br>".join(_ways(system)) or "-", ", ".join(_told_kinds(system)) or "-",
+        ]  # fmt: skip
+        yield f"| {' | '.join(cells)} |"
+
+
+_WAYS = (("doors", "door"), ("pulls", "pull"), ("receivers", "receiver"))
+
+
+def _ways(system: Mapping[str, Any]) -> Iterator[str]:
+    for key, title in _WAYS:
+        if names := system.get(key, {}):
+            yield f"{title}{'s' if len(names) > 1 else ''} {', '.join(f'`{name}`' for name in names)}"
+    if "subscription" in system:
+        yield "subscription"
+
+
+def _told_kinds(system: Mapping[str, Any]) -> list[str]:
+    tells = system.get("tells", {})
+    return list(dict.fromkeys(_action(kind) for party in _PARTIES for kind in tells.get(party, {})))
 
 
 def _entrances(name: str, system: Mapping[str, Any]) -> Iterator[str]:
@@ -182,7 +221,20 @@ def _rules(title: str, tree: object) -> Iterator[str]:
     yield f"| {title} | rule |"
     yield "| --- | --- |"
     for where, node in _leaves(tree):
-        yield f"| `{where or '.'}` | `{told(node).replace('|', chr(92) + '|').replace('`', '')}` |"
+        yield f"| `{where or '.'}` | {_rule(node)} |"
+
+
+_LONG = 72
+
+
+def _rule(node: object) -> str:
+    """A rule in its cell; a long one with a line for each of its keys."""
+    lines = [told(node)]
+    if len(lines[0]) > _LONG and isinstance(node, Mapping):
+        lines = [f"{key}: {told(below)}" for key, below in node.items()]
+    elif len(lines[0]) > _LONG and isinstance(node, list):
+        lines = [f"- {told(below)}" for below in node]
+    return "<br>".join(f"`{line.replace('|', chr(92) + '|').replace('`', '')}`" for line in lines)
 
 
 def _leaves(node: object, where: str = "") -> Iterator[tuple[str, Any]]:
@@ -230,7 +282,8 @@ def write(folder: Path) -> list[Path]:
         path = folder / f"{name}.md"
         path.write_text(page(system), encoding="utf-8")
         written.append(path)
-    return written
+    (folder / INDEX).write_text(index(), encoding="utf-8")
+    return [*written, folder / INDEX]
 
 
 if __name__ == "__main__":
