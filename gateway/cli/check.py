@@ -1,11 +1,17 @@
 """`gridhub check`: everything wrong with a configuration folder, at once."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.cells import cell_len
 
 from gateway.cli.shared import AsJson, emit, err, out
+
+if TYPE_CHECKING:
+    from canonical.findings import Finding
+
+_WIDTH = 80
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,16 +42,30 @@ def add_to(app: typer.Typer) -> None:
             emit({"folder": str(where), "errors": len(errors), "findings": rows})
         else:
             for finding in findings:
-                out.print(
-                    str(finding),
-                    style="red" if finding.severity is Severity.ERROR else "yellow",
-                    markup=False,
-                    soft_wrap=True,
-                )
+                style = "red" if finding.severity is Severity.ERROR else "yellow"
+                for line in told(finding):
+                    out.print(line, style=style, markup=False, highlight=False, emoji=False, soft_wrap=True)
             warnings = len(findings) - len(errors)
             out.print(f"{where}: {len(errors)} errors 错误, {warnings} warnings 警告", soft_wrap=True)
         if errors or (strict and findings):
             raise typer.Exit(1)
+
+
+def told(finding: "Finding") -> list[str]:
+    """One line where it fits into eighty columns; else the place, and what is wrong wrapped below it."""
+    whole = str(finding)
+    if cell_len(whole) <= _WIDTH:
+        return [whole]
+    place = whole.removesuffix(finding.text).rstrip()
+    return [place, *(f"    {line}" for line in wrapped(finding.text, _WIDTH - 4))]
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Lines of at most so many columns, Chinese counted double; a long word without a space is broken."""
+    from rich.text import Text
+
+    lines = [line.plain.rstrip() for part in text.splitlines() or [""] for line in Text(part).wrap(out, width)]
+    return lines or [""]
 
 
 def _findings(folder: Path | None) -> tuple[Path, list[Any]]:

@@ -1,14 +1,17 @@
 """`gridhub codes`: rows of code tables, and codes that came without one."""
 
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len, set_cell_size
 
 from canonical.time import in_shanghai
 from gateway.cli.shared import AsJson, Config, emit, hub, missing, out, run, store
 
+_WIDTH = 80
 commands = typer.Typer(help="Code tables: add a row, see which codes lack one. 代码表", no_args_is_help=True)
 
 
@@ -134,6 +137,18 @@ def _print(found: Any, systems: dict[str, Any]) -> None:  # noqa: ANN401
             out.print(f"[bold]{named}[/bold] {systems[named].system.role.title}", highlight=False)
             out.print(f"  {systems[named].folder}", style="dim", highlight=False, soft_wrap=True)
         first, last = (in_shanghai(at).strftime("%Y-%m-%d %H:%M") for at in (one.first, one.last))
-        out.print(f"  {one.code}  {one.table}  ({one.field} <- {one.path})", highlight=False, markup=False, emoji=False)
-        out.print(f"      {one.count} messages 报文, {first} to {last}", style="dim", highlight=False)
-    out.print(f"{found.messages} quarantined for a code, {found.unexplained} have none missing today", highlight=False)
+        when = first if first == last else f"{first} to {last}"
+        _line(f"  {one.code}  {one.count} message{'s' if one.count > 1 else ''} 报文, {when}")
+        _line(f"      {one.table}  ({one.field} <- {one.path})", style="dim")
+        if one.table.startswith("codes/"):
+            table = one.table.removeprefix("codes/").removesuffix(".csv")
+            _line(f"      gridhub codes add {one.system} {table} {shlex.quote(one.code)} ...", style="dim")
+    kinds = f"{found.messages} quarantined for a code 因代码隔离"
+    _line(f"{kinds}, {found.unexplained} of them have none missing today 今已不缺" if found.unexplained else kinds)
+
+
+def _line(text: str, style: str = "") -> None:
+    """At most eighty columns: a code may be any text a platform sent."""
+    flat = " ".join(text.splitlines())
+    cut = flat if cell_len(flat) <= _WIDTH else set_cell_size(flat, _WIDTH - 1) + "…"
+    out.print(cut, style=style, highlight=False, markup=False, emoji=False, soft_wrap=True)

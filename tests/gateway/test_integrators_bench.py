@@ -372,3 +372,17 @@ def test_read_takes_a_folder_and_a_shipped_adapter_as_try_does(tmp_path: Path) -
     assert of_a_folder[0]["report"]["class_code"] == "30428.2:P01-03"
     assert "error" in of_an_adapter[0]
     assert "neither a folder with a system.yaml nor a system" in ran("read", "nobody", str(MANHOLE), code=3)
+
+
+def test_findings_fit_into_eighty_columns_with_what_is_wrong_below_its_place(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(HOTLINE, tmp_path / "city_hotline"))
+    declared = folder / "system.yaml"
+    text = declared.read_text(encoding="utf-8")
+    declared.write_text(text.replace("add_case", "add_cases" + "_of_a_very_long_name" * 3), encoding="utf-8")
+
+    lines = ran("check", str(folder), code=1).splitlines()
+
+    assert max(cell_len(line) for line in lines if str(folder) not in line) <= 80
+    place = next(number for number, line in enumerate(lines) if line.endswith("error: tells.owner.dispatch:"))
+    assert lines[place + 1].startswith("    no outbound message")
+    assert "add_cases_of_a_very_long_name" in lines[place + 2]
