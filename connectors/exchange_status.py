@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Engine, Select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.exchange_columns import TIME_FORMAT, Column, Layout, instant_for
 from connectors.exchange_declaration import Table
 from connectors.exchange_dialect import counts_bytes, is_data, skips_locked
-from connectors.exchange_rows import Key, Row, picked
+from connectors.exchange_rows import KEYS_AT_ONCE, Key, Row, picked
 
 
 class Status:
@@ -41,11 +41,9 @@ class Status:
         mark = update(layout.table).values({flag.clause: flag.bound(flag.value_of(self._table.claimed))})
         mine: dict[Key, object] = {}
         with self._engine.begin() as connection:
-            if skips_locked(connection.dialect):
-                statement = statement.with_for_update(skip_locked=True)
             names = [one.name for one in columns]
             found = [Row(dict(zip(names, row, strict=True))) for row in connection.execute(statement).all()]
-            for row in found:
+            for row in self._free(connection, layout, found):
                 key = row.of(self._table.key)
                 self._doubtful[key] = row.values[flag.name]
                 if connection.execute(mark.where(self._is(layout, key), flag.among(self._table.new))).rowcount:
@@ -53,6 +51,22 @@ class Status:
                 else:
                     del self._doubtful[key]
         return found, mine
+
+    def _free(self, connection: Connection, layout: Layout, found: Sequence[Row]) -> list[Row]:
+        """Those that nobody else holds, held by us until the transaction ends.
+
+        Picked by key: MariaDB locks every row it looks at for an order or a condition, and that may be all that wait.
+        """
+        if not skips_locked(connection.dialect):
+            return list(found)
+        key = layout.chosen(self._table.key)
+        keys = [row.of(self._table.key) for row in found]
+        free: set[Key] = set()
+        for start in range(0, len(keys), KEYS_AT_ONCE):
+            these = picked(key, keys[start : start + KEYS_AT_ONCE])
+            statement = select(*(one.clause for one in key)).select_from(layout.table).where(these)
+            free |= {tuple(row) for row in connection.execute(statement.with_for_update(skip_locked=True))}
+        return [row for row, one in zip(found, keys, strict=True) if one in free]
 
     def hold(self, key: Key) -> None:
         """The row is in hand, or has its verdict."""
