@@ -22,12 +22,16 @@ from canonical.errors import ContractViolation, HubError, Misconfigured, Unavail
 from canonical.message import Message
 from connectors.amqp_link import PublishingLink, Settings, ours, settings_of
 from connectors.broker import Reconnection
+from connectors.packed import ENCODINGS, unpacked
 
 _PROPERTIES = {
     "message-id": "message_id", "correlation-id": "correlation_id", "type": "type", "reply-to": "reply_to",
     "expiration": "expiration", "app-id": "app_id", "user-id": "user_id", "content-encoding": "content_encoding",
 }  # fmt: skip
 """Header of ours to property of AMQP, both ways."""
+
+MAX_UNPACKED = 16 * 1024 * 1024
+"""Bytes a packed body may unfold to; of a longer one only they are handed out, and `oversize` says so."""
 
 _LONGEST_NAME = 255  # AMQP 0-9-1, 4.2.5.3: a short string, in bytes
 
@@ -125,6 +129,7 @@ class AmqpReceiver:
         headers = _headers(properties)
         if method.redelivered:
             headers["redelivered"] = "true"
+        body = _plain(body, headers)
         return Message(
             system=self._system, body=body, at=self._now(), id=self._ids(), door=self._door,
             content_type=properties.content_type or "", headers=MappingProxyType(headers),
@@ -343,6 +348,10 @@ class _Consumer:
         self.broken = True  # the queue was deleted, or its leader moves
 
 
+_OURS = frozenset({"oversize", "redelivered", "unreadable"})
+"""Headers by which the transport speaks; a publisher cannot say them."""
+
+
 def _is_name(name: str) -> bool:
     try:
         return len(name.encode()) <= _LONGEST_NAME
@@ -354,7 +363,7 @@ def _headers(properties: BasicProperties) -> dict[str, str]:
     """The publisher's own headers as text, and over them the properties."""
     given: Mapping[str, object] = properties.headers or {}
     written = ((name.lower(), _written(value)) for name, value in given.items())
-    headers = {name: value for name, value in written if value is not None}
+    headers = {name: value for name, value in written if value is not None and name not in _OURS}
     for header, name in _PROPERTIES.items():
         value = getattr(properties, name)
         if value is not None:
@@ -362,6 +371,22 @@ def _headers(properties: BasicProperties) -> dict[str, str]:
     if properties.timestamp is not None:
         headers["timestamp"] = f"{properties.timestamp}"
     return headers
+
+
+def _plain(body: bytes, headers: dict[str, str]) -> bytes:
+    """The body without its packing; `headers` say when it could not be unpacked, or was cut."""
+    encoding = headers.get("content-encoding", "").strip().lower()
+    if not body or encoding not in ENCODINGS:
+        return body
+    try:
+        plain = unpacked(body, encoding, MAX_UNPACKED + 1)
+    except ValueError:
+        headers["unreadable"] = f"the body is not {encoding}, as content-encoding says"
+        return body
+    del headers["content-encoding"]
+    if len(plain) > MAX_UNPACKED:
+        headers["oversize"] = f"more than {MAX_UNPACKED}"
+    return plain[:MAX_UNPACKED]
 
 
 def _written(value: object) -> str | None:

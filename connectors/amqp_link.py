@@ -1,5 +1,6 @@
 """AMQP 0-9-1 connections over pika, and the one place where pika's exceptions become our errors."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,9 @@ IDLE_SECONDS = 30.0
 """A publishing connection that was idle for longer is not used again: nobody answered its heartbeats meanwhile."""
 
 GOODBYE_SECONDS = 1.0
+
+# What goes wrong comes to us as an exception and becomes our own event; pika would log it once more, on every try.
+logging.getLogger("pika").setLevel(logging.CRITICAL + 1)
 
 _CREDENTIALS: tuple[type[Exception], ...] = (AuthenticationError, ProbableAuthenticationError)
 
