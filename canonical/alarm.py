@@ -7,7 +7,7 @@ here is only what is told and what is remembered.
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from canonical.time import Instant
 from canonical.value import Value
@@ -26,16 +26,28 @@ class Alarm(Value):
     """The measured value, when there is one; hysteresis works on it."""
     at: Instant | None = None
     """When, by the device's clock; receipt counts where it has none."""
+    digest: str = ""
+    """Of the message that told it, where one is known: what a repetition is recognised by."""
+    redelivered: bool = False
+    """The broker says that it may have delivered this message before."""
 
 
 class AlarmPolicy(Value):
-    """When tellings become a case. Declared for a system, by kind. Times in seconds."""
+    """When tellings become a case. Declared for a system, by kind. Times in seconds.
+
+    A threshold of each device's own stands in a code table: `value: {expr: "num(doc.v) - num(device('devices', doc.id,
+    'limit'))"}` with `raise_at: 0`.
+    """
 
     hold: float = Field(default=0, ge=0, description="debounce: active for so long before a case is made")
     times: int = Field(default=1, ge=1, description="debounce: told active so often in a row before a case is made")
     raise_at: float | None = Field(default=None, description="a value at or above it is active")
     clear_below: float | None = Field(
         default=None, description="hysteresis: once active, only a value below it is back to normal"
+    )
+    raise_below: float | None = Field(default=None, description="low alarm: a value at or below it is active")
+    clear_above: float | None = Field(
+        default=None, description="hysteresis of a low alarm: once active, only a value above it is back to normal"
     )
     quiet: float = Field(
         default=0, ge=0, description="after a case has ended, no new one of this device and kind for so long"
@@ -48,6 +60,25 @@ class AlarmPolicy(Value):
     forget: float = Field(default=86_400, gt=0, description="a device silent for so long starts anew")
     cap: int = Field(default=0, ge=0, description="storm cap: cases of this system and kind in `cap_window`; 0: none")
     cap_window: float = Field(default=3600, gt=0, description="seconds of the storm cap")
+
+    @model_validator(mode="after")
+    def _possible(self) -> "AlarmPolicy":
+        low = self.raise_below if self.clear_above is None else self.clear_above
+        high = self.raise_at if self.clear_below is None else self.clear_below
+        for wrong, text in (
+            (_above(self.clear_below, self.raise_at), "clear_below must not be above raise_at"),
+            (_above(self.raise_below, self.clear_above), "clear_above must not be below raise_below"),
+            (low is not None and high is not None and low >= high,
+             "between the low alarm (raise_below, clear_above) and the high one (raise_at, clear_below) no value would "
+             "be normal"),
+        ):  # fmt: skip
+            if wrong:
+                raise ValueError(text)
+        return self
+
+
+def _above(one: float | None, other: float | None) -> bool:
+    return one is not None and other is not None and one > other
 
 
 class AlarmState(Value):
@@ -70,6 +101,8 @@ class AlarmState(Value):
     case_id: UUID | None = None
     case_at: Instant | None = None
     cleared_since_case: bool = False
+    heard: str = ""
+    """Digests of the last messages that told of it, oldest first: one delivered again adds nothing."""
 
 
 AlarmKey = tuple[str, str, str]

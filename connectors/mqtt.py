@@ -27,6 +27,9 @@ _STATUS = {0x87: 403, 0x90: 404, 0x95: 413, 0x99: 415}
 
 _QUOTA_EXCEEDED = 0x97
 
+_OURS = ("dup", "oversize", "retained")
+"""Headers by which the transport speaks."""
+
 
 class MqttReceiver:
     """Hears the filters `topics` of one broker. Made for one thread; a thread of its own keeps the connection alive.
@@ -341,6 +344,8 @@ def _topic(packet: MQTTMessage) -> str:
 def _headers(packet: MQTTMessage) -> dict[str, str]:
     """The publisher's own (MQTT 5), and over them what the transport says."""
     headers = {name.lower(): value for name, value in getattr(packet.properties, "UserProperty", ())}
+    for name in _OURS:  # a publisher cannot say these
+        headers.pop(name, None)
     headers["qos"] = f"{packet.qos}"
     if packet.retain:
         headers["retained"] = "true"

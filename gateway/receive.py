@@ -49,9 +49,11 @@ _MOST_REASONS = 20
 
 _PUSHED = frozenset({"mqtt", "amqp"})
 """Kinds whose messages come by themselves: no pause between passes, and a repetition is news of its own."""
+_MARKS = {"mqtt": "dup", "amqp": "redelivered"}
+"""The header by which a broker says that it may have delivered a message before."""
 _SHARED = frozenset({"amqp"})
 """Kinds that several processes read at a time. Two MQTT clients of one name would throw each other out."""
-_CUT = frozenset({"files", "mqtt"})
+_CUT = frozenset({"files", "mqtt", "amqp"})
 """Kinds that hand out only the beginning of what is too large, and say its size in the header `oversize`."""
 
 _Answer = TypeVar("_Answer")
@@ -173,7 +175,10 @@ class Receiving:
         if self.kind in _CUT and "oversize" in message.headers:
             text = f"too large: {message.headers['oversize']} bytes"
             return [Arrival(message, Unacceptable(text, why=Why.TOO_LARGE))]
-        return self.hub.reception.read(message, again=True)
+        if self.kind == "amqp" and "unreadable" in message.headers:
+            return [Arrival(message, Unacceptable(message.headers["unreadable"], why=Why.UNREADABLE))]
+        marks = _MARKS.get(self.kind, "")
+        return self.hub.reception.read(message, again=True, redelivered=message.headers.get(marks) == "true")
 
     # Whose it is
 

@@ -5,10 +5,12 @@ failing batch is halved until the one poisonous message stands alone; its neighb
 """
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -22,6 +24,10 @@ from gateway.log import log
 from routing.intake import decide
 from storage.journal import Journal
 from storage.store import Store
+
+_Content = TypeVar("_Content")
+
+_DIGITS = 12
 
 _RACES = 5
 """How often a batch is decided anew because another process committed the same identity first."""
@@ -39,14 +45,17 @@ class Reception:
     ) -> None:
         self.configuration, self.store, self.now, self.ids = configuration, store, now, ids
 
-    def read(self, message: Message, *, again: bool = False) -> list[Arrival]:
-        """What an inbound message says. `again`: it was authenticated when it first came."""
+    def read(self, message: Message, *, again: bool = False, redelivered: bool = False) -> list[Arrival]:
+        """What an inbound message says. `again`: it was authenticated when it first came. `redelivered`: so the broker
+        says.
+        """
         connected = self.configuration.systems.get(message.system)
         if connected is None:
             return [
                 Arrival(message, Unacceptable(f"no system '{message.system}' is connected", why=Why.UNKNOWN_MESSAGE))
             ]
         contents = connected.system.read(message) if again else connected.system.receive(message)
+        contents = [_recognisable(one, part, message, redelivered=redelivered) for part, one in enumerate(contents)]
         if message.headers:  # the journal keeps what reading it again will need, and no secret
             message = replace(message, headers=connected.system.kept_headers(message))
         if len(contents) == 1:
@@ -185,6 +194,23 @@ class Committer:
             mine = [next(outcomes) for _ in one.arrivals]
             if not one.done.done():
                 one.done.set_result(mine)
+
+
+def _recognisable(content: _Content, part: int, message: Message, *, redelivered: bool) -> _Content:
+    """What it says; a telling of an alarm with what the storm filter knows a repetition of the message by."""
+    if not isinstance(content, Reading) or content.alarm is None:
+        return content
+    of = (
+        message.door,
+        message.path,
+        message.headers.get("message-id", ""),
+        content.external_id,
+        content.alarm.at,
+        part,
+    )
+    digest = hashlib.sha256(repr(of).encode(errors="surrogatepass") + message.body).hexdigest()[:_DIGITS]
+    alarm = content.alarm.model_copy(update={"digest": digest, "redelivered": redelivered})
+    return content.model_copy(update={"alarm": alarm})
 
 
 def named(arrival: Arrival) -> str:

@@ -23,8 +23,9 @@ from routing.adding import add, comment, new_files
 from routing.book import Book
 from routing.city import City
 from routing.commands import CENTRE, command
+from routing.evidence import with_evidence
 from routing.rules import source_due
-from routing.storm import Decision, Told, policy_of, tell
+from routing.storm import Decision, Told, heard, policy_of, repeats, tell
 
 _GONE = frozenset({Stage.REFUSED, Stage.CANCELLED, Stage.MERGED})
 """A further task of such a case is a new case: there is nothing left to join."""
@@ -145,9 +146,15 @@ def _alarm(book: Book, reading: Reading, alarm: Alarm, message: Message, numbers
     case = _case_of(book, state)
     if case is not None and case.id != state.case_id:  # merged: the device follows the case that remained
         state = state.model_copy(update={"case_id": case.id})
+    if repeats(state, alarm, message.at):
+        open_case = case if case is not None and not case.ended else None
+        told_before = Outcome(
+            Verdict.REPEATED, case_no=open_case.no if open_case else "", text="delivered again; counted before"
+        )
+        return told_before, open_case.id if open_case else None
     role = book.city.systems.get(reading.system)
     told = tell(
-        state, book.known.caps.get((reading.system, alarm.kind)), alarm,
+        heard(state, alarm), book.known.caps.get((reading.system, alarm.kind)), alarm,
         policy_of(role.alarms if role else {}, alarm.kind), case,
         received_at=message.at, now=book.now, may_open=reading.report is not None,
     )  # fmt: skip
@@ -191,10 +198,16 @@ def _beside(book: Book, reading: Reading, told: Told, message: Message) -> Taken
         alarm_at = reading.alarm.at if reading.alarm else None
         comment(book, case, reading, told.text, message, stated_at=alarm_at)
         outcome = Outcome(Verdict.APPLIED, case_no=case.no, text=told.text)
+    stated = reading.action is not None or reading.addition is not None
+    if case is not None and is_open:
+        reading, left_out = with_evidence(reading, book.known.cases[case.id])
+        outcome = replace(outcome, text=outcome.text + left_out)
     if reading.action is not None or reading.addition is not None:
         spoken_of = case.id if case and is_open and _called(book, case, reading) else _find(book, reading)
+        if spoken_of is None and case is not None and is_open and reading.action is None:
+            spoken_of = case.id  # a later picture under an id of its own
         done = _known_case(book, spoken_of, reading, message) if spoken_of else outcome
-        if done.verdict is not Verdict.REPEATED:
+        if stated and done.verdict is not Verdict.REPEATED:
             return done, spoken_of or (case.id if case and is_open else None)
     return outcome, case.id if case and is_open else None
 

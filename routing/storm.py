@@ -16,6 +16,12 @@ from canonical.case import Case
 AHEAD = timedelta(days=1)
 """A device's clock further ahead than this is wrong, and receipt counts. Believed, it would silence the device."""
 
+_REMEMBERED = 256
+"""Different messages remembered of a device and kind: more than a receiver commits together unless told otherwise."""
+
+_SHORTLY = timedelta(minutes=5)
+"""So long after its own time a message without a mark of its transport may be a repetition."""
+
 ANY = "*"
 """The policy of every kind that has none of its own."""
 
@@ -45,6 +51,24 @@ class Told:
 def policy_of(policies: dict[str, AlarmPolicy], kind: str) -> AlarmPolicy:
     """The policy of a kind: its own, else that of `*`, else every new alarm is a case."""
     return policies.get(kind) or policies.get(ANY) or _PLAIN
+
+
+def repeats(state: AlarmState, alarm: Alarm, received_at: datetime) -> bool:
+    """Whether this very message was told before. The same words alone are none: a sensor without a clock has no others.
+
+    Either its broker says that it may be one, or the device dated it, just now, to the same instant.
+    """
+    if not alarm.digest or alarm.digest not in state.heard.split():
+        return False
+    return alarm.redelivered or (alarm.at is not None and abs(received_at - alarm.at) <= _SHORTLY)
+
+
+def heard(state: AlarmState, alarm: Alarm) -> AlarmState:
+    """The state that remembers this message too."""
+    if not alarm.digest:
+        return state
+    others = [digest for digest in state.heard.split() if digest != alarm.digest]
+    return state.model_copy(update={"heard": " ".join([*others, alarm.digest][-_REMEMBERED:])})
 
 
 def tell(
@@ -106,14 +130,17 @@ def _silent(state: AlarmState, at: datetime, policy: AlarmPolicy) -> bool:
 
 
 def _active(state: AlarmState, alarm: Alarm, policy: AlarmPolicy) -> bool:
-    """Whether the condition holds. Once it does, a value that is not below `clear_below` keeps it."""
+    """Whether the condition holds. Once it does, a value between the threshold and the one that clears it keeps it."""
     value = None if alarm.value is None or isnan(alarm.value) else alarm.value  # a broken sensor is not back to normal
-    if policy.raise_at is None or value is None:
-        raised, floor = alarm.active, policy.clear_below
-    else:
-        raised = value >= policy.raise_at
-        floor = policy.raise_at if policy.clear_below is None else policy.clear_below
-    return raised or (state.active and value is not None and floor is not None and value >= floor)
+    if value is None:
+        return alarm.active
+    high, low = policy.raise_at, policy.raise_below
+    judged = high is not None or low is not None
+    if (high is not None and value >= high) or (low is not None and value <= low) or (alarm.active and not judged):
+        return True
+    floor = high if policy.clear_below is None else policy.clear_below
+    ceiling = low if policy.clear_above is None else policy.clear_above
+    return state.active and ((floor is not None and value >= floor) or (ceiling is not None and value <= ceiling))
 
 
 def _still_active(state: AlarmState, at: datetime) -> dict[str, object]:
