@@ -35,7 +35,7 @@ class Alarm(Value):
 class AlarmPolicy(Value):
     """When tellings become a case. Declared for a system, by kind. Times in seconds.
 
-    A threshold of each device's own stands in a code table: `value: {expr: "num(doc.v) - num(device('devices', doc.id,
+    A threshold of each device's own stands in a ledger: `value: {expr: "num(doc.v) - num(device('devices', doc.id,
     'limit'))"}` with `raise_at: 0`.
     """
 
