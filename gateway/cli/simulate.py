@@ -112,8 +112,7 @@ def _play(given: str, config: Path | None, host: str, port: int, slow: float) ->
 
     def tell(heard: "Heard") -> None:
         with lock:
-            for line in _told(heard):
-                out.print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)
+            out.print("\n".join(_told(heard)), highlight=False, markup=False, emoji=False, soft_wrap=True)
         time.sleep(slow)
 
     with server(stub, host, port, tell) as serving:
