@@ -120,7 +120,10 @@ class AlarmFields(Declared):
 
     device: Any = Field(description="the device by the system's own id")
     kind: Any = Field(description="what is told about it, such as smoke or level")
-    active: Any = Field(default=None, description="yes or no, by a code table; left out where a threshold (raise_at, raise_below) decides")
+    active: Any = Field(
+        default=None,
+        description="yes or no, by a code table; left out where a threshold (raise_at, raise_below) decides",
+    )
     value: Any = Field(default=None, description="the measured number")
     at: Any = Field(default=None, description="when, by the device's clock")
 
