@@ -26,12 +26,16 @@ from canonical.message import Message
 from connectors.credentials import Credentials
 from connectors.http import MAX_ANSWER, HttpConnector
 from connectors.service_description import changes, pieces
+from connectors.soap_arguments import fitted
+from connectors.soap_encoded import ENCODING, SCHEMA, encoded
 
-_SETTINGS = Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True, xml_huge_tree=False)
+# What is imported comes through _LocalFiles, which has no network: zeep itself need not forbid it.
+_SETTINGS = Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=False, xml_huge_tree=False)
 
 HEADERS = "$headers"
 """Member of the arguments that is none."""
 _BINDINGS: Mapping[str, type] = {"1.1": Soap11Binding, "1.2": Soap12Binding}
+_SOAP_IN_WSDL = "http://schemas.xmlsoap.org/wsdl/soap/"
 _OK, _SERVER = 200, 500
 _MOVED = frozenset({301, 302, 303, 307, 308})
 
@@ -60,6 +64,7 @@ class SoapConnector:
         version: str = "",
     ) -> None:
         self._services = {path: _operations(wsdl, version) for path, wsdl in wsdls.items()}
+        self._encoded = {path: _encoded_ones(wsdl) for path, wsdl in wsdls.items()}
         self._wsdls = dict(wsdls)
         self._ids, self._now = ids, now
         self._http = HttpConnector(
@@ -72,7 +77,8 @@ class SoapConnector:
         known = self._services.get(path, {}).get(operation)
         if known is None:
             raise ContractViolation(f"{message.system}: no WSDL has operation '{operation}' at '{path}'", at="path")
-        envelope, headers = _envelope(known, _arguments(message))
+        encoding = operation in self._encoded[path]
+        envelope, headers = _envelope(known, _arguments(message), encoding=encoding)
         action, sent = headers["SOAPAction"], dict(message.headers)
         if type(known.binding) is Soap12Binding:  # there the action is a part of the content type
             kind = f"application/soap+xml; charset=utf-8; action={action}"
@@ -113,19 +119,43 @@ class SoapConnector:
 
 
 class _LocalFiles:
-    """What zeep loads a WSDL through: files only, never the network."""
+    """What zeep loads a WSDL through: files of its folder, never the network.
+
+    Platforms state imports by the address they were had at, `http://host/service?xsd=types.xsd`: the file of that name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
     def load(self, url: str) -> bytes:
+        if url in _KNOWN:
+            return _KNOWN[url]
         parts = urlsplit(url)
-        if parts.scheme not in {"", "file"} or parts.netloc:
-            raise Misconfigured(f"a WSDL may not draw on the network: {url}")
-        return Path(unquote(parts.path)).read_bytes()
+        if parts.scheme in {"", "file"} and not parts.netloc:
+            return Path(unquote(parts.path)).read_bytes()
+        names = [Path(unquote(parts.query.rpartition("=")[2] or parts.path)).name, Path(unquote(parts.path)).name]
+        found = next((self._folder / name for name in names if name and (self._folder / name).is_file()), None)
+        if found is None:
+            raise Misconfigured(f"{url} is imported and does not lie beside the WSDL as {names[0]}; fetch it")
+        return found.read_bytes()
+
+
+_KNOWN: Mapping[str, bytes] = {
+    ENCODING: SCHEMA,
+    "https://www.w3.org/2001/xml.xsd": (
+        b'<schema xmlns="http://www.w3.org/2001/XMLSchema" targetNamespace="http://www.w3.org/XML/1998/namespace">'
+        b'<attribute name="lang" type="language"/><attribute name="space" type="NCName"/></schema>'
+    ),
+}
+"""Schemas that WSDLs take for granted."""
 
 
 def _operations(wsdl: Path, version: str) -> _Operations:
     try:
-        document: Any = Document(str(wsdl.resolve()), cast("Any", _LocalFiles()), settings=_SETTINGS)
-    except (OSError, ValueError, zeep.exceptions.Error, etree.LxmlError) as error:
+        document: Any = Document(
+            str(wsdl.resolve()), cast("Any", _LocalFiles(wsdl.resolve().parent)), settings=_SETTINGS
+        )
+    except (OSError, ValueError, LookupError, zeep.exceptions.Error, etree.LxmlError) as error:
         raise Misconfigured(f"{wsdl.name} is not a WSDL that can be used: {error}") from error
     for kind in [_BINDINGS[version]] if version else _BINDINGS.values():
         bindings: list[Any] = [binding for binding in document.bindings.values() if type(binding) is kind]
@@ -133,6 +163,15 @@ def _operations(wsdl: Path, version: str) -> _Operations:
         if found:
             return found
     raise Misconfigured(f"{wsdl.name} has no SOAP {version or '1.1 or 1.2'} operation")
+
+
+def _encoded_ones(wsdl: Path) -> frozenset[str]:
+    """Names of its rpc/encoded operations: zeep forgets how a body is to be written."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    bodies = etree.parse(str(wsdl), parser).iter(f"{{{_SOAP_IN_WSDL}}}body")
+    spoken = [body for body in bodies if body.get("use") == "encoded"]
+    parents = [parent for body in spoken for parent in body.iterancestors("{*}operation")]
+    return frozenset(parent.get("name", "") for parent in parents)
 
 
 def _arguments(message: Message) -> dict[str, Any]:
@@ -151,12 +190,21 @@ def _blocks(texts: object) -> list[etree._Element]:
     return [etree.fromstring(str(text), parser) for text in texts] if isinstance(texts, list) else []
 
 
-def _envelope(operation: Any, given: Mapping[str, Any]) -> tuple[bytes, Mapping[str, str]]:  # noqa: ANN401
+def _envelope(
+    operation: Any, given: Mapping[str, Any], *, encoding: bool  # noqa: ANN401
+) -> tuple[bytes, Mapping[str, str]]:  # fmt: skip
     arguments = {name: value for name, value in given.items() if name != HEADERS}
     blocks = _blocks(given.get(HEADERS))
+    body = operation.input.body
     try:
-        made = operation.create(**arguments, **({"_soapheaders": blocks} if blocks else {}))
-    except (TypeError, ValueError, zeep.exceptions.Error):
+        ready = fitted(body, arguments) if body is not None else {}
+        if encoding:
+            content, action = encoded(body, ready, blocks), f'"{operation.soapaction or ""}"'
+            return etree.tostring(content, xml_declaration=True, encoding="utf-8"), {"SOAPAction": action}
+        made = operation.create(**ready, **({"_soapheaders": blocks} if blocks else {}))
+    except ContractViolation as error:
+        raise ContractViolation(f"{operation.name}: the arguments do not fit the WSDL: {error}", at=error.at) from None
+    except (TypeError, ValueError, LookupError, zeep.exceptions.Error):
         names = ", ".join(sorted(arguments))  # names only: the values are citizens' data
         raise ContractViolation(f"{operation.name}: the arguments do not fit the WSDL: {names}", at="body") from None
     return etree.tostring(made.content, xml_declaration=True, encoding="utf-8"), made.headers
