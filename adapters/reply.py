@@ -11,7 +11,7 @@ from adapters.reply_declaration import ReplyDeclaration, ReplyRow
 from adapters.rule import compile_rule, compile_tree
 from adapters.scope import Scope
 from adapters.shape_json import write_json
-from adapters.shape_xml import soap_body, soap_fault, xml_text
+from adapters.shape_xml import MEDIA_TYPES, soap_body, soap_fault, version_of, xml_text
 from adapters.value import as_text, text_at
 from adapters.yaml_file import Where
 from canonical.errors import HubError, Why
@@ -97,7 +97,8 @@ class ReplyPlans:
         }  # fmt: skip
         plan = next(row for row in self.rows if row.fits(outcome, values))
         try:
-            content_type, body = self._sealed(plan, values)
+            version = version_of(message.body, message.content_type) or self.declared.version
+            content_type, body = self._sealed(plan, values, version)
             return Reply(plan.declared.status, content_type, body, self._headers(values, body))
         except HubError as error:  # all is committed: the source must not hear that it failed
             bare = write_json({name: values[name] for name in ("verdict", "case_no", "why")}, "utf-8")
@@ -115,25 +116,29 @@ class ReplyPlans:
         texts = {name: text_at(get(known), f"headers.{name}") for name, get in self.headers.items()}
         return {name: _NO_HEADER.sub("", text) for name, text in texts.items() if text}
 
-    def _sealed(self, plan: _ReplyPlan, values: dict[str, Any]) -> tuple[str, bytes]:
+    def _sealed(self, plan: _ReplyPlan, values: dict[str, Any], version: str) -> tuple[str, bytes]:
         body = values["body"] = plan.body(values)
         for name, get in self.seal.items() if isinstance(body, dict) else ():
             body[name] = get(values)
         if plan.declared.fault:
-            return "text/xml; charset=utf-8", soap_fault(plan.declared.fault, as_text(body))
+            return _soap_type(version), soap_fault(plan.declared.fault, as_text(body), version)
         kind = plan.declared.format or self.declared.format
+        if kind == "soap":  # in the version it was asked in
+            said = self.declared.content_type or _soap_type(version)
+            return said, soap_body(self.declared.namespace, self.declared.element, body, version)
         return envelope(kind, body, self.declared, self.charset)
+
+
+def _soap_type(version: str) -> str:
+    return f"{MEDIA_TYPES[version]}; charset=utf-8"
 
 
 def envelope(
     kind: str, body: object, declared: Any, charset: str  # noqa: ANN401 a reply or a handshake
 ) -> tuple[str, bytes]:  # fmt: skip
-    """(content type, bytes) of a body in one of the declared formats."""
+    """(content type, bytes) of a body in one of the declared formats but SOAP."""
     charset = "utf-8" if charset == "auto" else charset
     namespace, said = getattr(declared, "namespace", ""), getattr(declared, "content_type", "")
-    if kind == "soap":
-        media = "text/xml" if declared.version == "1.1" else "application/soap+xml"
-        return said or f"{media}; charset=utf-8", soap_body(namespace, declared.element, body, declared.version)
     if kind == "xml":
         text = xml_text(declared.element, body, charset.upper(), namespace)
         return said or f"text/xml; charset={charset}", text.encode(charset, "xmlcharrefreplace")

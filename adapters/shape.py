@@ -14,6 +14,7 @@ from adapters.charset import text_of
 from adapters.mixed import is_file, mixed_parts
 from adapters.packed import MOST, from_base64, gunzipped
 from adapters.path import parts_of, path_getter, with_member
+from adapters.related import MEDIA, parts_of_related
 from adapters.scope import Scope
 from adapters.sealing import CipherKeys
 from adapters.shape_declaration import CsvStep, InsideStep, SoapStep, Step, XlsxStep, XmlStep, ZipStep
@@ -153,19 +154,31 @@ def _hex(_: object, _scope: Scope, _where: Where, _charset: str) -> _Step:
 def _xml(declared: XmlStep, scope: Scope, where: Where, charset: str) -> _Step:
     check = read_schema(declared.xsd, scope, (*where, "xml", "xsd")) if declared.xsd else None
 
-    def read(body: bytes | str, _message: Message) -> dict[str, Any]:
-        text = decoded(body, charset)
+    def read(body: bytes | str, message: Message) -> dict[str, Any]:
+        text, files = _text_and_files(body, message, charset)
         if declared.or_text and not looks_like_xml(text):
             return {"text": text.strip()}
-        return read_xml(text, declared.lists, check)
+        return read_xml(text, declared.lists, check, files)
 
     return read
 
 
 def _soap(declared: SoapStep, _scope: Scope, _where: Where, charset: str) -> _Step:
-    return lambda body, _message: read_soap(
-        decoded(body, charset), declared.element, declared.lists, version=declared.version
-    )
+    def read(body: bytes | str, message: Message) -> dict[str, Any]:
+        text, files = _text_and_files(body, message, charset)
+        return read_soap(text, declared.element, declared.lists, version=declared.version, files=files)
+
+    return read
+
+
+def _text_and_files(
+    body: bytes | str, message: Message, charset: str
+) -> tuple[str, dict[str, bytes] | None]:  # fmt: skip
+    """The XML as text, and the parts it points to, where it came as multipart/related."""
+    if isinstance(body, str) or body is not message.body or media_type(message) != MEDIA:
+        return decoded(body, charset), None
+    root, files = parts_of_related(body, message.content_type)
+    return decoded(root, charset), files
 
 
 def _pick(path: str, _scope: Scope, _where: Where, _charset: str) -> _Step:

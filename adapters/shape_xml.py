@@ -9,6 +9,8 @@ from typing import Any
 
 from lxml import etree
 
+from adapters.multiref import joined
+from adapters.related import include
 from adapters.shape_json import DEEPEST, unreadable
 from adapters.value import as_text
 from canonical.errors import Unacceptable, Why
@@ -16,18 +18,25 @@ from canonical.errors import Unacceptable, Why
 SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
 SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
 NAMESPACES = {"1.1": SOAP_11, "1.2": SOAP_12}
+MEDIA_TYPES = {"1.1": "text/xml", "1.2": "application/soap+xml"}
+_CODES_12 = {"Client": "Sender", "Server": "Receiver"}
+_BEGINNING = 4096
+"""Bytes in which an envelope says its version; a multipart has a head of its own before it."""
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}\?>")
 _ILLEGAL_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def read_xml(
-    text: str, lists: Collection[str] = (), check: Callable[[etree._Element], None] | None = None
+    text: str,
+    lists: Collection[str] = (),
+    check: Callable[[etree._Element], None] | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> dict[str, Any]:
     """`{root name: content}`; elements named in `lists` are lists even when there is one.
 
-    `check` raises when the document breaks its schema. Raises Unacceptable.
+    `check` raises when the document breaks its schema. `files`: parts it points to. Raises Unacceptable.
     """
-    root = _tree(text)
+    root = _tree(text, files)
     if check is not None:
         check(root)
     return {_local(root.tag): _content(root, frozenset(lists))}
@@ -38,15 +47,25 @@ def looks_like_xml(text: str) -> bool:
     return text.lstrip("\ufeff \t\r\n").startswith("<")
 
 
-def read_soap(text: str, element: str, lists: Collection[str] = (), *, version: str = "1.1") -> dict[str, Any]:
-    """A SOAP envelope to the children of `element` in its body; a fault to `{"Fault": {...}}`."""
-    root = _tree(text)
-    namespace = NAMESPACES[version]
-    inner = root.find(f"{{{namespace}}}Body") if root.tag == f"{{{namespace}}}Envelope" else None
+def read_soap(
+    text: str,
+    element: str,
+    lists: Collection[str] = (),
+    *,
+    version: str = "",
+    files: Mapping[str, bytes] | None = None,
+) -> dict[str, Any]:
+    """A SOAP envelope to the children of `element` in its body; a fault to `{"Fault": {...}}`.
+
+    Either version is read, whatever `version` says it speaks: many answer a fault in the other one.
+    """
+    root = _tree(text, files)
+    namespace = next((one for one in NAMESPACES.values() if root.tag == f"{{{one}}}Envelope"), None)
+    inner = root.find(f"{{{namespace}}}Body") if namespace else None
     child = next(iter(inner.iterchildren("*")), None) if inner is not None else None
     if child is None:
-        raise unreadable(f"not a SOAP {version} envelope with a body")
-    name, content = _local(child.tag), _content(child, frozenset(lists))
+        raise unreadable(f"not a SOAP {version or '1.1 or 1.2'} envelope with a body")
+    name, content = _local(child.tag), _content(joined(child), frozenset(lists))
     if name == "Fault":
         return {"Fault": content}
     if name != element:
@@ -54,7 +73,16 @@ def read_soap(text: str, element: str, lists: Collection[str] = (), *, version: 
     return content if isinstance(content, dict) else {}
 
 
-def _tree(text: str) -> etree._Element:
+def version_of(body: bytes, content_type: str) -> str:
+    """The SOAP version of what came, by its envelope or else its media type; empty when neither tells."""
+    beginning = body[:_BEGINNING]
+    for version, namespace in NAMESPACES.items():
+        if namespace.encode() in beginning:
+            return version
+    return "1.2" if content_type.lower().startswith("application/soap+xml") else ""
+
+
+def _tree(text: str, files: Mapping[str, bytes] | None = None) -> etree._Element:
     bare = _DECLARATION.sub("", text.lstrip("\ufeff"), count=1).lstrip()
     parser = etree.XMLParser(
         encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
@@ -66,6 +94,8 @@ def _tree(text: str) -> etree._Element:
         raise unreadable("not well-formed XML") from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise unreadable("XML with a DOCTYPE")
+    if files is not None:
+        include(root, dict(files))
     return root
 
 
@@ -137,7 +167,7 @@ def _element(name: str, tree: object, namespace: str = "") -> etree._Element:
 
 
 def soap_body(namespace: str, element: str, tree: object, version: str = "1.1") -> bytes:
-    """A SOAP 1.1 envelope around one element of `namespace`."""
+    """A SOAP envelope around one element of `namespace`."""
     soap = NAMESPACES[version]
     envelope = etree.Element(f"{{{soap}}}Envelope", nsmap={"soap": soap})
     body = etree.SubElement(envelope, f"{{{soap}}}Body")
@@ -145,12 +175,20 @@ def soap_body(namespace: str, element: str, tree: object, version: str = "1.1") 
     return etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
 
 
-def soap_fault(code: str, text: str) -> bytes:
-    """A SOAP 1.1 fault."""
-    envelope = etree.Element(f"{{{SOAP_11}}}Envelope", nsmap={"soap": SOAP_11})
-    fault = etree.SubElement(etree.SubElement(envelope, f"{{{SOAP_11}}}Body"), f"{{{SOAP_11}}}Fault")
-    etree.SubElement(fault, "faultcode").text = f"soap:{code}"
-    etree.SubElement(fault, "faultstring").text = legal(text)
+def soap_fault(code: str, text: str, version: str = "1.1") -> bytes:
+    """A SOAP fault; `code` in the words of 1.1, which 1.2 has others for."""
+    soap = NAMESPACES[version]
+    envelope = etree.Element(f"{{{soap}}}Envelope", nsmap={"soap": soap})
+    fault = etree.SubElement(etree.SubElement(envelope, f"{{{soap}}}Body"), f"{{{soap}}}Fault")
+    if soap == SOAP_12:
+        value = etree.SubElement(etree.SubElement(fault, f"{{{soap}}}Code"), f"{{{soap}}}Value")
+        value.text = f"soap:{_CODES_12.get(code, code)}"
+        words = etree.SubElement(etree.SubElement(fault, f"{{{soap}}}Reason"), f"{{{soap}}}Text")
+        words.set("{http://www.w3.org/XML/1998/namespace}lang", "zh")
+        words.text = legal(text)
+    else:
+        etree.SubElement(fault, "faultcode").text = f"soap:{code}"
+        etree.SubElement(fault, "faultstring").text = legal(text)
     return etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
 
 
