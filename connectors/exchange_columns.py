@@ -32,8 +32,8 @@ from sqlalchemy import (
     TableClause,
     bindparam,
     column,
-    false,
     inspect,
+    literal_column,
     or_,
     table,
 )  # fmt: skip
@@ -87,7 +87,7 @@ class Column:
         clauses: list[ColumnElement[bool]] = [self.clause.in_([self.bound(one) for one in values])] if values else []
         if "" in told:
             clauses.append(self.clause.is_(None))
-        return or_(false(), *clauses)
+        return any_of(clauses)
 
     def value_of(self, text: str) -> object:
         """The value a declared text means here. A number is compared as one: MySQL holds 'N' equal to 0."""
@@ -118,6 +118,11 @@ class Layout:
 
     def chosen(self, names: Iterable[str]) -> tuple[Column, ...]:
         return tuple(self.columns[name] for name in names)
+
+
+def any_of(clauses: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """True where one of these is; never, when there are none. A comparison: Oracle takes no 0 for a condition."""
+    return or_(*clauses) if clauses else literal_column("0") == literal_column("1")
 
 
 def layout_of(connection: Connection, name: str, wanted: Sequence[str], *, every: bool) -> Layout:

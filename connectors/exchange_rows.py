@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, and_, case, false, or_, select
+from sqlalchemy import ColumnElement, Engine, Select, and_, case, or_, select
 from sqlalchemy.exc import DataError
 
 from canonical.errors import ContractViolation
-from connectors.exchange_columns import Column, Layout
+from connectors.exchange_columns import Column, Layout, any_of
 from connectors.exchange_dialect import plain_readings
 
 KEYS_AT_ONCE = 100
@@ -36,7 +36,7 @@ class Row:
 def picked(columns: Sequence[Column], keys: Iterable[Key]) -> ColumnElement[bool]:
     """True for the rows with one of these keys."""
     matches = [and_(*(one.equals(value) for one, value in zip(columns, key, strict=True))) for key in keys]
-    return or_(false(), *matches)
+    return any_of(matches)
 
 
 def in_order(columns: Iterable[Column]) -> list[ColumnElement[Any]]:
@@ -58,7 +58,7 @@ def after(columns: Sequence[Column], cursor: Key) -> ColumnElement[bool]:
             later: ColumnElement[bool] = one.clause > one.bound(value)
             behind.append(and_(*same, or_(later, one.clause.is_(None)) if one.nullable else later))
         same.append(one.equals(value))
-    return or_(false(), *behind)
+    return any_of(behind)
 
 
 def rows(engine: Engine, columns: Sequence[Column], statement: Select[Any]) -> list[Row] | None:

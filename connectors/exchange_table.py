@@ -13,7 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import orjson
-from sqlalchemy import ColumnElement, Select, or_, select, true
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from canonical.errors import ContractViolation, HubError, Misconfigured, Unavailable
@@ -86,7 +86,8 @@ class TableReceiver:
         self._layout: Layout | None = None
         self._cursor: Key | None = None
         """Order columns of the last row read in this pass; None between passes."""
-        self._lower: ColumnElement[bool] = true()
+        self._lower: Sequence[ColumnElement[bool]] = ()
+        """Where this pass begins; empty: at the beginning."""
         self._position: Position | None = None
         self._ledger = Ledger()
         self._in_hand: dict[str, _Delivery] = {}
@@ -130,18 +131,18 @@ class TableReceiver:
 
     def _begin(self, layout: Layout) -> None:
         """Start a pass: from the beginning, or from the position and what lies shortly before it."""
-        self._lower, self._ledger = true(), Ledger()
+        self._lower, self._ledger = (), Ledger()
         told = self._memory.position() if self._table.mode == "sequence" else ""
         if not told:
             return
         column = layout.columns[self._table.sequence]
         self._position = read(told, column)
         lower = column.bound(looked_back(self._position, self._table.overlap, column))
-        self._lower = or_(column.clause >= lower, column.clause.is_(None))
+        self._lower = (or_(column.clause >= lower, column.clause.is_(None)),)
 
     def _statement(self, layout: Layout, columns: Iterable[Column], most: int) -> Select[Any]:
         order = layout.chosen(self._table.order)
-        conditions = [self._lower, *self._filters(layout)]
+        conditions = [*self._lower, *self._filters(layout)]
         if self._table.mode == "flag":
             conditions.append(layout.columns[self._table.flag].among(self._table.new))
         if self._cursor is not None:
