@@ -101,6 +101,8 @@ def open_engine(url: str, *, timeout: float, zone: ZoneInfo, now: Callable[[], d
     def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         if address.drivername.endswith("+psycopg"):
             _read_every_time(connection)
+        elif address.drivername.endswith("+oracledb"):
+            connection.call_timeout = round(timeout * 1000)  # Oracle itself waits for a locked row without end
         statements = list(_session(engine.dialect, timeout, zone, now().astimezone(zone).utcoffset() or timedelta()))
         if statements:
             cursor = connection.cursor()
@@ -208,7 +210,9 @@ def _arguments(address: URL, timeout: float) -> dict[str, object]:
     if address.drivername.endswith("+pymysql"):
         return {"connect_timeout": max(1, round(timeout)), "read_timeout": timeout + 1, "write_timeout": timeout + 1}
     if address.drivername.endswith("+oracledb"):
-        return {"tcp_connect_timeout": timeout}
+        return {"tcp_connect_timeout": timeout, "expire_time": 1}  # minutes: a host that is gone is noticed
+    if address.drivername.endswith("+pymssql"):
+        return {"login_timeout": max(1, round(timeout)), "timeout": max(1, round(timeout))}
     return {}
 
 
