@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 from uuid import UUID
 
 import orjson
@@ -25,7 +25,7 @@ from canonical.errors import ContractViolation, Misconfigured, Unavailable
 from canonical.message import Message
 from connectors.credentials import Credentials
 from connectors.http import MAX_ANSWER, HttpConnector
-from connectors.service_description import changes, pieces
+from connectors.service_description import Library, changes, pieces
 from connectors.soap_arguments import fitted
 from connectors.soap_encoded import ENCODING, SCHEMA, encoded
 
@@ -37,6 +37,7 @@ HEADERS = "$headers"
 _BINDINGS: Mapping[str, type] = {"1.1": Soap11Binding, "1.2": Soap12Binding}
 _SOAP_IN_WSDL = "http://schemas.xmlsoap.org/wsdl/soap/"
 _OK, _SERVER = 200, 500
+_LONGEST = 200
 _MOVED = frozenset({301, 302, 303, 307, 308})
 
 _Operations = Mapping[str, Any]
@@ -66,7 +67,7 @@ class SoapConnector:
         self._services = {path: _operations(wsdl, version) for path, wsdl in wsdls.items()}
         self._encoded = {path: _encoded_ones(wsdl) for path, wsdl in wsdls.items()}
         self._wsdls = dict(wsdls)
-        self._ids, self._now = ids, now
+        self._ids, self._now, self._base_url = ids, now, base_url
         self._http = HttpConnector(
             base_url, timeout=timeout, ids=ids, now=now, verify=verify, credentials=credentials, max_answer=max_answer
         )
@@ -98,20 +99,34 @@ class SoapConnector:
         return "; ".join(filter(None, (self._drift(path, wsdl) for path, wsdl in self._wsdls.items())))
 
     def _drift(self, path: str, wsdl: Path) -> str:
-        asked = Message(
-            system="", body=b"", at=self._now(), id=self._ids(), door="wsdl", method="GET", path=f"{path}?wsdl"
-        )  # fmt: skip
-        answer = self._http.send(asked)
-        if answer.status >= _SERVER:
-            raise Unavailable(f"{path}: HTTP {answer.status} instead of the WSDL")
-        if answer.status != _OK:
-            led = " (it has moved)" if answer.status in _MOVED else ""
-            return f"{path}: HTTP {answer.status} instead of the WSDL{led}"
+        folder = _LocalFiles(wsdl.resolve().parent)
+        ours = Library(wsdl.name, lambda _at, stated: stated, folder.beside)
+        theirs = Library(f"{path}?wsdl", self._place, self._served)
         try:
-            told = changes(pieces(wsdl.read_bytes()), pieces(answer.body))
+            told = changes(pieces(wsdl.read_bytes(), ours), pieces(self._served(theirs.at), theirs))
         except ContractViolation as error:
             told = str(error)
         return f"{path}: {told}" if told else ""
+
+    def _served(self, place: str) -> bytes:
+        """A document of the other side. Raises ContractViolation when it serves another thing, Unavailable, InDoubt."""
+        asked = Message(system="", body=b"", at=self._now(), id=self._ids(), door="wsdl", method="GET", path=place)
+        answer = self._http.send(asked)
+        what = "the WSDL" if place.lower().endswith("?wsdl") else place
+        if answer.status >= _SERVER:
+            raise Unavailable(f"HTTP {answer.status} instead of {what}")
+        if answer.status != _OK:
+            moved = answer.headers.get("location", "elsewhere").partition("?")[0][:_LONGEST]
+            led = f" (it has moved to {moved})" if answer.status in _MOVED else ""
+            raise ContractViolation(f"HTTP {answer.status} instead of {what}{led}")
+        return answer.body
+
+    def _place(self, at: str, stated: str) -> str:
+        """Where a document lies for us: hosts in WSDLs are often names of the other side's own network."""
+        base = urlsplit(self._base_url)
+        parts = urlsplit(urljoin(f"{base.path}{at}", stated))
+        path = parts.path.removeprefix(base.path)
+        return f"{path}?{parts.query}" if parts.query else path
 
     def close(self) -> None:
         """Give back connections. Harmless twice."""
@@ -133,6 +148,11 @@ class _LocalFiles:
         parts = urlsplit(url)
         if parts.scheme in {"", "file"} and not parts.netloc:
             return Path(unquote(parts.path)).read_bytes()
+        return self.beside(url)
+
+    def beside(self, url: str) -> bytes:
+        """The file of that name. Raises Misconfigured."""
+        parts = urlsplit(url)
         names = [Path(unquote(parts.query.rpartition("=")[2] or parts.path)).name, Path(unquote(parts.path)).name]
         found = next((self._folder / name for name in names if name and (self._folder / name).is_file()), None)
         if found is None:

@@ -36,6 +36,7 @@ class Service:
 
     url: str = ""
     answer: tuple[int, bytes] = (200, GREETING.read_bytes())
+    beside: dict[str, bytes] = field(default_factory=dict)
     posted: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
 
@@ -45,7 +46,8 @@ def served() -> Iterator[Service]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, body = service.answer if self.path == "/service?wsdl" else (404, b"")
+            status, body = service.answer if self.path == "/service?wsdl" else (200, service.beside.get(self.path, b""))
+            status = status if body or self.path == "/service?wsdl" else 404
             self.send_response(status)
             self.send_header("location", "/elsewhere?wsdl")
             self.send_header("content-length", str(len(body)))
@@ -205,6 +207,7 @@ SAME: dict[str, Callable[[], bytes]] = {
     "another address": lambda: changed("http://greeting.example/service", "http://10.0.0.7/x"),
     "words": lambda: changed('<s:element name="first" type="s:string"/>', '<s:element name="first" type="s:string">'
                              "<s:annotation><s:documentation>first</s:documentation></s:annotation></s:element>"),
+    "another name of the binding": lambda: changed('<binding name="GreetingSoap" ', '<binding name="GreetingV2" '),
     "an operation more": lambda: changed('<portType name="GreetingSoap">', '<portType name="GreetingSoap">'
                                          '<operation name="Shout"><input message="tns:GreetIn"/></operation>'),
 }  # fmt: skip
@@ -234,7 +237,14 @@ def test_a_wsdl_that_still_says_the_same_is_no_drift(service: Service, what: str
         ((200, b"<html><body>login</body></html>"), "/service: XML, but no WSDL"),
         ((200, b"<html><br></html>"), "/service: no XML: a web page, or an error, where the WSDL was"),
         ((404, b""), "/service: HTTP 404 instead of the WSDL"),
-        ((302, b""), "/service: HTTP 302 instead of the WSDL (it has moved)"),
+        ((302, b""), "/service: HTTP 302 instead of the WSDL (it has moved to /elsewhere)"),
+        (
+            (
+                200,
+                changed('soapAction="http://greeting.example/Greet"', 'soapAction="http://greeting.example/v2/Greet"'),
+            ),
+            "/service: call Greet has changed",
+        ),
     ],
 )
 def test_a_wsdl_that_changed_or_moved_is_told_in_a_few_words(
@@ -261,3 +271,59 @@ def test_many_changes_are_not_all_listed() -> None:
 
     assert changes(ours, {}) == "; ".join(f"element e{number} is gone" for number in range(5)) + " and 4 more"
     assert changes(pieces(GREETING.read_bytes()), pieces(GREETING.read_bytes())) == ""
+
+
+TYPES = '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:m"><xs:complexType name="Word">' \
+    '<xs:sequence><xs:element name="text" type="xs:string"/></xs:sequence></xs:complexType></xs:schema>'  # fmt: skip
+
+
+def importing(place: str) -> str:
+    """The greeting with a type of another document."""
+    text = GREETING.read_text(encoding="utf-8").replace('name="second" type="s:string"', 'name="second" type="m:Word"')
+    text = text.replace("xmlns:tns=", 'xmlns:m="urn:m" xmlns:tns=', 1)
+    schema = '<s:schema elementFormDefault="qualified" targetNamespace="http://greeting.example/">'
+    return text.replace(schema, f'{schema}<s:import namespace="urn:m" schemaLocation="{place}"/>')
+
+
+@pytest.mark.parametrize(
+    ("place", "asked"),
+    [
+        ("http://10.1.2.3:7001/service?xsd=words.xsd", "/service?xsd=words.xsd"),
+        ("words.xsd", "/words.xsd"),
+        ("/schemas/words.xsd", "/schemas/words.xsd"),
+    ],
+    ids=["a host of their own network", "beside", "absolute"],
+)
+@pytest.mark.parametrize(
+    ("served", "told"),
+    [
+        (TYPES, ""),
+        (TYPES.replace("xs:string", "xs:int"), "/service: type Word of urn:m has changed"),
+        ("<html/>", "/service: type Word of urn:m is gone"),
+        ("", "/service: HTTP 404 instead of {asked}"),
+    ],
+    ids=["the same", "changed", "web page", "gone"],
+)
+def test_imported_documents_are_compared_too(
+    service: Service, tmp_path: Path, place: str, asked: str, served: str, told: str
+) -> None:
+    (tmp_path / "greeting.wsdl").write_text(importing("words.xsd"), encoding="utf-8")
+    (tmp_path / "words.xsd").write_text(TYPES, encoding="utf-8")
+    service.answer = (200, importing(place).encode())
+    service.beside = {asked: served.encode()}
+    wire = connector(service, wsdl=tmp_path / "greeting.wsdl")
+
+    assert wire.drift() == told.format(asked=asked)
+    wire.close()
+
+
+def test_documents_that_import_each_other_end(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "greeting.wsdl").write_text(importing("words.xsd"), encoding="utf-8")
+    (tmp_path / "words.xsd").write_text(TYPES, encoding="utf-8")
+    circle = TYPES.replace("<xs:complexType", '<xs:include schemaLocation="words.xsd"/><xs:complexType', 1)
+    service.answer = (200, importing("words.xsd").encode())
+    service.beside = {"/words.xsd": circle.encode()}
+    wire = connector(service, wsdl=tmp_path / "greeting.wsdl")
+
+    assert wire.drift() == ""
+    wire.close()
