@@ -15,6 +15,7 @@ from adapters import System
 from assessment.calendar import load_calendar
 from canonical.errors import Misconfigured
 from canonical.findings import Finding, Severity
+from gateway.certify.standing import Wanted, shortfall
 from routing.catalogue import load_catalogue
 from routing.city import By, City, Policy
 from routing.divisions import load_divisions
@@ -81,6 +82,10 @@ class CityFile(_File):
     responsibility: ResponsibilityFile
     policy: PolicyFile = PolicyFile()
     systems: str = Field(default="systems.yaml", description="YAML of the connected systems")
+    min_tier: Wanted = Field(
+        default="none",
+        description="tier systems should be certified for: `none`, `bronze`, `silver`, `gold`; `gridhub check` warns",
+    )
 
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -112,6 +117,8 @@ class SystemFile(_File):
     )
     concurrency: int = Field(default=4, ge=1, le=64, description="messages on their way to the system at once")
     paused: bool = Field(default=False, description="true: nothing is sent or pulled; what arrives is still accepted")
+    certificate: str = Field(default="", description="certificate.json of its folder, see certification.md")
+    min_tier: Wanted | None = Field(default=None, description="tier of this system; default: that of city.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,9 @@ class ConnectedSystem:
     """Addresses of single receivers, by name."""
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     """Where it may push from; none: from anywhere."""
+    certificate: Path | None = None
+    min_tier: Wanted | None = None
+    """Tier it should be certified for; None: the city's."""
 
     def admits(self, client: tuple[str, int] | None) -> bool:
         """True when a push may come from this address."""
@@ -178,6 +188,7 @@ def read(
     if file is None:
         return None, findings
     systems, names = _systems(folder, file.systems, environment, findings, unset)
+    findings += _uncertified(folder, file, systems)
     city = _city(folder, file, systems, names, findings)
     return Configuration(city, systems), sorted(set(findings))
 
@@ -228,6 +239,16 @@ def _systems(
     return connected, frozenset(map(str, document))
 
 
+def _uncertified(folder: Path, city: CityFile, systems: Mapping[str, ConnectedSystem]) -> list[Finding]:
+    """Systems below the tier that is asked for: a warning, for a hub in service goes on."""
+    lines, found = _lines(folder / city.systems), []
+    for name, one in systems.items():
+        key = "certificate" if one.certificate else "min_tier"
+        if said := shortfall(one.folder, one.certificate, one.min_tier or city.min_tier):
+            found.append(Finding(city.systems, lines.get(name, 0), f"{name}.{key}", said, Severity.WARNING))
+    return found
+
+
 def _system(
     folder: Path, key: str, entry: SystemFile, environment: Mapping[str, str], findings: list[Finding],
     where: tuple[str, int, Severity],
@@ -263,6 +284,7 @@ def _system(
         findings.append(Finding(file, line, f"{key}.secrets", str(error)))
         return None
     return ConnectedSystem(
+        certificate=folder / entry.certificate if entry.certificate else None, min_tier=entry.min_tier,
         system=system, url=url, every=entry.every, concurrency=entry.concurrency, paused=entry.paused,
         folder=declared, urls=placed, networks=networks,
     )  # fmt: skip

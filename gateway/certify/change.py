@@ -11,17 +11,23 @@ from canonical.message import Message
 from canonical.reading import Reading
 from gateway.certify.material import Material, Play
 from gateway.certify.moment import rewritten
-from gateway.certify.signer import replaced
+from gateway.certify.signer import checks_of, replaced
 
 CORRECTED = "（更正）"
 DEAD_LINK = "http://127.0.0.1:9/dead-link.jpg"
 """Port 9 is nobody."""
+HUGE_FILE = "huge.jpg"
+"""On the server of the bench; larger than any file that is kept."""
 _MISSING = 12
 """Members left out at most, one message each."""
 
 
 class CannotChange(Exception):
-    """This platform's message cannot be changed that way; the text says why, in Chinese and English."""
+    """The bench cannot do it with this platform's message; the text says why, in Chinese and English."""
+
+
+class NoSuchThing(CannotChange):
+    """The platform has nothing of the kind, so there is nothing to play."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +75,12 @@ def _other_words(given: Given) -> Iterator[Message]:
     made = _put(given, words, words[: max(len(words) - len(CORRECTED), 1)] + CORRECTED, "描述 description")
     read = given.material.system.read(given.material.signer.signed(made, made.at))
     if any(isinstance(one, Unacceptable) and one.why is Why.UNMAPPED_CODE for one in read):
-        raise CannotChange("描述来自代码，不能改字 | the description comes from a code: its words cannot be others")
+        raise NoSuchThing("描述来自代码，不能改字 | the description comes from a code: its words cannot be others")
     if any(isinstance(one, Unacceptable) for one in read):
-        raise CannotChange("描述不是原文，不能改字 | the description is made, not told: its words cannot be others")
+        raise NoSuchThing("描述不是原文，不能改字 | the description is made, not told: its words cannot be others")
     before = given.material.system.read(given.material.signer.signed(given.message, given.message.at))
     if [_id(one) for one in before] != [_id(one) for one in read]:
-        raise CannotChange("编号由内容得出 | the id is made of the words: other words are another message")
+        raise NoSuchThing("编号由内容得出 | the id is made of the words: other words are another message")
     yield made
 
 
@@ -91,7 +97,7 @@ def _gb18030(given: Given) -> Iterator[Message]:
     made = replace(message, body=text.encode("gb18030"), content_type=f"{kind}; charset=GB18030")
     read = given.material.system.read(made)
     if read != given.material.system.read(message):
-        raise CannotChange("声明只收 UTF-8 | the declaration takes UTF-8 only")
+        raise NoSuchThing("声明只收 UTF-8 | the declaration takes UTF-8 only")
     yield made
 
 
@@ -120,8 +126,12 @@ def _wrong_secret(given: Given) -> Iterator[Message]:
     for name, value in wrong.items():
         made = replaced(made, signer.secrets[name], value)
     made = replace(signer, secrets=wrong).signed(made, given.now)
+    if made == right:  # signed by a private key that nobody here has
+        made = signer.spoiled(made)
+    if made == right and not checks_of(given.material.declared.doors[given.message.door].authenticate):
+        raise NoSuchThing("门不查密钥, 谁够得着就能上报 | the door asks for no secret: whoever reaches it can report")
     if made == right:
-        raise CannotChange("推送不出示密钥，或以对方私钥签名 | the push shows no secret, or is signed by a private key")
+        raise CannotChange("演练台不能出示错的密钥 | the bench cannot show a wrong secret")
     yield made
 
 
@@ -149,7 +159,7 @@ def _document(given: Given, wanted: list[str]) -> tuple[Any, dict[str, Any]]:
             waiting += one.values()
         elif isinstance(one, list):
             waiting += one
-    raise CannotChange("契约没有必填成员 | the contract requires no member")
+    raise NoSuchThing("契约没有必填成员 | the contract requires no member")
 
 
 def _json(message: Message, document: object) -> Message:
@@ -176,7 +186,7 @@ def _at(given: Given, at: datetime) -> Message:
     stated = report.reported_at if report else None
     raw = given.play.raw("report.reported_at")
     if stated is None or not raw:
-        raise CannotChange("样例没有上报时间 | the sample states no time")
+        raise NoSuchThing("样例没有上报时间 | the sample states no time")
     if told := rewritten(raw, stated, at):
         return _put(given, raw, told, "上报时间 time")
     raise CannotChange("上报时间的写法不能改写 | the time's form cannot be rewritten")
@@ -195,13 +205,18 @@ def _dead_link(given: Given) -> Iterator[Message]:
 
 
 def _huge_file(given: Given) -> Iterator[Message]:
-    yield _linked(given, f"{given.files_url}/huge.jpg")
+    yield _linked(given, f"{given.files_url}/{HUGE_FILE}")
 
 
 def _linked(given: Given, url: str) -> Message:
     report = given.play.reading.report
     link = next((one.url for one in report.attachments if one.url), "") if report else ""
-    return _put(given, link, url, "附件链接 a link to a file")
+    if not link:
+        raise NoSuchThing("样例没有附件链接 | the sample holds no link to a file")
+    made = replaced(given.message, link, url)
+    if made == given.message:
+        raise CannotChange("附件链接不是原文 | the link to the file is made of what the message says")
+    return made
 
 
 _CHANGES: dict[str, Change] = {

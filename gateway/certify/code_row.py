@@ -9,7 +9,7 @@ import adapters
 from canonical.errors import Misconfigured, Unacceptable, Why
 from canonical.message import Message
 from gateway.certify.bench import Bench
-from gateway.certify.change import CannotChange
+from gateway.certify.change import NoSuchThing
 from gateway.certify.material import Play
 
 _WORD = re.compile(r"[^\W_]+")
@@ -18,7 +18,7 @@ _WORD = re.compile(r"[^\W_]+")
 def without_row(bench: Bench, play: Play, message: Message) -> Callable[[], None]:
     """Take a row out of the private folder so that the message cannot be read; gives what puts it back.
 
-    Raises CannotChange when every code of the sample has a default.
+    Raises NoSuchThing when every code of the sample has a default.
     """
     body = message.body.decode("utf-8", "replace")
     raws = {str(value) for one in play.fields for _, value in one.raw}
@@ -31,7 +31,7 @@ def without_row(bench: Bench, play: Play, message: Message) -> Callable[[], None
         if _unmapped(bench, message):
             return partial(_put_back, path, text)
         path.write_text(text, encoding="utf-8")
-    raise CannotChange("样例里没有查对照表的代码 | no code of the sample is looked up in a table")
+    raise NoSuchThing("样例里没有查对照表的代码 | no code of the sample is looked up in a table")
 
 
 def _put_back(path: Path, text: str) -> None:

@@ -1,10 +1,13 @@
 """Which folder a certificate is of: a digest of its files, so that a changed folder has no certificate."""
 
 import hashlib
-import json
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from canonical.errors import Misconfigured
+from gateway.certify.certificate import Certificate
+from gateway.certify.scenario import Tier
 
 _PARTS = ("system.yaml", "messages", "codes", "contract", "ledgers", "samples")
 
@@ -20,19 +23,23 @@ def digest(folder: Path) -> str:
     return told.hexdigest()
 
 
-def tier_of(certificate: Path, folder: Path) -> str:
+def tier_of(certificate: Path, folder: Path) -> Tier:
     """The tier a certificate gives this folder as it stands. Raises Misconfigured when it is of another one."""
     try:
-        told = json.loads(certificate.read_text(encoding="utf-8"))
-        system, tier = told["system"], str(told["tier"])
-        named, stated = str(system["edition"]), str(system["digest"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Misconfigured(f"{certificate}: no certificate that `gridhub certify --out` wrote ({error!r})") from None
-    if not told.get("whole"):
-        raise Misconfigured(f"{certificate}: 只演练了部分场景 | only some scenarios were played")
-    if stated != digest(folder):
+        told = Certificate.model_validate_json(certificate.read_bytes())
+    except OSError as error:
+        raise Misconfigured(f"{certificate}: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
         raise Misconfigured(
-            f"{certificate}: 文件夹已改，须重新认证 | the folder has changed since edition {named} was certified; "
-            f"certify it again"
+            f"{certificate}: no certificate that `gridhub certify --out` wrote: {where}: {first['msg']}"
+        ) from None
+    if not told.whole:
+        raise Misconfigured(f"{certificate}: 只演练了部分场景 | only some scenarios were played")
+    if told.system.digest != digest(folder):
+        raise Misconfigured(
+            f"{certificate}: 文件夹已改，须重新认证 | the folder has changed "
+            f"since edition {told.system.edition} was certified; certify it again"
         )
-    return tier
+    return told.tier

@@ -1,5 +1,6 @@
 """What can be played of a platform: its own samples, made fresh. Derived from the folder, never from a name."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from urllib.parse import quote, quote_plus
 
 from adapters import System
 from adapters.declaration import SystemDeclaration
+from adapters.field_names import personal
 from adapters.loading import sample_secrets
 from adapters.samples import inbound_samples, outbound_samples
 from adapters.trace import TracedField, trace
@@ -62,6 +64,8 @@ class Material:
     plays: tuple[Play, ...]
     unread: tuple[str, ...]
     """Samples that do not read."""
+    written: frozenset[str]
+    """What stands under a person's name in any file of the samples."""
     owner_does: frozenset[str]
     """Steps of its work that its messages report."""
 
@@ -75,7 +79,7 @@ class Material:
         """Persons named in the samples: no report shows them."""
         told = [one for play in self.plays for one in play.fields if one.field.endswith("reporter.name")]
         read = {one.reading.report.reporter.name for one in self.plays if one.reading.report}
-        return frozenset({*read, *(str(value) for one in told for _, value in one.raw if value)} - {""})
+        return frozenset({*read, *(str(value) for one in told for _, value in one.raw if value), *self.written} - {""})
 
     @property
     def doors(self) -> frozenset[str]:
@@ -123,8 +127,27 @@ def material(
         next(iter(actions), None),
         tuple(plays),
         tuple(unread),
+        _persons(folder),
         _owner_steps(folder),
     )
+
+
+def _persons(folder: Path) -> frozenset[str]:
+    found: set[str] = set()
+    for path in sorted(folder.glob("samples/*.json")):
+        try:
+            waiting: list[tuple[str, Any]] = [("", json.loads(path.read_bytes()))]
+        except ValueError:
+            continue
+        while waiting:
+            key, one = waiting.pop()
+            if isinstance(one, dict):
+                waiting += [(f"{key}.{name}", below) for name, below in one.items()]
+            elif isinstance(one, list):
+                waiting += [(key, below) for below in one]
+            elif isinstance(one, str) and len(one) > 1 and personal(key) == "name":
+                found.add(one)
+    return frozenset(found)
 
 
 def _owner_steps(folder: Path) -> frozenset[str]:

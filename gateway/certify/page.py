@@ -17,7 +17,8 @@ PAGE = Template("""<!doctype html>
         --good: #6fd08f; --bad: #ff8a80; --none: #a9b0b8; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 62rem; padding: 2rem 1.25rem 4rem; background: var(--paper); color: var(--ink);
-       font: 16px/1.6 "Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", sans-serif; }
+       font: 16px/1.6 "Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", sans-serif;
+       overflow-wrap: anywhere; }
 h1 { font-size: 1.7rem; line-height: 1.3; margin: 0 0 .25rem; }
 h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; }
 h3 { font-size: 1.05rem; margin: 0 0 .5rem; }
@@ -27,12 +28,13 @@ td small { display: block; }
 .head { border-bottom: 2px solid var(--ink); padding-bottom: 1.25rem; }
 .head p { margin: .15rem 0; color: var(--dim); }
 .tier { font-size: 1.35rem; font-weight: 700; margin: 1rem 0 .1rem !important; color: var(--good) !important; }
-.tier.none { color: var(--bad) !important; }
+.tier.none { color: var(--bad) !important; } .tier.partial { color: var(--dim) !important; }
+b.caps { color: var(--bad); font-weight: 600; }
 table { width: 100%; border-collapse: collapse; }
 th, td { text-align: left; vertical-align: top; padding: .5rem .75rem .5rem 0; border-bottom: 1px solid var(--line); }
 th { font-size: .85rem; color: var(--dim); font-weight: 600; }
 td:first-child { white-space: nowrap; }
-.n { text-align: right; font-variant-numeric: tabular-nums; padding-right: 0; }
+.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; padding-right: 0; }
 b.passed { color: var(--good); } b.failed, p.failed { color: var(--bad); } b.not-applicable { color: var(--none); }
 a { color: inherit; text-underline-offset: .2em; }
 section { border-bottom: 1px solid var(--line); padding: 1.25rem 0; }
@@ -41,7 +43,8 @@ li { margin-bottom: .75rem; } li p { margin: .2rem 0; }
 pre { background: var(--soft); padding: .6rem .75rem; margin: .25rem 0; font-size: .8rem; line-height: 1.45;
       white-space: pre-wrap; overflow-wrap: anywhere; max-height: 18rem; overflow: auto; }
 @media print { body { max-width: none; padding: 0; font-size: 12px; } pre { max-height: none; }
-  section, tr, li { break-inside: avoid-page; } :root { color-scheme: light; --ink: #000; --dim: #444;
+  tr { break-inside: avoid-page; } h2, h3, h4 { break-after: avoid-page; }
+  :root { color-scheme: light; --ink: #000; --dim: #444;
   --good: #1a6f3c; --bad: #b3261e; --none: #444; --line: #bbb; --paper: #fff; --soft: #f4f4f4; } }
 </style>
 </head>

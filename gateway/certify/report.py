@@ -9,24 +9,31 @@ from typing import Any
 
 from gateway.certify.page import PAGE
 from gateway.certify.run import FAILED, NOT_APPLICABLE, PASSED, Result, grade
+from gateway.certify.scenario import Tier
 from gateway.certify.sending import rows
 
 WORDS: Mapping[str, str] = {
     PASSED: "通过 passed", FAILED: "未通过 failed", NOT_APPLICABLE: "不适用 not applicable",
-    "none": "未达级 none", "bronze": "铜级 bronze", "silver": "银级 silver", "gold": "金级 gold",
+    "none": "未达级 none", "partial": "部分演练, 不定级 partial: no tier",
+    "bronze": "铜级 bronze", "silver": "银级 silver", "gold": "金级 gold",
 }  # fmt: skip
+
+
+CAPS = "核心场景未演练, 不得达到本级 | core and not played: its tier is out of reach"
 
 
 def view(system: Mapping[str, str], results: Sequence[Result], at: datetime, *, whole: bool = True) -> dict[str, Any]:
     """Everything as JSON values. `system`: id, title, edition, other_side, digest. `whole`: the pack was not cut."""
     counts = {word: sum(one.result == word for one in results) for word in (PASSED, FAILED, NOT_APPLICABLE)}
     return {
-        "system": dict(system), "at": at.isoformat(timespec="seconds"), "tier": str(grade(results)), "whole": whole,
+        "system": dict(system), "at": at.isoformat(timespec="seconds"),
+        "tier": str(grade(results) if whole else Tier.PARTIAL), "whole": whole,
         "counts": counts,
         "scenarios": [
             {
                 "name": one.scenario.name, "title": one.scenario.title.model_dump(), "tier": str(one.scenario.tier),
-                "result": one.result, "why": one.why, "seconds": one.seconds, "exchanges": rows(one.exchanges),
+                "result": one.result, "why": one.why, "seconds": one.seconds,
+                "core": one.core, "caps": one.caps, "limit": one.limit, "exchanges": rows(one.exchanges),
                 "books": one.books,
             }
             for one in results
@@ -66,9 +73,11 @@ def _line(one: Mapping[str, Any]) -> str:
     name = f'<a href="#{one["name"]}">{escape(one["title"]["zh"])}</a>'
     if one["result"] == NOT_APPLICABLE:
         name = escape(one["title"]["zh"])
+    told = "".join(f"<small>{escape(note)}</small>" for note in (one["why"], one["limit"]) if note)
+    told += f'<small><b class="caps">{CAPS}</b></small>' if one["caps"] else ""
     return (
         f"<tr><td>{WORDS[one['tier']]}<td>{name}<small>{escape(one['title']['en'])}</small>"
-        f'<td><b class="{_class(one["result"])}">{WORDS[one["result"]]}</b><small>{escape(one["why"])}</small>'
+        f'<td><b class="{_class(one["result"])}">{WORDS[one["result"]]}</b>{told}'
         f'<td class="n">{one["seconds"]:.1f}</tr>\n'
     )
 

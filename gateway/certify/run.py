@@ -7,8 +7,8 @@ from pathlib import Path
 
 from canonical.errors import HubError
 from gateway.certify.bench import Bench, until
-from gateway.certify.change import CannotChange
-from gateway.certify.scenario import Need, Scenario, Tier
+from gateway.certify.change import CannotChange, NoSuchThing
+from gateway.certify.scenario import Need, Scenario, Shape, Tier
 from gateway.certify.sending import Exchange
 from gateway.certify.step import Broken, Stage, play
 
@@ -30,6 +30,17 @@ class Result:
     exchanges: list[Exchange] = field(default_factory=list)
     books: dict[str, int] = field(default_factory=dict)
     """What the books gained: reports by verdict, cases, messages."""
+    core: bool = False
+    """Whether the platform is of a shape for which the scenario must be played."""
+    cannot: bool = False
+    """Not applicable because the bench cannot play it; else the platform has nothing of the kind."""
+    limit: str = ""
+    """What could not be looked at although it passed."""
+
+    @property
+    def caps(self) -> bool:
+        """Whether its tier is out of reach because it was not played."""
+        return self.core and self.cannot
 
 
 def certify(
@@ -51,31 +62,45 @@ def certify(
 
 
 def grade(results: Iterable[Result]) -> Tier:
-    """The highest tier with nothing failed in it and below, and one of its own passed that counts alone."""
+    """The highest tier with nothing failed in it and below, nothing core left unplayed by the bench, and one of its own
+    passed that counts alone. Bronze is about reports: where none of it is core, the tiers above say whether it works.
+    """
     found, reached = list(results), Tier.NONE
     for tier in _ORDER:
         own = [one for one in found if one.scenario.tier is tier]
-        if any(one.result == FAILED for one in own):
+        if any(one.result == FAILED or one.caps for one in own):
             break
         if not any(one.result == PASSED and one.scenario.alone for one in own):
+            if tier is Tier.BRONZE and not any(one.core for one in own):
+                continue
             break
         reached = tier
     return reached
 
 
+def clean(results: Sequence[Result]) -> bool:
+    """Whether something passed and nothing failed: all that can be said of a part of the pack."""
+    ended = {one.result for one in results}
+    return PASSED in ended and FAILED not in ended
+
+
 def reaches(reached: Tier, wanted: Tier) -> bool:
     """Whether a tier is the wanted one or higher."""
+    if reached is Tier.PARTIAL:
+        return False
     order = (Tier.NONE, *_ORDER)
     return order.index(reached) >= order.index(wanted)
 
 
 def _played(bench: Bench, scenario: Scenario, *, number: int, everything: bool) -> Result:
     began = time.monotonic()
-    missing = _missing(bench, scenario, everything=everything)
-    if missing:
-        return Result(scenario, NOT_APPLICABLE, missing, 0.0)
+    core = any(_SHAPES[shape](bench) for shape in scenario.core)
+    if missing := _missing(bench, scenario, everything=everything):
+        return Result(
+            scenario, NOT_APPLICABLE, str(missing), 0.0, core=core, cannot=not isinstance(missing, NoSuchThing)
+        )
     stage = Stage(bench, number)
-    before, result, why = bench.books(), PASSED, ""
+    before, result, why, cannot = bench.books(), PASSED, "", False
     try:
         for position, step in enumerate(scenario.steps, 1):
             try:
@@ -84,15 +109,16 @@ def _played(bench: Bench, scenario: Scenario, *, number: int, everything: bool) 
                 raise Broken(f"第 {position} 步 step {position} ({step.do} {step.change}): {error}") from None
         _honest(bench)
     except CannotChange as error:
-        result, why = NOT_APPLICABLE, str(error)
+        result, why, cannot = NOT_APPLICABLE, str(error), not isinstance(error, NoSuchThing)
     except (Broken, HubError) as error:
-        result, why = FAILED, str(error)
+        result, why = FAILED, stage.veiled(str(error))
     finally:
         stage.end()
     if bench.other_url:  # else what it is told waits for ever
         until(lambda: not bench.books()["messages"]["waiting"], _SETTLING)
     gained = _gained(before, bench.books())
-    return Result(scenario, result, why, round(time.monotonic() - began, 1), stage.exchanges, gained)
+    seconds, limit = round(time.monotonic() - began, 1), stage.limit if result == PASSED else ""
+    return Result(scenario, result, why, seconds, stage.exchanges, gained, core=core, cannot=cannot, limit=limit)
 
 
 def _honest(bench: Bench) -> None:
@@ -113,18 +139,33 @@ def _gained(before: dict[str, dict[str, int]], after: dict[str, dict[str, int]])
     return {name: count for name, count in rows.items() if count}
 
 
-def _missing(bench: Bench, scenario: Scenario, *, everything: bool) -> str:
-    """Why the scenario cannot be played for this platform; empty when it can."""
+def _missing(bench: Bench, scenario: Scenario, *, everything: bool) -> CannotChange | None:
+    """Why the scenario cannot be played for this platform; None when it can."""
     if bench.live and not scenario.live and not everything:
-        return "会在对方环境留下记录, 需 --all | it leaves something behind in the live platform: --all"
+        return CannotChange("会在对方环境留下记录, 需 --all | it leaves something behind in the live platform: --all")
+    if lacks := _lacks(bench, scenario) or _untold(bench, scenario):
+        return lacks
+    missing = next((need for need in scenario.needs if not _HAS[need](bench)), None)
+    return CannotChange(_REASONS[missing]) if missing else None
+
+
+def _lacks(bench: Bench, scenario: Scenario) -> CannotChange | None:
+    """What is not this platform's to do, so that nobody could play it."""
     for need in scenario.needs:
-        if not _HAS[need](bench):
-            return _REASONS[need]
-    for action in scenario.owner_does:
-        if action not in bench.material.owner_does:
-            return f"平台不回报这一步 | the platform reports no such step: {action}"
-    untold = [action for action in scenario.source_told if action not in bench.material.tells("source")]
-    return f"声明不告知来源这一步 | the declaration does not tell the source: {', '.join(untold)}" if untold else ""
+        if need in _OWN and not _OWN[need](bench):
+            return NoSuchThing(_REASONS[need])
+    undone = [action for action in scenario.owner_does if action not in bench.material.owner_does]
+    return NoSuchThing(f"平台不回报这一步 | the platform reports no such step: {undone[0]}") if undone else None
+
+
+def _untold(bench: Bench, scenario: Scenario) -> CannotChange | None:
+    told, wanted = bench.material.tells("source"), scenario.source_told
+    untold = [action for action in wanted if action not in told]
+    if not untold or (scenario.told_any and len(untold) < len(wanted)):
+        return None
+    # Told of nothing that the bench does: it cannot play what the declaration says.
+    kind = CannotChange if scenario.told_any and (told or bench.material.tells("both")) else NoSuchThing
+    return kind(f"声明不告知来源这一步 | the declaration does not tell the source: {', '.join(untold)}")
 
 
 def _reports(bench: Bench) -> bool:
@@ -136,15 +177,36 @@ def _through_a_door(bench: Bench) -> bool:
     return report is not None and report.message.door in bench.material.doors
 
 
+def _source(bench: Bench) -> bool:
+    return "source" in bench.declared.roles
+
+
+def _handed(bench: Bench) -> bool:
+    return bool(bench.material.tells("owner"))
+
+
+_SHAPES: dict[Shape, Callable[[Bench], bool]] = {
+    Shape.SOURCE: _source,
+    Shape.DOOR: lambda bench: _source(bench) and bool(bench.material.doors),
+    Shape.TOLD: lambda bench: bool(bench.material.tells("source") or bench.material.tells("both")),
+    Shape.HANDED: _handed,
+}
 _HAS: dict[Need, Callable[[Bench], bool]] = {
     Need.REPORT: _reports,
     Need.ACTION: lambda bench: bench.material.action is not None,
     Need.DOOR: _through_a_door,
     Need.OWNER: lambda bench: "dispatch" in bench.material.tells("owner"),
-    Need.SOURCE: lambda bench: "source" in bench.declared.roles,
+    Need.SOURCE: _source,
     Need.SIMULATOR: lambda bench: bench.simulated,
     Need.OTHER_SIDE: lambda bench: bool(bench.other_url),
 }
+_OWN: dict[Need, Callable[[Bench], bool]] = {
+    Need.ACTION: lambda bench: bench.material.report is None or bench.material.action is not None,
+    Need.DOOR: lambda bench: bench.material.report is None or _through_a_door(bench),
+    Need.OWNER: _handed,
+    Need.SOURCE: _source,
+}
+"""What the platform itself must have; without it there is nothing to play. All other needs are the bench's."""
 _REASONS: dict[Need, str] = {
     Need.REPORT: "没有能成案且可换新编号的样例 | no sample opens a case and can be given ids of its own",
     Need.ACTION: "没有来源方的后续动作样例 | no sample holds an action of the source",

@@ -20,6 +20,8 @@ class Tier(StrEnum):
     BRONZE = "bronze"
     SILVER = "silver"
     GOLD = "gold"
+    PARTIAL = "partial"
+    """Only some scenarios were played: no tier."""
 
 
 class Need(StrEnum):
@@ -39,6 +41,19 @@ class Need(StrEnum):
     """A simulated or a live platform that answers."""
     SOURCE = "source"
     """The platform reports cases."""
+
+
+class Shape(StrEnum):
+    """What a platform declares to be; what is core for it must be played."""
+
+    SOURCE = "source"
+    """It reports cases."""
+    DOOR = "door"
+    """It has a door of ours to push to, and is a source."""
+    TOLD = "told"
+    """As a source it is told what became of its reports."""
+    HANDED = "handed"
+    """As an owner it is told something."""
 
 
 class _Data(BaseModel):
@@ -87,8 +102,10 @@ class Scenario(_Data):
     title: Title
     tier: Literal[Tier.BRONZE, Tier.SILVER, Tier.GOLD]
     needs: tuple[Need, ...] = ()
+    core: tuple[Shape, ...] = Field(default=(), description="platforms whose tier needs it to be played")
     owner_does: tuple[str, ...] = Field(default=(), description="steps the platform must be able to report")
     source_told: tuple[str, ...] = Field(default=(), description="actions the platform must be told as a source")
+    told_any: bool = Field(default=False, description="true: one of `source_told` is enough")
     live: bool = Field(default=False, description="true: leaves nothing behind in a live platform")
     alone: bool = Field(default=True, description="false: no tier is reached by this one alone")
     steps: tuple[Step, ...] = Field(min_length=1)

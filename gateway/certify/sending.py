@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
@@ -42,26 +43,19 @@ def masked(message: Message, names: Iterable[str], secrets: Iterable[str]) -> st
     try:
         told = json.dumps(shown(orjson.loads(message.body), "", plain=False), ensure_ascii=False, indent=1)
     except ValueError:
-        told = str(shown(body, "body", plain=False))
-    return cut(_hidden(_unnamed(told, names), secrets))
+        told = body
+    return veiled(told, names, secrets)
 
 
-def _unnamed(text: str, names: Iterable[str]) -> str:
+def veiled(text: str, names: Iterable[str], secrets: Iterable[str]) -> str:
+    """Any text as a report shows it: the one way by which a message, an answer, a verdict or a reason gets there."""
+    text = str(shown(text, "body", plain=False))
     for name in sorted(names, key=len, reverse=True):
-        text = text.replace(name, masked_name(name))
-    return text
-
-
-def plain(text: str, secrets: Iterable[str] = ()) -> str:
-    """An answer as a report shows it."""
-    told = str(shown(text, "body", plain=False))
-    return cut(_hidden(told, secrets))
-
-
-def _hidden(text: str, secrets: Iterable[str]) -> str:
+        for written in (name, json.dumps(name)[1:-1], quote(name)):
+            text = text.replace(written, masked_name(name))
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "***")
-    return text
+    return cut(text)
 
 
 def cut(text: str) -> str:

@@ -16,11 +16,11 @@ from canonical.case import Case
 from canonical.message import Message, Verdict
 from canonical.reading import Outcome, Reading
 from gateway.certify.bench import SOURCE, UNIT, Bench, until
-from gateway.certify.change import CannotChange, Given, changed
+from gateway.certify.change import DEAD_LINK, HUGE_FILE, CannotChange, Given, NoSuchThing, changed
 from gateway.certify.code_row import without_row
 from gateway.certify.material import Play
 from gateway.certify.scenario import Step
-from gateway.certify.sending import Exchange, alike, masked, plain, same
+from gateway.certify.sending import Exchange, alike, masked, same, veiled
 from gateway.reception import named, summed_up
 from storage.tables import attachment
 
@@ -31,6 +31,12 @@ _SETTLED = frozenset({"stored", "gone"})
 _COUNTED = frozenset({Verdict.COUNTED, Verdict.NOTED})
 _UNHEARD = frozenset({"down", "silent"})
 """What the simulated platform calls requests that it did not look into."""
+
+
+_ONE_ANSWER = (
+    "门只有一种应答, 拒绝与成功无从由应答分辨, 只看了账 | "
+    "the door has one answer whatever comes: no refusal can be told by it, the books alone were looked at"
+)
 
 
 class Broken(Exception):
@@ -51,6 +57,8 @@ class Stage:
     restore: Callable[[], None] | None = None
     marker: str = ""
     """Words of the case handed over, that no other case has."""
+    limit: str = ""
+    """What this scenario could not look at although it passed."""
     items: int = 0
     """How many cases the simulated platform had before one was handed over."""
 
@@ -68,7 +76,11 @@ class Stage:
     def note(self, sent: str, answer: str = "", outcome: Outcome | None = None) -> None:
         """Evidence for the report."""
         told = (str(outcome.verdict), str(outcome.why or ""), outcome.text) if outcome else ("", "", "")
-        self.exchanges.append(Exchange(sent, answer, *told))
+        self.exchanges.append(Exchange(*map(self.veiled, (sent, answer, *told))))
+
+    def veiled(self, text: str) -> str:
+        """A text as the report may show it."""
+        return veiled(text, self.bench.material.names, self.bench.secrets.values())
 
     def end(self) -> None:
         """As it was before: the tables, and a platform that behaves."""
@@ -109,11 +121,7 @@ def _send(stage: Stage, step: Step) -> None:
     given = Given(bench.material, play_, stage.message(step, play_), bench.hub.now(), bench.files_url)
     for message in changed(step.change, given):
         outcome, answer = _told(stage, message)
-        stage.note(
-            masked(message, bench.material.names, bench.secrets.values()),
-            plain(answer, bench.secrets.values()),
-            outcome,
-        )
+        stage.note(masked(message, bench.material.names, bench.secrets.values()), answer, outcome)
         _judged(stage, step, outcome, answer)
 
 
@@ -136,18 +144,21 @@ def _answer(answer: httpx.Response) -> str:
 
 
 def _judged(stage: Stage, step: Step, outcome: Outcome, answer: str) -> None:
-    if step.verdict and outcome.verdict not in step.verdict:
-        wanted = " / ".join(step.verdict)
+    adds = stage.play_of(step).reading.addition is not None
+    allowed = [one for one in step.verdict if one is not Verdict.ADDED or adds]
+    if step.verdict and outcome.verdict not in allowed:
+        wanted = " / ".join(allowed)
         raise Broken(f"应为 {wanted}, 实为 {outcome.verdict} ({outcome.text}) | {outcome.verdict} instead of {wanted}")
     if step.why and outcome.why and outcome.why not in step.why:
         raise Broken(f"原因不对 | the reason is {outcome.why}, not {' / '.join(step.why)}")
     if outcome.verdict is Verdict.CASE:
         stage.case_no, stage.success = outcome.case_no, stage.success or answer
     if answer and step.answer == "success" and stage.success and not same(answer, stage.success):
-        raise Broken(f"没有答成功 | the answer is not that of success: {plain(answer)}")
-    told = step.answer == "refusal" and not _one_answer(stage)
-    if answer and told and alike(answer, stage.success or stage.bench.said_success):
-        raise Broken(f"拒绝却答了成功 | refused, but answered as success: {plain(answer)}")
+        raise Broken(f"没有答成功 | the answer is not that of success: {stage.veiled(answer)}")
+    if answer and step.answer == "refusal" and _one_answer(stage):
+        stage.limit = _ONE_ANSWER
+    elif answer and step.answer == "refusal" and alike(answer, stage.success or stage.bench.said_success):
+        raise Broken(f"拒绝却答了成功 | refused, but answered as success: {stage.veiled(answer)}")
     if outcome.verdict is Verdict.CASE and answer:
         stage.bench.said_success = answer
     if step.same_text:
@@ -188,9 +199,7 @@ def _send_without_row(stage: Stage, step: Step, play_: Play) -> None:
             answer = edited.configuration.systems[bench.name].system.reply(message, outcome, parts).body.decode()
     finally:
         bench.do(edited.store.close())
-    stage.note(
-        masked(message, bench.material.names, bench.secrets.values()), plain(answer, bench.secrets.values()), outcome
-    )
+    stage.note(masked(message, bench.material.names, bench.secrets.values()), answer, outcome)
     _judged(stage, step, outcome, "")
 
 
@@ -220,7 +229,7 @@ def _burst(stage: Stage, step: Step) -> None:
     alarm = play_.reading.alarm
     cap = bench.declared.alarms[alarm.kind].cap if alarm and alarm.kind in bench.declared.alarms else 0
     if 0 < cap < step.number + stage.number:
-        raise CannotChange(f"声明限 {cap} 案防告警风暴 | a storm of alarms is capped at {cap} cases")
+        raise NoSuchThing(f"声明限 {cap} 案防告警风暴 | a storm of alarms is capped at {cap} cases")
     fresh = [play_.fresh(stage.number + 1 + index) for index in range(step.number)]
     messages = [bench.material.signer.signed(one, bench.hub.now()) for one in fresh]
     if play_.message.door not in bench.material.doors:
@@ -230,8 +239,8 @@ def _burst(stage: Stage, step: Step) -> None:
     else:
         with ThreadPoolExecutor(_SENDERS) as senders:
             answers = [_answer(one) for one in senders.map(bench.push, messages)]
-        wrong = Counter(plain(one) for one in answers if not same(one, answers[0]))
-        stage.note(f"{step.number} × {play_.name}", plain(answers[0], bench.secrets.values()))
+        wrong = Counter(stage.veiled(one) for one in answers if not same(one, answers[0]))
+        stage.note(f"{step.number} × {play_.name}", answers[0])
     if wrong:
         raise Broken(f"{wrong.total()} 件没有成功 | not taken: {wrong.most_common(1)[0][0]}")
 
@@ -267,7 +276,7 @@ def _emit(stage: Stage, step: Step) -> None:
     until(lambda: arrived() or counted(), step.seconds)
     if not arrived():
         if counted():
-            raise CannotChange("报警先计数，还不成案 | the alarm is counted first: it makes no case yet")
+            raise NoSuchThing("报警先计数，还不成案 | the alarm is counted first: it makes no case yet")
         raise Broken(f"{step.seconds:g} 秒内没有成案 | no case in {step.seconds:g} s")
     rows = bench.do(bench.hub.casebook.latest(1))
     stage.case_no = rows[0].no
@@ -360,7 +369,7 @@ def _act(stage: Stage, step: Step) -> None:
     order = {"kind": step.action, **_ORDERS[step.action]}
     if step.action == "refuse" and case["stage"] != "reported":  # the city files such a class by itself
         if "cancel" not in stage.bench.material.tells("source"):
-            raise CannotChange("城市自动立案，声明不告知作废 | filed by itself, and the source is not told of the end")
+            raise NoSuchThing("城市自动立案，声明不告知作废 | filed by itself, and the source is not told of the end")
         order = {"kind": "cancel", **_ORDERS["cancel"]}
     if step.action == "file":
         known = case.get("class_code")
@@ -391,7 +400,7 @@ def _until(stage: Stage, step: Step) -> None:
 
     reached = until(there, step.seconds)
     sent = [f"{row['message']}: {row['state']} {row['text']}" for row in case["deliveries"]]
-    stage.note(f"等到 | until {' / '.join([*step.stages, *states])}", plain("\n".join([case["stage"], *sent])))
+    stage.note(f"等到 | until {' / '.join([*step.stages, *states])}", "\n".join([case["stage"], *sent]))
     if not reached:
         raise Broken(f"{step.seconds:g} 秒内没有等到 | still {case['stage']}; {'; '.join(sent)}")
 
@@ -407,7 +416,7 @@ def _done(stage: Stage, step: Step) -> None:
 
 
 def _files(stage: Stage, step: Step) -> None:
-    """The case's files were tried; none is kept, and the case stands."""
+    """The file behind the replaced link was tried and is not kept, and the case stands."""
     bench = stage.bench
 
     async def tried() -> list[tuple[str, int, int]]:
@@ -415,7 +424,8 @@ def _files(stage: Stage, step: Step) -> None:
         assert case is not None
         columns = (attachment.c.state, attachment.c.attempts, attachment.c.size)
         async with bench.hub.store.transaction() as transaction:
-            query = select(*columns).where(attachment.c.case_id == case.case.id)
+            spoiled = attachment.c.url.in_((DEAD_LINK, f"{bench.files_url}/{HUGE_FILE}"))
+            query = select(*columns).where(attachment.c.case_id == case.case.id, spoiled)
             return [(row[0], row[1], row[2]) for row in await transaction.connection.execute(query)]
 
     rows: list[tuple[str, int, int]] = []
@@ -429,7 +439,7 @@ def _files(stage: Stage, step: Step) -> None:
     stage.note("附件 | files", ", ".join(f"{state} ({attempts}×)" for state, attempts, _ in rows))
     if not reached:
         raise Broken("附件没有被取 | the files were not tried")
-    if sum(bool(size) for _, _, size in rows) >= len(rows):  # one of them is not there
+    if any(size or state == "stored" for state, _, size in rows):
         raise Broken("取到了不该有的附件 | a file was kept that is not there")
 
 

@@ -6,16 +6,25 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
+from typer.testing import CliRunner
 
 import adapters
 from canonical.errors import Misconfigured
+from canonical.findings import Severity
 from gateway.certify.bench import folder_of
+from gateway.certify.certificate import schema, text
 from gateway.certify.digest import digest, tier_of
+from gateway.certify.material import declaration
 from gateway.certify.report import page, view, write
 from gateway.certify.run import FAILED, NOT_APPLICABLE, PASSED, Result, certify, grade, reaches
 from gateway.certify.scenario import Scenario, Tier, pack
+from gateway.cli.main import app
+from gateway.configuration import load, read
 from gateway.hub import clock
+from gateway.settings import example_city
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "certification.md"
 STATED = dict(re.findall(r"^\| `([a-z0-9_]+)` \|.*\| (none|bronze|silver|gold) \|$", DOCUMENT.read_text("utf-8"), re.M))
@@ -51,6 +60,10 @@ def test_a_shipped_platform_reaches_the_tier_its_documentation_states(system: st
     wrong = {one.scenario.name: one.why for one in results if one.result == FAILED}
     assert wrong == {}
     assert grade(results) == STATED[system]
+    told = view({"id": system, "title": "示例", "edition": "1", "other_side": "无"}, results, clock())
+    jsonschema.validate(told, schema())
+    shown = json.dumps(told["scenarios"], ensure_ascii=False) + page(told)
+    assert {one for one in personal_data(folder_of(system)) if one in shown} == set()
     assert all(one.why for one in results if one.result == NOT_APPLICABLE)
 
 
@@ -123,9 +136,65 @@ def test_without_a_simulator_what_needs_the_other_side_does_not_apply() -> None:
     assert outcomes(results) == {"create": PASSED, "handed_over": NOT_APPLICABLE, "lost_answer": NOT_APPLICABLE}
 
 
-def result(name: str, ended: str, why: str = "") -> Result:
+def result(name: str, ended: str, why: str = "", *, core: bool = False, cannot: bool = False) -> Result:
     [scenario] = chosen(name)
-    return Result(scenario, ended, why, 0.1)
+    return Result(scenario, ended, why, 0.1, core=core, cannot=cannot)
+
+
+def test_what_the_bench_cannot_play_caps_the_tier_only_where_it_is_core() -> None:
+    played = [result("create", PASSED, core=True), result("duplicate", PASSED, core=True)]
+
+    def with_told(*, core: bool, cannot: bool) -> Tier:
+        return grade([*played, result("told", NOT_APPLICABLE, core=core, cannot=cannot)])
+
+    assert with_told(core=True, cannot=True) is Tier.BRONZE
+    assert with_told(core=True, cannot=False) is Tier.SILVER
+    assert with_told(core=False, cannot=True) is Tier.SILVER
+
+
+def test_a_platform_that_is_told_something_is_no_more_than_bronze_when_nobody_played_its_side() -> None:
+    results = certify(folder_of("hotline_12345"), pack(), simulator=False)
+
+    assert grade(results) is Tier.BRONZE
+    assert {"told", "handed_over", "worked"} <= {one.scenario.name for one in results if one.caps}
+
+
+def test_an_owner_that_reports_nothing_is_graded_by_what_it_is_handed() -> None:
+    read, handed = result("samples", PASSED), result("handed_over", PASSED, core=True)
+
+    assert grade([read, result("create", NOT_APPLICABLE, cannot=True), handed]) is Tier.SILVER
+    assert grade([read, result("create", NOT_APPLICABLE, core=True), handed]) is Tier.NONE
+
+
+@pytest.mark.parametrize(("ended", "code"), [("create", 0), ("broken_bytes", 1)])
+def test_a_part_of_the_pack_is_partial_and_ends_with_whether_it_failed(tmp_path: Path, ended: str, code: int) -> None:
+    accepted = "verdict: [case, joined, repeated, applied, split, held]"
+    folder = copied(tmp_path, lambda text: text.replace(accepted, "verdict: [accepted, deferred, refused]"))
+
+    done = CliRunner().invoke(
+        app,
+        ["certify", str(folder), "--no-simulator", "--scenarios", f"create,{ended}", "--out", str(tmp_path / "out")],
+    )
+
+    assert done.exit_code == code, done.output
+    assert "partial" in done.output
+    assert json.loads((tmp_path / "out" / "certificate.json").read_text("utf-8"))["tier"] == "partial"
+
+
+def test_the_schema_of_a_certificate_is_that_of_the_model() -> None:
+    kept = (DOCUMENT.parent / "schema" / "certificate.schema.json").read_text(encoding="utf-8")
+
+    assert kept == text(), "renew it: python -m gateway.certify.certificate > docs/schema/certificate.schema.json"
+
+
+def personal_data(folder: Path) -> set[str]:
+    """Names of reporters in golden files, and telephone numbers anywhere in the samples."""
+    found: set[str] = set()
+    for path in (folder / "samples").iterdir():
+        said = path.read_bytes().decode("utf-8", "replace")
+        found |= set(re.findall(r"(?<![0-9A-Za-z.])1[3-9][0-9]{9}(?![0-9A-Za-z])", said))
+        found |= set(re.findall(r'"reporter":\s*\{\s*"name":\s*"([^"]{2,})"', said))
+    return found
 
 
 @pytest.mark.parametrize(
@@ -164,8 +233,47 @@ def test_the_page_holds_everything_and_asks_for_nothing() -> None:
 def test_evidence_shows_no_secret_and_no_whole_telephone_number() -> None:
     [played] = certify(folder_of("hotline_12345"), chosen("create"), simulator=False)
 
-    text = " ".join(one.sent + one.answer for one in played.exchanges)
-    assert "certify-" not in text
-    assert "13900000099" not in text
-    assert "赵某某" not in text
-    assert "139****0099" in text
+    told = " ".join(one.sent + one.answer for one in played.exchanges)
+    assert "certify-" not in told
+    assert "13900000099" not in told
+    assert "赵某某" not in told
+    assert "139****0099" in told
+
+
+@pytest.mark.parametrize(
+    ("city", "entry", "said"),
+    [
+        ("", "", ""),
+        ("min_tier: silver", "", "no certificate, silver is asked for"),
+        ("min_tier: silver", "min_tier: none", ""),
+        ("min_tier: bronze", "certificate: c/certificate.json", ""),
+        ("", "{min_tier: gold, certificate: c/certificate.json}", "the certificate gives bronze, gold is asked for"),
+        ("", "certificate: elsewhere.json", "No such file"),
+    ],
+)
+def test_a_check_warns_of_systems_below_the_tier_the_city_asks_for_and_the_hub_runs_all_the_same(
+    tmp_path: Path, city: str, entry: str, said: str
+) -> None:
+    config = tmp_path / "city"
+    shutil.copytree(example_city(), config)
+    with (config / "city.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"\n{city}\n")
+    units = (config / "units.csv").read_text(encoding="utf-8").splitlines()
+    carried_by_nobody = [one if one.startswith(("#", "id,")) else one.rpartition(",")[0] + "," for one in units if one]
+    (config / "units.csv").write_text("\n".join(carried_by_nobody) + "\n", encoding="utf-8")
+    own = yaml.safe_load(entry) or {}
+    system = {
+        "sensors": {"adapter": "sensors", "secrets": dict.fromkeys(declaration(folder_of("sensors")).secrets, "${S}")}
+        | own
+    }
+    (config / "systems.yaml").write_text(yaml.safe_dump(system), encoding="utf-8")
+    facts = {"id": "x", "title": "示例", "edition": "1", "other_side": "无", "digest": digest(folder_of("sensors"))}
+    write(config / "c", view(facts, [result("create", PASSED)], clock()))
+
+    configuration, findings = read(config, {"S": "s"})
+    told = [one for one in findings if one.key.startswith("sensors.")]
+
+    assert configuration is not None
+    assert [one.severity for one in told] == ([Severity.WARNING] if said else [])
+    assert all(said in one.text and one.line == 1 for one in told)
+    assert "sensors" in load(config, {"S": "s"}).systems
