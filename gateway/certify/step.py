@@ -33,6 +33,7 @@ _UNHEARD = frozenset({"down", "silent"})
 """What the simulated platform calls requests that it did not look into."""
 
 
+_ENDED = frozenset({"closed", "evaluated"})
 _ONE_ANSWER = (
     "门只有一种应答, 拒绝与成功无从由应答分辨, 只看了账 | "
     "the door has one answer whatever comes: no refusal can be told by it, the books alone were looked at"
@@ -370,6 +371,10 @@ def _act(stage: Stage, step: Step) -> None:
     if step.action == "refuse" and case["stage"] != "reported":  # the city files such a class by itself
         if "cancel" not in stage.bench.material.tells("source"):
             raise NoSuchThing("城市自动立案，声明不告知作废 | filed by itself, and the source is not told of the end")
+        if case["stage"] in _ENDED:
+            raise NoSuchThing(
+                "平台已自行办结, 无可作废 | the platform had worked its own report to the end: nothing to end"
+            )
         order = {"kind": "cancel", **_ORDERS["cancel"]}
     if step.action == "file":
         known = case.get("class_code")

@@ -156,7 +156,7 @@ def test_a_platform_that_is_told_something_is_no_more_than_bronze_when_nobody_pl
     results = certify(folder_of("hotline_12345"), pack(), simulator=False)
 
     assert grade(results) is Tier.BRONZE
-    assert {"told", "handed_over", "worked"} <= {one.scenario.name for one in results if one.caps}
+    assert {"told", "handed_over", "lost_answer"} <= {one.scenario.name for one in results if one.caps}
 
 
 def test_an_owner_that_reports_nothing_is_graded_by_what_it_is_handed() -> None:
