@@ -14,7 +14,7 @@ from gateway.certify.sending import rows
 
 WORDS: Mapping[str, str] = {
     PASSED: "通过 passed", FAILED: "未通过 failed", NOT_APPLICABLE: "不适用 not applicable",
-    "none": "未达级 none", "partial": "部分演练, 不定级 partial: no tier",
+    "none": "未达级 none", "partial": "部分演练 partial",
     "bronze": "铜级 bronze", "silver": "银级 silver", "gold": "金级 gold",
 }  # fmt: skip
 
