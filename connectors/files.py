@@ -4,6 +4,7 @@ It must never know what a file holds. Which folder, and how one sees that a file
 """
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ _MOST_NUMBERS = 99
 _LONGEST_NAME = 200
 """Bytes of a name that get something added; most systems allow 255."""
 
+_CHECKSUMS: Mapping[str, str] = {".md5": "md5", ".sha1": "sha1", ".sha256": "sha256"}
+"""Markers that hold checksums, as md5sum and its kin write them; without any in it a marker is only a marker."""
+
 _CONTENT_TYPES: Mapping[str, str] = {
     "csv": "text/csv",
     "gz": "application/gzip",
@@ -54,7 +58,8 @@ class Drop:
     ready: str = ""
     """Suffix of the marker that says a file is complete: with `.ok` both `a.csv.ok` and `a.ok`. Empty: by quietness.
 
-    A marker older than its file was left from before: then the file has to be quiet, too.
+    A marker older than its file was left from before: then the file has to be quiet, too. `.md5`, `.sha1`, `.sha256`:
+    a file whose checksum the marker does not hold is passed over until one of them is sent anew.
     """
     quiet: float = 5.0
     """Seconds over which, between two looks, size and time must not change; 0: whatever is seen is complete."""
@@ -198,7 +203,7 @@ class FileReceiver:
             if len(found) >= most or (found and spent + entry.size > self._drop.max_bytes):
                 break
             try:
-                message = self._message(entry)
+                message = self._message(entry, listing)
             except Denied as error:
                 denied = error
                 continue
@@ -211,21 +216,35 @@ class FileReceiver:
             raise denied
         return found
 
-    def _message(self, entry: Entry) -> Message | None:
-        """None when it has gone or changed since we looked: the next look sees it anew."""
+    def _message(self, entry: Entry, listing: Mapping[str, Entry]) -> Message | None:
+        """None when it has gone or changed since we looked: the next look sees it anew. Raises Denied."""
         most = self._drop.max_bytes
         read = self._place.read(self._path(entry.name), HEAD if entry.size > most else most + 1)
         if read is None or (read[1].size, read[1].modified) != (entry.size, entry.modified):
             return None
         body, size = read[0], max(entry.size, len(read[0]))
-        if size <= most and len(body) != size:
-            return None
+        if size <= most:
+            if len(body) != size:
+                return None
+            self._check(entry.name, body, listing)
         name = label(entry.name)
         return Message(
             system=self._system, body=body if size <= most else body[:HEAD], at=self._now(), id=self._ids(),
             door=self._door, content_type=_CONTENT_TYPES.get(name.rpartition(".")[2].lower(), _ANY_CONTENT),
             headers={} if size <= most else {"oversize": f"{size}"}, path=name,
         )  # fmt: skip
+
+    def _check(self, name: str, body: bytes, listing: Mapping[str, Entry]) -> None:
+        """Raises Denied when its markers hold checksums, and none is that of the file."""
+        kind = _CHECKSUMS.get(self._drop.ready.lower())
+        if kind is None:
+            return
+        ours = hashlib.new(kind, body, usedforsecurity=False).hexdigest()
+        read = (self._place.read(self._path(marker), HEAD) for marker in self._markers(name) if marker in listing)
+        words = b" ".join(found[0] for found in read if found).lower()
+        told = re.findall(rb"(?<![0-9a-z])[0-9a-f]{%d}(?![0-9a-z])" % len(ours), words)
+        if told and ours.encode() not in told:
+            raise Denied(f"{self._system}: a file is not what its {self._drop.ready} says; it is to be sent again")
 
     def _sharing(self, name: str, listing: Mapping[str, Entry]) -> tuple[str, ...]:
         """Other files of ours that the same short marker stands for."""
