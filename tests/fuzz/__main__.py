@@ -50,7 +50,7 @@ def main() -> int:
 
 def run(wanted: list[str], seconds: int) -> int:
     """Fuzz them one by one and say what came of each."""
-    broken = 0
+    broken: list[str] = []
     for number, name in enumerate(wanted, 1):
         print(f"{number:4}/{len(wanted)}  {name:40}", end="", flush=True)
         command = [sys.executable, "-m", "tests.fuzz", "--run", name, "--seconds", str(seconds)]
@@ -59,13 +59,13 @@ def run(wanted: list[str], seconds: int) -> int:
         if done.returncode == 0:
             print(f"{int(count[1]) if count else 0:>12,} executions", flush=True)
             continue
-        broken += 1
+        broken.append(name)
         (FINDINGS / f"{name}.log").write_text(done.stdout + done.stderr, encoding="utf-8")
         print(f"  FOUND, see {FINDINGS}/{name}.log", flush=True)
-    kept = sorted(path.name for path in FINDINGS.glob("*-crash-*"))
-    print(f"\n{len(wanted)} targets, {broken} with findings")
-    for one in kept:
-        print(f'  make fuzz FUZZ="--only {one.partition("-crash-")[0]} --repeat {FINDINGS / one}"')
+    print(f"\n{len(wanted)} targets, {len(broken)} with findings")
+    for name in broken:
+        for path in sorted(FINDINGS.glob(f"{name}-*-*")):
+            print(f'  make fuzz FUZZ="--only {name} --repeat {path}"')
     return 1 if broken else 0
 
 

@@ -30,6 +30,8 @@ SHAPES: Mapping[str, tuple[str, str]] = {
     "json": ("[json]", ""),
     "xml": ("[xml: {lists: [t], or_text: true}]", "text/xml"),
     "soap": ("[soap: {element: Op, version: '1.2'}]", "application/soap+xml"),
+    "related": ("[soap: Op]", 'multipart/related; boundary=b; start="<e>"'),
+    "pointing": ("[soap: Op]", "text/xml"),
     "text": ("[text]", "text/plain"),
     "form": ("[form: params, json]", FORM),
     "fields": ("[fields]", FORM),
@@ -175,6 +177,16 @@ def book(*rows: tuple[object, ...]) -> bytes:
     return packed.getvalue()
 
 
+RELATED = (
+    b"--b\r\nContent-ID: <e>\r\nContent-Type: application/xop+xml\r\n\r\n"
+    b'<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body><Op xmlns=""><a>1</a>'
+    b'<t><Include xmlns="http://www.w3.org/2004/08/xop/include" href="cid:f"/></t></Op></Body></Envelope>\r\n'
+    b"--b\r\nContent-ID: <f>\r\nContent-Type: image/png\r\n\r\n\xff\x00\r\n--b--\r\n"
+)
+POINTING = (
+    b'<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body><Op xmlns=""><a>1</a><t href="#i"/></Op>'
+    b'<multiRef xmlns="" id="i">2</multiRef></Body></Envelope>'
+)
 _DOCUMENT = b'{"a":"1","t":"x"}'
 SOAP = (
     '<Envelope xmlns="http://www.w3.org/2003/05/soap-envelope"><Body>'
@@ -188,6 +200,7 @@ def good() -> Mapping[str, bytes]:
     secret = encrypt(_DOCUMENT, algorithm="sm4-cbc", key=KEY.encode(), iv=KEY.encode())
     return {
         "json": _DOCUMENT, "xml": "<?xml version='1.0' encoding='gb2312'?><r a='1'><t>井盖</t></r>".encode("gb18030"),
+        "related": RELATED, "pointing": POINTING,
         "soap": SOAP.encode(), "text": "井盖".encode(), "form": b"params=%7B%22a%22%3A%221%22%7D",
         "fields": b"a=1&t=x&u=x&u=y",
         "parts": b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
