@@ -19,12 +19,12 @@ def test_every_command_prints_what_the_page_shows(free_port: Callable[[], int]) 
     )
 
 
-def test_the_way_ends_without_a_finding_and_with_a_tier() -> None:
+def test_the_way_ends_without_a_finding_and_with_a_certificate() -> None:
     """What the page shows is good news, not only true."""
     checked = re.findall(r"^\S*city/parks: (\d+) errors", PAGE, re.MULTILINE)
 
     assert checked[-1] == "0"
-    assert "级 " in PAGE
+    assert "report/certificate.html" in PAGE
     assert "failed 0" in PAGE
 
 
