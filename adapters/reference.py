@@ -227,8 +227,8 @@ def _views() -> Iterator[str]:
         inner = ", ".join(f"`{name}.{key}`" for key in below if key not in {"*", "[]"})
         yield f"* `{name}`" + (f": {inner}" if inner else (": any name below" if below else ""))
     yield ""
-    yield "`case.reference` is what the other side must hand back as our number (`reference` of what it tells us later): it"
-    yield "names the case and the round. `case.no` is for people."
+    yield "`case.reference` is what the other side must hand back as our number (`reference` of what it tells us):"
+    yield "it names the case and the round. `case.no` is for people."
     yield ""
     yield "What the body of a reply may use: " + ", ".join(f"`{name}`" for name in REPLY_NAMES) + "."
 
