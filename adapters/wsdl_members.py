@@ -8,6 +8,7 @@ from lxml import etree
 _XSD = "{http://www.w3.org/2001/XMLSchema}"
 _DEEPEST = 8
 _GROUPS = frozenset({f"{_XSD}sequence", f"{_XSD}all", f"{_XSD}complexContent", f"{_XSD}complexType"})
+_TEXT, _ATTRIBUTE = f"{_XSD}simpleContent", f"{_XSD}attribute"
 
 _NAMED = {f"{_XSD}group": ("group", "ref"), f"{_XSD}extension": ("complexType", "base")}
 """What takes in something that is declared elsewhere: its kind, and where its name stands."""
@@ -15,7 +16,7 @@ _NAMED = {f"{_XSD}group": ("group", "ref"), f"{_XSD}extension": ("complexType", 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One element and what stands in it."""
+    """One element, attribute (`@name`) or text beside attributes (`#text`), and what stands in it."""
 
     name: str
     many: bool = False
@@ -60,6 +61,11 @@ def _of_group(root: etree._Element, group: etree._Element, above: tuple[etree._E
     for child in group:
         if child.tag == f"{_XSD}element":
             yield _member(root, child, above)
+        elif child.tag == _ATTRIBUTE and child.get("name") and child.get("use") != "prohibited":
+            yield Member(f"@{child.get('name')}")
+        elif child.tag == _TEXT:
+            yield Member("#text")
+            yield from _of_group(root, child, above)
         elif child.tag in _GROUPS:
             yield from _of_group(root, child, above)
         elif child.tag == f"{_XSD}choice":  # one of them: the first

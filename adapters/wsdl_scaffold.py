@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from lxml import etree
@@ -31,6 +32,8 @@ _VALUES = {
     "class": "case.class",
 }
 """What an argument's name probably wants of a case."""
+_STANDARD = frozenset({"www.w3.org", "schemas.xmlsoap.org"})
+"""Hosts of schemas that are nobody's own."""
 _WITHHELD = ", unless: {case.reporter.withheld: true}"
 
 
@@ -40,8 +43,12 @@ class Operation:
 
     name: str
     arguments: tuple[Member, ...]
+    asked: str
+    """Element it is called by: often, not always, its name."""
     answer: str
     """Element of its answer."""
+    namespace: str
+    """Of that element."""
     result: str
     """First member of the answer; empty when it tells nothing."""
 
@@ -61,8 +68,7 @@ def wsdl_scaffold(
     path = _address(root)
     files = {f"contract/{contract}": data} | {f"contract/{name}": content for name, content in imported.items()}
     if serve:
-        namespace = root.get("targetNamespace", "")
-        files["system.yaml"] = _served(name, operations, contract, namespace, role).encode()
+        files["system.yaml"] = _served(name, operations, contract, role).encode()
         for one in operations:
             files[f"messages/{_file(one)}.yaml"] = _inbound(one).encode()
             files[f"contract/{_file(one)}.schema.json"] = _schema(one)
@@ -81,13 +87,14 @@ def _with_imports(file: str, data: bytes, beside: Mapping[str, bytes]) -> tuple[
     imported: dict[str, bytes] = {}
     waiting = [root]
     while waiting:
-        for place in _imports(waiting.pop()):
+        for stated in _imports(waiting.pop()):
+            place = _file_of(stated)
             if place == file or place in imported:
                 continue
             if place not in beside:
                 raise Misconfigured(
-                    f"{file}: imports {place}, which does not lie beside it: fetch it, and name it by its file"
-                    " name alone 请把导入的文件放在同一文件夹, 并按文件名引用"
+                    f"{file}: imports {stated}, which does not lie beside it: fetch it, and save it as {place}"
+                    " 请把导入的文件放在同一文件夹"
                 )
             imported[place] = beside[place]
             waiting.append(_parsed(place, beside[place]))
@@ -97,7 +104,14 @@ def _with_imports(file: str, data: bytes, beside: Mapping[str, bytes]) -> tuple[
 
 def _imports(root: etree._Element) -> list[str]:
     found = root.iter(f"{_XSD}import", f"{_XSD}include", f"{_WSDL}import")
-    return [place for one in found if (place := one.get("schemaLocation") or one.get("location"))]
+    stated = [one.get("schemaLocation") or one.get("location") or "" for one in found]
+    return [place for place in stated if place and (urlsplit(place).hostname or "") not in _STANDARD]
+
+
+def _file_of(stated: str) -> str:
+    """`http://host/service?xsd=types.xsd`, as Java platforms state it, lies beside as `types.xsd`."""
+    parts = urlsplit(stated)
+    return PurePosixPath(parts.query.rpartition("=")[2] or parts.path).name
 
 
 def _merge(root: etree._Element, other: etree._Element) -> None:
@@ -132,7 +146,8 @@ def _operations(root: etree._Element) -> Iterator[Operation]:
         arguments, answer = _members(root, taken), _members(root, given)
         name = operation.get("name", "")
         result = answer[0].name if answer else ""
-        yield Operation(name, arguments, _element(root, given) or f"{name}Response", result)
+        told = _element(root, given) or f"{name}Response"
+        yield Operation(name, arguments, _element(root, taken) or name, told, _namespace(root, given), result)
 
 
 def _parts(root: etree._Element, message: str) -> list[etree._Element]:
@@ -142,6 +157,14 @@ def _parts(root: etree._Element, message: str) -> list[etree._Element]:
 
 def _element(root: etree._Element, message: str) -> str:
     return next((_local(part.get("element", "")) for part in _parts(root, message)), "")
+
+
+def _namespace(root: etree._Element, message: str) -> str:
+    """Of a message's element; an rpc answer has the WSDL's own."""
+    part = next((part for part in _parts(root, message) if part.get("element")), None)
+    prefix = part.get("element", "").rpartition(":")[0] if part is not None else ""
+    stated = part.nsmap.get(prefix or None) if part is not None else None
+    return str(stated or root.get("targetNamespace", ""))
 
 
 def _members(root: etree._Element, message: str) -> tuple[Member, ...]:
@@ -249,7 +272,7 @@ def _judged(operation: Operation, version: str) -> list[str]:
 # The platform calls us
 
 
-def _served(name: str, operations: list[Operation], contract: str, namespace: str, role: str) -> str:
+def _served(name: str, operations: list[Operation], contract: str, role: str) -> str:
     lines = [
         "# 由 WSDL 生成的初稿: 对方按此调用我们。 A draft made from a WSDL: the platform calls us.",
         f"title: {said(name)}",
@@ -267,12 +290,12 @@ def _served(name: str, operations: list[Operation], contract: str, namespace: st
             f"  {_file(one)}:",
             f"    path: {_file(one)}",
             f"    wsdl: {contract}",
-            f"    shape: [soap: {said(one.name)}]",
+            f"    shape: [soap: {said(one.asked)}]",
             '    authenticate: {header: authorization, prefix: "Bearer ", secret: token}  # 猜测 guess: 问对方 ask',
             f"    messages: [{_file(one)}]",
             "    reply:",
             "      format: soap",
-            f"      namespace: {json.dumps(namespace)}",
+            f"      namespace: {json.dumps(one.namespace)}",
             f"      element: {said(one.answer)}",
             "      rows:",
             f"        - {{verdict: [accepted, split], body: {{{said(result)}: success}}}}  # 猜测 guess: 问对方 ask",

@@ -5,7 +5,7 @@ member `$headers` holds the blocks of the envelope's header, each as an XML text
 """
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from canonical.message import Message
 from connectors.credentials import Credentials
 from connectors.http import MAX_ANSWER, HttpConnector
 from connectors.service_description import Library, changes, pieces
-from connectors.soap_arguments import fitted
+from connectors.soap_arguments import fitted, misfits
 from connectors.soap_encoded import ENCODING, SCHEMA, encoded
 
 # What is imported comes through _LocalFiles, which has no network: zeep itself need not forbid it.
@@ -91,6 +91,20 @@ class SoapConnector:
         """Post a sealed message; the answer is the raw envelope, a fault with status 500 too. Raises as HTTP does."""
         return self._http.send(message)
 
+    def operations(self, path: str) -> list[str]:
+        """Names of the operations at a path."""
+        return sorted(self._services.get(path, {}))
+
+    def review(
+        self, path: str, operation: str, tree: object, *, leaf: Callable[[object], bool], sealed: Collection[str] = ()
+    ) -> list[tuple[tuple[str | int, ...], str]]:  # fmt: skip
+        """What of a tree of arguments does not fit by its names: place and words. `leaf`: what is not looked into.
+
+        `sealed`: arguments that are added to the tree afterwards.
+        """
+        body = self._services[path][operation].input.body
+        return list(misfits(body, tree, leaf, sealed)) if body is not None else []
+
     def drift(self) -> str:
         """What of our WSDLs the other side does not promise (any more), in words for people; empty when all stands.
 
@@ -146,8 +160,9 @@ class _LocalFiles:
         if url in _KNOWN:
             return _KNOWN[url]
         parts = urlsplit(url)
-        if parts.scheme in {"", "file"} and not parts.netloc:
-            return Path(unquote(parts.path)).read_bytes()
+        file = Path(unquote(parts.path))
+        if parts.scheme in {"", "file"} and not parts.netloc and file.is_file():
+            return file.read_bytes()
         return self.beside(url)
 
     def beside(self, url: str) -> bytes:
@@ -156,7 +171,7 @@ class _LocalFiles:
         names = [Path(unquote(parts.query.rpartition("=")[2] or parts.path)).name, Path(unquote(parts.path)).name]
         found = next((self._folder / name for name in names if name and (self._folder / name).is_file()), None)
         if found is None:
-            raise Misconfigured(f"{url} is imported and does not lie beside the WSDL as {names[0]}; fetch it")
+            raise Misconfigured(f"{names[0]} is imported, and does not lie beside the WSDL in contract/: fetch it")
         return found.read_bytes()
 
 

@@ -4,7 +4,7 @@ It knows zeep's types and no case. Values are citizens' data: refusals name memb
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -44,6 +44,37 @@ def fitted(element: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:  # noq
         return dict(arguments)
     made = _complex(element.type, arguments, "")
     return made if isinstance(made, dict) else {}
+
+
+def misfits(
+    element: Any, tree: object, leaf: Callable[[object], bool], sealed: Collection[str] = ()  # noqa: ANN401
+) -> Iterator[tuple[tuple[str | int, ...], str]]:  # fmt: skip
+    """Names in a declared tree that the body has not, and names it must have that the tree has not: place and words.
+
+    `leaf`: what only gets a value later. `sealed`: members that are added later.
+    """
+    if isinstance(element.type, ComplexType):
+        yield from _misfits(element.type, tree, leaf, (), {name.removeprefix("@") for name in sealed})
+
+
+def _misfits(
+    type_: Any, tree: object, leaf: Callable[[object], bool], at: tuple[str | int, ...], more: Collection[str] = ()  # noqa: ANN401
+) -> Iterator[tuple[tuple[str | int, ...], str]]:  # fmt: skip
+    if isinstance(tree, list):
+        for number, item in enumerate(tree):
+            yield from _misfits(type_, item, leaf, (*at, number))
+    if leaf(tree) or not isinstance(tree, Mapping) or _is_array(type_):
+        return
+    members, attributes = dict(_members(type_)), dict(type_.attributes)
+    given = {_TEXT if name == TEXT else name.removeprefix("@"): name for name in tree}
+    for name, stated in given.items():
+        if name not in members and name not in attributes:
+            yield (*at, stated), f"no such member{_near(stated, [*members, *attributes])}"
+        elif name in members and isinstance(getattr(members[name], "type", None), ComplexType):
+            yield from _misfits(members[name].type, tree[stated], leaf, (*at, stated))
+    for name in _required(type_):
+        if name not in given and name not in more:
+            yield at, f"{name} is missing: the WSDL wants it"
 
 
 def _element(element: Any, value: object, at: str) -> Any:  # noqa: ANN401
@@ -99,13 +130,12 @@ def _complex(type_: Any, value: object, at: str) -> Any:  # noqa: ANN401
             raise ContractViolation(f"{place}: no such member{_near(given, [*members, *attributes])}", at=place)
         if one is not _ABSENT:
             made[name] = one
-    _whole(type_, made, members, at)
+    _whole(type_, made, at)
     return made
 
 
-def _whole(type_: Any, made: Mapping[str, Any], members: Mapping[str, Any], at: str) -> None:  # noqa: ANN401
-    missing = [name for name in _needed(type_) if name in members and name not in made]
-    missing += [f"@{name}" for name, one in type_.attributes if getattr(one, "required", False) and name not in made]
+def _whole(type_: Any, made: Mapping[str, Any], at: str) -> None:  # noqa: ANN401
+    missing = [name for name in _required(type_) if name not in made]
     if missing:
         where = f"{at}: " if at else ""
         raise ContractViolation(f"{where}{', '.join(missing)} is missing", at=at)
@@ -148,6 +178,11 @@ def _needed(type_: Any) -> Iterator[str]:  # noqa: ANN401
                 yield name
         elif not isinstance(element, AnyElement) and not element.accepts_multiple:
             yield from _needed(element)
+
+
+def _required(type_: Any) -> list[str]:  # noqa: ANN401
+    attributes = [name for name, one in type_.attributes if getattr(one, "required", False)]
+    return [*_needed(type_), *attributes]
 
 
 def _of_text(type_: Any) -> bool:  # noqa: ANN401

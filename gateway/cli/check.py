@@ -71,14 +71,23 @@ def wrapped(text: str, width: int) -> list[str]:
 def _findings(folder: Path | None) -> tuple[Path, list[Any]]:
     """The folder that is meant, and everything wrong with it."""
     import os
+    from dataclasses import replace
 
     import adapters
     from canonical.findings import Severity
     from gateway.configuration import read
     from gateway.settings import settings
+    from gateway.soap_review import soap_findings
 
     if folder and (folder / "system.yaml").is_file() and not (folder / "city.yaml").is_file():
-        return folder, adapters.check(folder.resolve())
+        return folder, sorted([*adapters.check(folder.resolve()), *soap_findings(folder.resolve())])
     told = settings(folder)
     with err.status(f"checking {told.config}"):
-        return told.config, read(told.config, os.environ, unset=Severity.WARNING)[1]
+        configuration, findings = read(told.config, os.environ, unset=Severity.WARNING)
+        folders = {one.folder for one in configuration.systems.values()} if configuration else set()
+        unfit = [
+            replace(one, file=f"{system.name}/{one.file}")
+            for system in sorted(folders)
+            for one in soap_findings(system)
+        ]
+        return told.config, [*findings, *unfit]

@@ -136,7 +136,7 @@ def test_one_where_several_may_stand_is_a_list_of_one(folder: Path) -> None:
         ({"no": ["1", "2"]}, "info.no: one is expected, not a list"),
         ({"at": "118,31"}, "info.at: an object with lon, lat is expected"),
         ({"at": {"lon": 118}}, "info.at: lat is missing"),
-        ({"kind": "E01"}, "info.kind: @scheme is missing"),
+        ({"kind": "E01"}, "info.kind: scheme is missing"),
         ({"file": [{"name": "a", "contents": "x"}]}, "info.file.0.contents: no such member; did you mean 'content'?"),
     ],
     ids=lambda given: given if isinstance(given, str) else "",
@@ -160,7 +160,7 @@ def test_a_member_that_must_be_there_is_missed_by_its_name(folder: Path) -> None
 def test_a_schema_that_does_not_lie_beside_the_wsdl_is_asked_for_by_its_name(folder: Path) -> None:
     (folder / "types.xsd").unlink()
 
-    with pytest.raises(Misconfigured, match=r"does not lie beside the WSDL as types\.xsd"):
+    with pytest.raises(Misconfigured, match=r"types\.xsd is imported, and does not lie beside the WSDL"):
         envelope(folder, {})
 
 
