@@ -4,15 +4,12 @@
 """
 
 import base64
-from email import policy
-from email.errors import MessageError
 from email.message import Message as Part
-from email.parser import BytesParser
 from urllib.parse import unquote
 
 from lxml import etree
 
-from adapters.mixed import MOST_PARTS
+from adapters.mixed import content_of, each_part
 from adapters.shape_json import unreadable
 
 MEDIA = "multipart/related"
@@ -23,16 +20,7 @@ MOST = 64 * 1024 * 1024
 
 def parts_of_related(body: bytes, content_type: str) -> tuple[bytes, dict[str, bytes]]:
     """The envelope, and the files by their content id. Raises Unacceptable (unreadable)."""
-    head = f"Content-Type: {' '.join(content_type.split())}\r\n\r\n"
-    try:
-        whole = BytesParser(policy=policy.compat32).parsebytes(head.encode("latin-1", "replace") + body)
-        parts = whole.get_payload() if whole.is_multipart() else []
-        if not isinstance(parts, list) or not parts or len(parts) > MOST_PARTS or whole.defects:
-            raise unreadable("no multipart/related body with a boundary, its parts and its end")
-        found = [(_content_id(part), _bytes(part)) for part in parts if isinstance(part, Part)]
-        start = str(whole.get_param("start", "") or "").strip("<> ")
-    except (MessageError, ValueError, LookupError, TypeError, AttributeError):
-        raise unreadable("no multipart/related body that can be read") from None
+    start, found = each_part(body, content_type, lambda part: (_content_id(part), content_of(part)))
     root = next((content for name, content in found if start and name == start), found[0][1])
     return root, {name: content for name, content in found if name}
 
@@ -54,10 +42,3 @@ def include(root: etree._Element, files: dict[str, bytes]) -> None:
 
 def _content_id(part: Part) -> str:
     return str(part.get("content-id", "")).strip("<> ")
-
-
-def _bytes(part: Part) -> bytes:
-    content = part.get_payload(decode=True)
-    if not isinstance(content, bytes):
-        raise unreadable("a multipart body inside a multipart body")
-    return content

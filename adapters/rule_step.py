@@ -106,39 +106,40 @@ def _vector(declared: CipherKeys, scope: Scope, where: Where) -> Get:
 
 
 def _decrypted(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert) -> Get:
-    if rule.decrypt is None:
-        return get
-    sealer, at = sealer_of(rule.decrypt, scope, (*where, "decrypt")), place(rule)
+    at = place(rule)
 
-    def opened(document: Any) -> bytes | None:  # noqa: ANN401
-        value = get(document)
-        if empty(value):
-            return None
-        try:
-            cipher, vector = sealer(document)
-            return cipher.opened(value if isinstance(value, bytes) else text_at(value, at), vector)
-        except Misconfigured as error:
-            raise ContractViolation(f"{at}: {error}", at=at) from None
+    def opened(cipher: Sealer, value: object, vector: object) -> bytes:
+        return cipher.opened(value if isinstance(value, bytes) else text_at(value, at), vector)
 
-    return opened
+    return _through(rule.decrypt, opened, get, at, scope, (*where, "decrypt"))
 
 
 def _encrypted(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert) -> Get:
-    if rule.encrypt is None:
-        return get
-    sealer, at = sealer_of(rule.encrypt, scope, (*where, "encrypt")), place(rule)
+    def sealed(cipher: Sealer, value: object, vector: object) -> str:
+        return cipher.sealed(as_bytes(value), vector)
 
-    def sealed(document: Any) -> str | None:  # noqa: ANN401
+    return _through(rule.encrypt, sealed, get, place(rule), scope, (*where, "encrypt"))
+
+
+def _through(
+    declared: CipherKeys | None, work: Callable[[Sealer, Any, Any], Any], get: Get, at: str, scope: Scope, where: Where
+) -> Get:  # fmt: skip
+    """The value through a cipher, one way or the other; an empty one stays empty."""
+    if declared is None:
+        return get
+    sealer = sealer_of(declared, scope, where)
+
+    def done(document: Any) -> Any:  # noqa: ANN401
         value = get(document)
         if empty(value):
             return None
         try:
             cipher, vector = sealer(document)
-            return cipher.sealed(as_bytes(value), vector)
+            return work(cipher, value, vector)
         except Misconfigured as error:
             raise ContractViolation(f"{at}: {error}", at=at) from None
 
-    return sealed
+    return done
 
 
 def _parsed(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert) -> Get:
