@@ -1,5 +1,6 @@
 """Multipart bodies that are no forms, as cameras send them: a description in one part, pictures in the others."""
 
+import re
 from collections.abc import Callable
 from email import policy
 from email.errors import MessageError
@@ -36,11 +37,16 @@ def each_part(body: bytes, content_type: str, read: Callable[[Part], T]) -> tupl
         whole = BytesParser(policy=policy.compat32).parsebytes(head.encode("latin-1", "replace") + body)
         parts = whole.get_payload() if whole.is_multipart() else []
         if not isinstance(parts, list) or not parts or len(parts) > MOST_PARTS or whole.defects:
-            raise unreadable("no multipart body with a boundary, its parts and its end")
+            raise unreadable(f"no {_kind(content_type)} body with a boundary, its parts and its end")
         start = str(whole.get_param("start", "") or "").strip("<> ")
         return start, [read(part) for part in parts if isinstance(part, Part)]
     except (MessageError, ValueError, LookupError, TypeError, AttributeError):
         raise unreadable("no multipart body that can be read") from None
+
+
+def _kind(content_type: str) -> str:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind if re.fullmatch(r"multipart/[a-z-]{1,30}", kind) else "multipart"
 
 
 def content_of(part: Part) -> bytes:
