@@ -14,6 +14,7 @@ from adapters.path import Get
 from adapters.reply import Reply, envelope
 from adapters.rule import compile_tree
 from adapters.scope import Scope
+from adapters.served_wsdl import ServedWsdl
 from adapters.shape import Shape, compile_shape
 from adapters.shape_declaration import Step
 from adapters.yaml_file import Where
@@ -59,7 +60,7 @@ class Door:
     methods: tuple[str, ...]
     media_types: tuple[str, ...]
     max_bytes: int
-    wsdl: bytes | None
+    wsdl: ServedWsdl | None
     handshakes: tuple[HandshakePlan, ...]
 
     def fits(self, suffix: str) -> bool:
@@ -78,7 +79,7 @@ class Door:
 
 
 def compile_door(
-    name: str, declared: DoorDeclaration, scope: Scope, where: Where, charset: str, wsdl: bytes | None
+    name: str, declared: DoorDeclaration, scope: Scope, where: Where, charset: str, wsdl: ServedWsdl | None
 ) -> Door:  # fmt: skip
     """The door's public face; what is wrong is added to the scope's findings."""
     shape = compile_shape(declared.shape, scope, (*where, "shape"), charset)

@@ -31,6 +31,7 @@ from adapters.receiver_declaration import AccountDeclaration, ReceiverDeclaratio
 from adapters.reply import ReplyPlans, compile_reply
 from adapters.samples import check_samples
 from adapters.scope import Scope, functions_of
+from adapters.served_wsdl import read_served
 from adapters.shape import compile_shape, json_shape
 from adapters.system import Account, ConnectorFacts, Receiver, System
 from adapters.yaml_file import Where, YamlFile, read_yaml
@@ -288,8 +289,11 @@ class _Loader:
         return [inbound[name] for name in names if self._known(name, inbound, "inbound message", *where, "messages")]
 
     def _door(self, name: str, door: DoorDeclaration, scope: Scope) -> Door:
-        wsdl = self._wsdl(door.wsdl, "doors", name, "wsdl") if door.wsdl else None
-        served = wsdl.read_bytes() if wsdl else None
+        served = None
+        try:
+            served = read_served(self.folder / "contract" / door.wsdl) if door.wsdl else None
+        except Misconfigured as error:
+            self._wrong(("doors", name, "wsdl"), str(error))
         return compile_door(name, door, scope, ("doors", name), self.declared.charset, served)
 
     def _wsdl(self, name: str, *where: str) -> Path | None:

@@ -3,9 +3,11 @@ the hot path; the API in front of people documents it.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote, unquote
 
 import orjson
 
@@ -26,6 +28,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PREFIX = "/in/"
 _OK = 200
+_DESCRIBED = ("wsdl", "xsd=", "singlewsdl")
+_HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 _PLAIN = frozenset({"", "identity"})
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 LONGEST_BODY = 60.0
@@ -50,8 +54,8 @@ class IntakeDoor:
         door = _door(connected, suffix.strip("/"), scope["method"]) if connected else None
         if connected is None or door is None:
             await _plain(send, 404, "unknown_system", f"no door {scope['path']}; see /api/systems")
-        elif scope["method"] == "GET" and door.wsdl is not None and scope["query_string"].lower().startswith(b"wsdl"):
-            await _answer(send, Reply(200, "text/xml; charset=utf-8", door.wsdl, {}))
+        elif scope["method"] == "GET" and (wsdl := _wsdl(connected, door, scope)) is not None:
+            await _answer(send, Reply(200, "text/xml; charset=utf-8", wsdl, {}))
         elif scope["method"] not in _methods(door):
             allowed = ", ".join(_methods(door))
             await _plain(send, 405, "method", f"{allowed} is expected here", {"allow": allowed})
@@ -120,6 +124,18 @@ def _door(connected: ConnectedSystem, suffix: str, method: str) -> Door | None:
     """The first door of that path that takes the method, else the first of that path."""
     fitting = [door for door in connected.system.doors if door.fits(suffix)]
     return next((door for door in fitting if method in _methods(door)), next(iter(fitting), None))
+
+
+def _wsdl(connected: ConnectedSystem, door: Door, scope: Scope) -> bytes | None:
+    """The WSDL, or a document it imports, with the address it was asked at, or that the city's settings say."""
+    query = scope["query_string"].decode("latin-1")
+    if door.wsdl is None or not query.lower().startswith(_DESCRIBED):
+        return None
+    stated = connected.system.hub["url"]
+    host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+    if not stated and _HOST.fullmatch(host):
+        stated = f"{scope['scheme']}://{host}"
+    return door.wsdl.document(unquote(query), f"{stated}{quote(scope['path'])}" if stated else "")
 
 
 def _handshake(connected: ConnectedSystem, door: Door, message: Message) -> Reply | None:
