@@ -1,4 +1,4 @@
-"""GeoReport v2 on the wire: cases as service requests, classes as services, errors, in JSON and XML.
+"""GeoReport v2 on the wire: cases as service requests, classes as services, their questions, errors, in JSON and XML.
 
 https://wiki.open311.org/GeoReport_v2. What is shown here is public: never a reporter, and of a description only what
 was filed by an app that told its user so.
@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi.responses import Response
 
+from adapters.code_table import CodeTable
 from adapters.shape_json import write_json
 from adapters.shape_xml import xml_text
 from canonical.case import Case
@@ -30,13 +31,19 @@ _ITEMS = {
     "service_requests": "request",
     "errors": "error",
     "attributes": "attribute",
+    "values": "value",
     "endpoints": "endpoint",
     "formats": "format",
 }
 """What XML calls one row of a list."""
 _GROUPS = {ClassKind.PART: "部件", ClassKind.EVENT: "事件"}
-_NUMBERS = re.compile(r"(?<![0-9])(?:1[3-9][0-9]{9}|0[0-9]{2,3}-?[0-9]{7,8}|[0-9]{17}[0-9Xx])(?![0-9])")
-"""Mobile and fixed telephones, and identity cards."""
+_PERSONAL = re.compile(
+    r"(?<![0-9])(?:(?:(?:00)?86[- ]?)?1[3-9][0-9][- ]?[0-9]{4}[- ]?[0-9]{4}|0[0-9]{2,3}[- ]?[0-9]{7,8}"
+    r"|[0-9]{17}[0-9Xx])(?![0-9])|[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:[.][A-Za-z0-9-]+)+"
+)
+"""Mobile and fixed telephones, identity cards, and e-mail."""
+_ANYWHERE = {"access-control-allow-origin": "*"}
+"""All of it is public: applications inside a browser may read it as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ class Names:
 def written(name: str, value: Sequence[Row] | Row, form: str, *, status: int = 200) -> Response:
     """An answer. JSON leaves the outermost name out, as the specification has it."""
     body = write_json(value, "utf-8") if form == "json" else xml_text(name, _tree(name, value), "utf-8").encode()
-    return Response(body, status, {"content-type": MEDIA[form]})
+    return Response(body, status, {"content-type": MEDIA[form], **_ANYWHERE})
 
 
 def failed(form: str, status: int, *problems: str) -> Response:
@@ -77,14 +84,37 @@ def discovery(url: str, city: str) -> Row:
     return {"changeset": _CHANGED, "contact": contact, "key_service": contact, "endpoints": [endpoint]}
 
 
-def service(one: CatalogueClass, catalogue: Catalogue) -> Row:
-    """A class as a row of the service list."""
+def questions(table: CodeTable | None) -> dict[str, list[Row]]:
+    """Service to its attributes in order, from a table whose key is `service_code attribute[code]`."""
+    found: dict[str, list[Row]] = {}
+    for key, row in (table.rows if table else {}).items():
+        code, _, name = key.removesuffix("]").partition(" attribute[")
+        found.setdefault(code, []).append(_attribute(name, row.cells))
+    return {code: sorted(rows, key=lambda row: int(row["order"])) for code, rows in found.items()}
+
+
+def _attribute(name: str, told: Mapping[str, str]) -> Row:
+    order, pairs = told.get("order", ""), [pair.partition("=") for pair in told.get("values", "").split(";")]
+    return {
+        "variable": True,
+        "code": name,
+        "datatype": told.get("datatype", "") or "string",
+        "required": told.get("required") == "yes",
+        "datatype_description": None,
+        "order": int(order) if order.isascii() and order.isdigit() else 0,
+        "description": told["canonical"],
+        "values": [{"key": key.strip(), "name": (said or key).strip()} for key, _, said in pairs if key.strip()],
+    }
+
+
+def service(one: CatalogueClass, catalogue: Catalogue, *, asks: bool) -> Row:
+    """A class as a row of the service list. `asks`: it has questions of its own."""
     conditions = "；".join(row.condition for row in catalogue.of_class.get(one.code, ()))
     return {
         "service_code": str(one.code),
         "service_name": one.name,
         "description": conditions or one.name,
-        "metadata": False,
+        "metadata": asks,
         "type": "realtime",
         "keywords": one.name,
         "group": _GROUPS[one.code.kind],
@@ -111,7 +141,7 @@ def request(case: Case, names: Names, *, told: bool) -> Row:
         "agency_responsible": names.units.get(latest.unit) if latest else None,
         "service_notice": None,
         "requested_datetime": _stamp(case.received_at),
-        "updated_datetime": _stamp(_updated(case)),
+        "updated_datetime": _stamp(updated(case)),
         "expected_datetime": _stamp(case.due.at) if case.due else None,
         "address": (public(place.address, case) or None) if told else None,
         "address_id": None,
@@ -123,14 +153,15 @@ def request(case: Case, names: Names, *, told: bool) -> Row:
 
 
 def public(text: str, case: Case) -> str:
-    """A text without the reporter's name and number, and without whatever looks like a telephone or an identity."""
+    """A text without the reporter's name and number, and without what looks like a telephone, an identity or e-mail."""
     for personal in (case.reporter.name, case.reporter.phone):
         if len(personal) > 1:
             text = text.replace(personal, "*" * len(personal))
-    return _NUMBERS.sub(lambda found: "*" * len(found[0]), text)
+    return _PERSONAL.sub(lambda found: "*" * len(found[0]), text)
 
 
-def _updated(case: Case) -> datetime:
+def updated(case: Case) -> datetime:
+    """When it moved last."""
     latest = case.assignment
     known = (
         case.received_at, case.filed_at, case.disposed_at, case.closed_at, latest and latest.dispatched_at,

@@ -4,7 +4,8 @@ Filing is a push like every other and goes to the intake door of the connected s
 Only what came through such a system is shown: other sources' citizens were never told that their words are public.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,13 +14,29 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from adapters.code_table import CodeTable, read_code_table
 from canonical.case import Case
+from canonical.findings import Finding
 from canonical.message import Message
 from canonical.reading import Reading
-from canonical.time import in_shanghai
+from canonical.time import SHANGHAI, in_shanghai
 from gateway.configuration import Configuration
 from gateway.door import PREFIX, Scope
-from gateway.georeport import CLOSED, MEDIA, OPEN, Names, Row, discovery, failed, request, service, status, written
+from gateway.georeport import (
+    CLOSED,
+    MEDIA,
+    OPEN,
+    Names,
+    Row,
+    discovery,
+    failed,
+    questions,
+    request,
+    service,
+    status,
+    updated,
+    written,
+)
 from gateway.hub import Hub
 from routing.catalogue import Acceptance
 from storage.casebook import Journey
@@ -33,6 +50,7 @@ _FAR = 20_000
 """Requests that pages may reach: whoever wants older ones asks for another range."""
 _NAMED = 50
 _BATCH = 500
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 Answer = Callable[[Request, str], Awaitable[Response]]
 
 
@@ -73,7 +91,13 @@ def open311_routes(hub: Hub) -> APIRouter:
         ):
             router.add_api_route(path, _guarded(answer), methods=["GET"])
         router.add_api_route("/discovery.{form}", _guarded(asked.discovery), methods=["GET"])
+        router.add_api_route("/{rest:path}", _nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     return router
+
+
+async def _nothing(asked: Request) -> Response:
+    form = asked.path_params["rest"].rpartition(".")[2]
+    return failed(form, 404, "there is nothing here; GeoReport v2 has services, requests, tokens and discovery")
 
 
 def _guarded(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
@@ -97,6 +121,8 @@ class Query:
 
     first: datetime
     last: datetime
+    moved: tuple[datetime | None, datetime | None]
+    """Moved last not before and not after these: not of the specification, but asked for by many."""
     states: frozenset[str]
     codes: frozenset[str]
     page: int
@@ -104,8 +130,11 @@ class Query:
 
     def fits(self, case: Case) -> bool:
         """True when the list shall hold the case."""
+        after, before = self.moved
         return (
             self.first <= case.received_at <= self.last
+            and (after is None or after <= updated(case))
+            and (before is None or updated(case) <= before)
             and status(case) in self.states
             and (not self.codes or str(case.class_code) in self.codes)
         )
@@ -118,7 +147,8 @@ class Asked:
         self._hub, self._systems = hub, systems
         city = hub.configuration.city
         self._names = Names(city.catalogue, {id_: unit.name for id_, unit in city.responsibility.units.items()})
-        self._services = services(hub.configuration, systems[0], partial(_probe, hub))
+        self._questions = questions(_table(hub, systems[0]))
+        self._services = services(hub.configuration, systems[0], partial(_probe, hub), self._questions)
 
     async def discovery(self, asked: Request, form: str) -> Response:
         """Where everything else is."""
@@ -130,11 +160,11 @@ class Asked:
         return written("services", list(self._services.values()), form)
 
     async def definition(self, asked: Request, form: str) -> Response:
-        """A service has no further questions."""
+        """The further questions of a service."""
         code = asked.path_params["id"]
         if code not in self._services:
             return failed(form, 404, "service_code provided was not found")
-        return written("service_definition", {"service_code": code, "attributes": []}, form)
+        return written("service_definition", {"service_code": code, "attributes": self._questions.get(code, [])}, form)
 
     async def requests(self, asked: Request, form: str) -> Response:
         """A list: by numbers, or by range, status and service, newest first."""
@@ -194,15 +224,25 @@ class Asked:
 
 
 def services(
-    configuration: Configuration, system: str, probe: Callable[[str, str], Reading | None]
+    configuration: Configuration,
+    system: str,
+    probe: Callable[[str, str], Reading | None],
+    asks: Mapping[str, Sequence[Row]],
 ) -> Mapping[str, Row]:
     """The classes of the city that can be filed: not refused by it, and read by the app's declaration as they are."""
     catalogue, found = configuration.city.catalogue, {}
     for code, one in catalogue.classes.items():
         reading = probe(system, str(code)) if one.acceptance is not Acceptance.REFUSE else None
         if reading and reading.report and reading.report.class_code == code:
-            found[str(code)] = service(one, catalogue)
+            found[str(code)] = service(one, catalogue, asks=str(code) in asks)
     return found
+
+
+def _table(hub: Hub, system: str) -> CodeTable | None:
+    """The questions in the app's folder, checked when it was loaded; a folder need not have any."""
+    findings: list[Finding] = []
+    path = hub.configuration.systems[system].folder / "codes" / "questions.csv"
+    return read_code_table(path, findings, name=path.name) if path.is_file() else None
 
 
 def _probe(hub: Hub, system: str, code: str) -> Reading | None:
@@ -223,23 +263,29 @@ def _door(hub: Hub, system: str) -> str:
 
 def _query(given: Mapping[str, str], now: datetime) -> Query:
     """What is asked. Raises Problem."""
-    first, last = (_moment(given.get(name), name) for name in ("start_date", "end_date"))
+    first, last = _moment(given, "start_date"), _moment(given, "end_date", day_end=True)
     if last is None:
         last = now if first is None else min(max(now, first), first + _SPAN)
     first = first or last - _SPAN
     if not timedelta(0) <= last - first <= _SPAN:
         raise Problem("start_date and end_date must be in order and may not span more than 90 days")
-    states = frozenset(_listed(given.get("status"))) or frozenset({OPEN, CLOSED})
+    states = frozenset(_listed((given.get("status") or "").lower())) or frozenset({OPEN, CLOSED})
     if states - {OPEN, CLOSED}:
         raise Problem("status must be open or closed")
     page, size = _number(given, "page", 1, _FAR), _number(given, "page_size", _MOST, _MOST)
-    return Query(first, last, states, frozenset(_listed(given.get("service_code"))), page, size)
+    moved = _moment(given, "updated_after"), _moment(given, "updated_before", day_end=True)
+    return Query(first, last, moved, states, frozenset(_listed(given.get("service_code"))), page, size)
 
 
-def _moment(text: str | None, name: str) -> datetime | None:
+def _moment(given: Mapping[str, str], name: str, *, day_end: bool = False) -> datetime | None:
+    """An instant; of a day alone, which the W3C's format allows, its beginning or its end in the city's zone."""
+    text = given.get(name)
     if not text:
         return None
     try:
+        if _DAY.fullmatch(text):
+            day = datetime.fromisoformat(text).replace(tzinfo=SHANGHAI)
+            return day + timedelta(days=1, microseconds=-1) if day_end else day
         at = datetime.fromisoformat(text.replace(" ", "+"))  # a plus that nobody escaped
         if at.tzinfo is not None:
             return in_shanghai(at)

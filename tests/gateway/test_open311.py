@@ -1,6 +1,7 @@
 """The hub as a GeoReport v2 server: what apps file, ask and are never told. Also with the simulated app."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ import pytest
 from lxml import etree
 
 import adapters
+from canonical.time import SHANGHAI
 from gateway.configuration import Configuration, ConnectedSystem
 from tests.gateway.outside import push
 from tests.gateway.running import SECRET, HubUnderTest, until
@@ -171,21 +173,92 @@ def test_services_are_the_citys_classes_that_can_be_filed(app_hub: HubUnderTest,
     assert refusing
     assert not codes & refusing
     assert len(codes) == len(with_app.city.catalogue.classes) - len(refusing)
-    code = quote("30428.2:P01-37")
-    assert asked(app_hub, f"services/{code}") == {"service_code": "30428.2:P01-37", "attributes": []}
+    code = quote("30428.2:P01-39")
+    assert asked(app_hub, f"services/{code}") == {"service_code": "30428.2:P01-39", "attributes": []}
     root = etree.fromstring(app_hub.client.get(f"{BASE}/services.xml").content)
     assert (root.tag, {child.tag for child in root}, len(root)) == ("services", {"service"}, len(services))
     assert refused(app_hub, "services/NONSENSE.json") == (404, "service_code provided was not found")
 
 
+def test_a_service_with_questions_says_so_and_tells_them(app_hub: HubUnderTest) -> None:
+    code = "30428.2:P01-03"
+    asking = {one["service_code"] for one in asked(app_hub, "services") if one["metadata"]}
+
+    told = asked(app_hub, f"services/{quote(code)}")
+    root = etree.fromstring(app_hub.client.get(f"{BASE}/services/{quote(code)}.xml").content)
+
+    assert code in asking
+    assert "30428.2:P01-39" not in asking
+    [attribute] = told["attributes"]
+    assert (attribute["code"], attribute["datatype"], attribute["required"]) == ("STATE", "singlevaluelist", False)
+    assert (attribute["variable"], attribute["order"], attribute["description"]) == (True, 1, "井盖怎么了")
+    assert attribute["values"][0] == {"key": "MISSING", "name": "缺失"}
+    values = root.iterfind("attributes/attribute/values/value")
+    assert [(one.findtext("key"), one.findtext("name")) for one in values] == [
+        (one["key"], one["name"]) for one in attribute["values"]
+    ]
+    number = filed(app_hub, service_code=code, **{"attribute[STATE]": "LOOSE"})
+    assert asked(app_hub, f"requests/{number}")[0]["description"].endswith("\n井盖怎么了: LOOSE")
+
+
+def test_applications_in_a_browser_may_read_every_answer(app_hub: HubUnderTest) -> None:
+    answers = [
+        file(app_hub), file(app_hub, "xml", api_key="wrong"), app_hub.client.get(f"{BASE}/services.json"),
+        app_hub.client.get(f"{BASE}/requests/none.json"),
+    ]  # fmt: skip
+
+    assert [one.status_code for one in answers] == [200, 403, 200, 404]
+    assert [one.headers["access-control-allow-origin"] for one in answers] == ["*"] * 4
+
+
+@pytest.mark.parametrize("path", ["nothing.json", "requests/1/2.json"])
+def test_what_is_not_there_is_a_404_in_the_form_that_was_asked_for(app_hub: HubUnderTest, path: str) -> None:
+    assert refused(app_hub, path)[0] == 404
+    xml = app_hub.client.get(f"{BASE}/{path.replace('json', 'xml')}")
+    assert (xml.status_code, etree.fromstring(xml.content).tag) == (404, "errors")
+
+
+def test_a_photograph_of_some_megabytes_is_taken_and_nothing_of_it_is_published(app_hub: HubUnderTest) -> None:
+    picture = b"\xff\xd8\xff\xe0" + bytes(3_000_000)
+    answer = app_hub.client.post(f"{BASE}/requests.json", data=LAMP, files={"media": ("a.jpg", picture, "image/jpeg")})
+
+    assert answer.status_code == 200, answer.text
+    number = answer.json()[0]["service_request_id"]
+    assert [one["name"] for one in app_hub.case(number)["attachments"]] == ["a.jpg"]
+    assert len(app_hub.client.get(f"{BASE}/requests/{number}.json").content) < 2000
+
+
+@pytest.mark.parametrize(
+    "personal",
+    [
+        "13900000098",
+        "139-0000-0098",
+        "139 0000 0098",
+        "+8613900000098",
+        "0553-1234567",
+        "someone@mail.example.com",
+    ],
+)
+def test_numbers_and_addresses_of_others_in_a_description_are_masked(app_hub: HubUnderTest, personal: str) -> None:
+    number = filed(app_hub, description=f"请联系{personal}。")
+
+    [row] = asked(app_hub, f"requests/{number}")
+
+    assert personal not in row["description"]
+    assert not {"0098", "4567", "someone"} & set(re.findall("[a-z]+|[0-9]{4}", row["description"]))
+    assert row["description"].startswith("请联系")
+    assert row["description"].endswith("。")
+
+
 def test_a_list_can_be_narrowed_by_status_service_range_and_numbers(app_hub: HubUnderTest) -> None:
     lamp, cover = filed(app_hub), filed(app_hub, service_code="30428.2:P01-03", description="井盖松动")
     closed(app_hub, cover)
-    now = datetime.now().astimezone()
+    now = datetime.now(SHANGHAI)
 
     assert numbers(app_hub) == [cover, lamp]
     assert numbers(app_hub, status="open") == [lamp]
     assert numbers(app_hub, status="closed") == [cover]
+    assert numbers(app_hub, status="CLOSED") == [cover]
     assert numbers(app_hub, status="open,closed", service_code="30428.2:P01-03") == [cover]
     assert numbers(app_hub, service_request_id=f"{lamp},{cover},999") == [lamp, cover]
     assert numbers(app_hub, start_date=(now + timedelta(hours=1)).isoformat()) == []
@@ -194,6 +267,12 @@ def test_a_list_can_be_narrowed_by_status_service_range_and_numbers(app_hub: Hub
         cover,
         lamp,
     ]
+    today = f"{now:%Y-%m-%d}"
+    assert numbers(app_hub, start_date=today, end_date=today) == [cover, lamp]
+    assert numbers(app_hub, end_date=f"{now - timedelta(days=1):%Y-%m-%d}") == []
+    assert numbers(app_hub, updated_after=(now + timedelta(hours=1)).isoformat()) == []
+    assert numbers(app_hub, updated_after=(now - timedelta(hours=1)).isoformat()) == [cover, lamp]
+    assert numbers(app_hub, updated_before=(now - timedelta(hours=1)).isoformat()) == []
     assert numbers(app_hub, page=1, page_size=1) == [cover]
     assert numbers(app_hub, page=2, page_size=1) == [lamp]
     assert numbers(app_hub, page=3, page_size=1) == []
