@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -53,6 +53,20 @@ def test_a_request_filed_again_the_same_day_is_the_same_and_another_day_another(
     assert reading_of(system, days=1).external_id != first
     assert reading_of(system, phone="13900000098").external_id != first
     assert "demo-api_key" not in first
+
+
+def test_the_day_of_a_request_is_the_citys_whatever_zone_the_moment_of_receipt_is_kept_in(system: System) -> None:
+    night = NOW.replace(hour=1)
+    form = urlencode(LAMP).encode()
+    [live], [kept] = (
+        system.receive(inbound(form, door="requests_json", content_type=FORM, at=at))
+        for at in (night, night.astimezone(UTC))
+    )
+
+    assert isinstance(live, Reading)
+    assert isinstance(kept, Reading)
+    assert live.external_id == kept.external_id
+    assert live.external_id.startswith(f"{night:%Y-%m-%d}-")
 
 
 def test_answers_to_a_services_questions_stand_behind_the_description(system: System) -> None:
