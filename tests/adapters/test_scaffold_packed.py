@@ -46,7 +46,10 @@ SAMPLES = {
     "hex": ("a.json", said({"no": "1", "body": said(EVENT).hex()})),
     "in an XML member": ("a.xml", b"<r><no>1</no><data>" + base64_of(said(EVENT)).encode() + b"</data></r>"),
     "XML in JSON": ("a.json", said({"no": "1", "data": base64_of(packed_xml())})),
-    "a name alone": ("a.json", said({"no": "1", "name": base64_of("赵小明".encode()), "dh": base64_of(b"13912345678")})),
+    "a name alone": (
+        "a.json",
+        said({"no": "1", "name": base64_of("赵小明".encode()), "dh": base64_of(b"13912345678")}),
+    ),
     "packed twice": ("a.json", said({"no": "1", "data": base64_of(said({"e": base64_of(said(EVENT))}))})),
     "in a text with escapes": ("a.json", said({"no": "1", "data": json.dumps(EVENT)})),
     "escaped and packed": ("a.json", said({"no": "1", "d": {"e": base64_of(json.dumps(EVENT).encode())}})),
