@@ -33,6 +33,11 @@ class _Row:
     external_id: Get
     visible_no: Get
 
+    @property
+    def needs_document(self) -> bool:
+        """Whether the status alone does not do."""
+        return self.when is not None or self.then == "accepted"
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerPlan:
@@ -46,16 +51,25 @@ class AnswerPlan:
     def judge(self, answer: Message) -> tuple[Answer, Any]:
         """The answer and its document. Raises Refused, Unavailable, Unauthenticated or InDoubt."""
         document, known, read = None, None, False
+        unreadable: InDoubt | None = None
         for row in self.rows:
             if (answer.status or _OK) not in row.statuses:
                 continue
-            if not read and (row.when is not None or row.then == "accepted"):
-                document, read = self._read(answer), True
+            if unreadable and (row.needs_document or row.then == "absent"):
+                continue
+            if row.needs_document and not read:
+                try:
+                    document, read = self._read(answer), True
+                except InDoubt as error:
+                    if answer.status < _ERRORS:
+                        raise
+                    unreadable = error  # a gateway's page: a later row may know it by its status alone
+                    continue
                 known = around_answer(document, answer, self.context)
             if row.when is not None and not row.when(known):
                 continue
             return _ended(row, known, answer), document
-        raise InDoubt(f"{answer.system}: the answer fits no declared row (HTTP {answer.status})")
+        raise unreadable or InDoubt(f"{answer.system}: the answer fits no declared row (HTTP {answer.status})")
 
     def _read(self, answer: Message) -> Any:  # noqa: ANN401
         if not answer.body and _empty_on_purpose(answer):
@@ -66,6 +80,7 @@ class AnswerPlan:
             raise InDoubt(f"{answer.system}: the answer cannot be read: {error} (HTTP {answer.status})") from None
 
 
+_ERRORS = 400
 _BODILESS = frozenset({201, 202, 204, 205})
 
 

@@ -138,7 +138,10 @@ class AnswerDeclaration(Declared):
     """How the other side's answers are judged. What no row fits, or cannot be read, is in doubt."""
 
     shape: tuple[Step, ...] = Field(min_length=1)
-    rows: tuple[AnswerRow, ...] = Field(min_length=1)
+    rows: tuple[AnswerRow, ...] = Field(
+        min_length=1,
+        description="an HTTP error that cannot be read, as a gateway's page, is known by rows without when",
+    )
 
 
 class SignIn(Declared):

@@ -171,7 +171,7 @@ class OutboundDeclaration(Declared):
     format: Literal["json", "form", "urlencoded", "fields", "multipart", "xml", "text", "csv", "arguments"] = Field(
         default="json",
         description="form and urlencoded: one `part` that holds JSON; fields and multipart: every member a field;"
-        " arguments: JSON object of the ordered arguments of a SOAP operation",
+        " arguments: those of a SOAP operation; `@name` an attribute, `#text` the text beside attributes",
     )
     content_type: str = Field(default="", description="default: that of the format")
     part: str = Field(default="", description="form: name of the one part, which holds JSON")

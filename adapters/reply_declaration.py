@@ -46,7 +46,9 @@ class ReplyDeclaration(Declared):
 
     format: Literal["json", "soap", "text", "xml"]
     element: str = Field(default="", description="SOAP: the answer's element; xml: the root")
-    version: Literal["1.1", "1.2"] = Field(default="1.1", description="SOAP: its version")
+    version: Literal["1.1", "1.2"] = Field(
+        default="1.1", description="SOAP: its version, where the request does not tell"
+    )
     namespace: str = Field(default="", description="SOAP, xml: its namespace")
     content_type: str = Field(default="", description="default: that of the format")
     headers: dict[str, Any] = Field(

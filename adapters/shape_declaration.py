@@ -26,7 +26,7 @@ class SoapStep(_Part):
     """A SOAP envelope; the operation's name may stand alone."""
 
     element: str = Field(description="name of the operation's element")
-    version: Literal["1.1", "1.2"] = "1.1"
+    version: Literal["1.1", "1.2"] = Field(default="1.1", description="what it speaks; either one is read")
     lists: tuple[str, ...] = Field(default=(), description="elements that are lists even when there is one")
 
     @model_validator(mode="before")

@@ -32,6 +32,8 @@ _VALUES = {
     "class": "case.class",
 }
 """What an argument's name probably wants of a case."""
+_WORDS = {"1.1": "Fault.faultstring", "1.2": "Fault.Reason.Text.#text"}
+"""Where a fault says what is wrong."""
 _STANDARD = frozenset({"www.w3.org", "schemas.xmlsoap.org"})
 """Hosts of schemas that are nobody's own."""
 _WITHHELD = ", unless: {case.reporter.withheld: true}"
@@ -263,8 +265,8 @@ def _judged(operation: Operation, version: str) -> list[str]:
         f"  {_file(operation)}:  # 猜测 guess: 回执的成功判据, 问对方 what means success: ask",
         f"    shape: [soap: {step}]",
         "    rows:",
+        f'      - {{when: {{Fault: {{present: "yes"}}}}, then: refused, text: {{from: {_WORDS[version]}}}}}',
         "      - {http: 5xx, then: unavailable}",
-        '      - {when: {Fault: {present: "yes"}}, then: refused, text: {from: Fault.faultstring}}',
         "      - {http: 2xx, then: accepted}",
     ]
 
