@@ -4,14 +4,14 @@ Whatever fails before the commit comes again, and whatever came twice is known b
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
 from adapters import Page, Pull
 from canonical.errors import HubError, InDoubt, Unacceptable, Unavailable, Why
-from canonical.message import ACCEPTED, Message
+from canonical.message import ACCEPTED, Message, Verdict
 from canonical.reading import Outcome
 from canonical.records import Arrival, Split
 from gateway.asking import Asking
@@ -22,6 +22,8 @@ from storage.memories import Memories
 
 PATIENCE = 3
 """Failures in a row after which the other side is left alone until the next turn."""
+_SAID = frozenset({Verdict.APPLIED, Verdict.NOTED})
+"""What a list shows until it changes is said once. In a queue every item is a word of its own."""
 _PASSING = frozenset({Why.UNKNOWN_CASE, Why.NOT_ALLOWED})
 """Refusals that the case's next step may make good: what is asked for again anyway is tried again."""
 
@@ -152,7 +154,8 @@ class PageIntake:
             whole = Arrival(answer, Split(len(parts)), pulled=True)
             _, *outcomes = await self.hub.reception.take_in([whole, *arrivals])
             of = {arrival.message.id: outcome for arrival, outcome in zip(arrivals, outcomes, strict=True)}
-        kept = [part for part in parts if self.declared.changed or _lasting(part, of)]
+        said = frozenset() if self.declared.acknowledge else _SAID
+        kept = [part for part in parts if self.declared.changed or _lasting(part, of, said)]
         if kept:
             now = self.hub.now()
             await self.memories.remember(self.system.role.id, self.name, _digests(kept), now=now)
@@ -173,10 +176,13 @@ class PageIntake:
                 misses.add(error)
 
 
-def _lasting(part: _Part, outcomes: Mapping[UUID, Outcome]) -> bool:
-    """Whether it ended in quarantine or refused for good: word for word the same would end so again."""
+def _lasting(part: _Part, outcomes: Mapping[UUID, Outcome], said: Collection[Verdict]) -> bool:
+    """Whether word for word the same must not be taken in again: done, no case's business, or refused for good.
+
+    Reports are known by their ids, and an alarm that is told again may count.
+    """
     ended = [outcomes[arrival.message.id] for arrival in part.arrivals]
-    return any(one.verdict not in ACCEPTED and one.why not in _PASSING for one in ended)
+    return any(one.verdict in said or (one.verdict not in ACCEPTED and one.why not in _PASSING) for one in ended)
 
 
 def _digests(parts: Sequence[_Part]) -> dict[str, str]:

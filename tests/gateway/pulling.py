@@ -166,6 +166,8 @@ action:
   steps:
     "working": {kinds: {owner: sign}}
     "planted": {kinds: {owner: dispose}, result: 已补种}
+    "late": {kinds: {owner: ask_extension}, reason: 等苗, limit: {value: 3, unit: work_day}}
+    "new": {}
 """
 PLANT = """\
 direction: out

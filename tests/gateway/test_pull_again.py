@@ -1,0 +1,114 @@
+"""What a platform says every time it is asked happens once, and fills no journal."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.configuration import Configuration
+from tests.gateway.pulling import Desk, Platform, declared, desk, platform
+from tests.gateway.pushes import FORM, HOTLINE, hotline, ticket
+
+Working = Callable[..., None]
+OWNER = """\
+pulls:
+  progress: {every: 60, jitter: 0, ask: ask_case, items: ., messages: [progress], per_case: true}
+tells:
+  owner: {dispatch: plant}
+"""
+QUEUE = """\
+pulls:
+  progress: {every: 60, jitter: 0, ask: list_trees, items: rows, messages: [progress], acknowledge: {message: got_tree}}
+tells:
+  owner: {dispatch: plant}
+"""
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Platform]:
+    with platform() as server:
+        yield server
+
+
+@pytest.fixture
+def parks(served: Platform) -> Platform:
+    served.on.clear()
+    served.asked.clear()
+    served.on["/login"] = lambda _asked: {"code": "ok", "token": "t1"}
+    served.on["/plant"] = lambda asked: {"code": "ok", "id": f"P-{asked.body['no']}"}
+    return served
+
+
+@pytest.fixture
+def working(database_url: str, tmp_path: Path, configuration: Configuration, parks: Platform) -> Working:
+    """Tell a story at a desk with one case that was handed over to the platform, which is asked how it goes."""
+
+    def work(tell: Callable[[Desk], Coroutine[Any, Any, None]], more: str = OWNER) -> None:
+        async def run() -> None:
+            async with desk(configuration, database_url, declared(tmp_path, more, parks.url)) as one:
+                pushed = hotline(ticket("1"))
+                await one.take_in(HOTLINE, pushed.body, FORM)
+                lanes = one.deliverer()
+                await lanes.round()
+                await lanes.drained()
+                lanes._threads.shutdown()
+                await tell(one)
+
+        asyncio.run(run())
+
+    return work
+
+
+async def events(desk: Desk) -> list[str]:
+    rows = await desk.rows("SELECT action FROM event ORDER BY seq")
+    return [row[0] for row in rows][-2:]
+
+
+async def asked_three_times(desk: Desk) -> None:
+    for turn in range(3):
+        await desk.round(after=60.0 * turn)
+
+
+def test_a_wish_that_stands_there_whenever_the_platform_is_asked_is_one_wish(working: Working, parks: Platform) -> None:
+    parks.on["/case"] = lambda asked: {"code": "ok", "no": asked.query["no"], "done": "late"}
+
+    async def tell(desk: Desk) -> None:
+        await asked_three_times(desk)
+        assert parks.paths().count("/case") == 3
+        assert await events(desk) == ["dispatch", "ask_extension"]
+        assert (await desk.journal())["applied"] == 1
+        parks.on["/case"] = lambda asked: {"code": "ok", "no": asked.query["no"], "done": "planted"}
+        await desk.round(after=240)
+        assert (await events(desk))[-1] in {"dispose", "check", "close"}
+
+    working(tell)
+
+
+def test_what_is_no_cases_business_is_noted_once_however_often_it_is_said(working: Working, parks: Platform) -> None:
+    parks.on["/case"] = lambda asked: {"code": "ok", "no": asked.query["no"], "done": "new"}
+
+    async def tell(desk: Desk) -> None:
+        await asked_three_times(desk)
+        assert parks.paths().count("/case") == 3
+        journal = await desk.journal()
+        assert (journal["noted"], journal["split"]) == (1, 1)
+
+    working(tell)
+
+
+def test_in_a_queue_the_same_words_again_are_said_again(working: Working, parks: Platform) -> None:
+    waiting: list[Any] = []
+    parks.on["/trees"] = lambda _asked: {"code": "ok", "rows": waiting[:1]}
+    parks.on["/got"] = lambda _asked: {"code": "ok", "id": waiting.pop(0)["no"]}
+
+    async def tell(desk: Desk) -> None:
+        [(number,)] = await desk.rows("SELECT external_id FROM binding WHERE system = 'parks'")
+        for turn in range(2):
+            waiting.append({"no": number, "done": "late"})
+            await desk.round(after=60.0 * turn)
+        assert waiting == []
+        assert await events(desk) == ["ask_extension", "ask_extension"]
+
+    working(tell, QUEUE)
