@@ -125,6 +125,34 @@ def test_a_class_without_a_service_and_a_case_without_a_place_wait_for_a_person(
         system.write(dispatched(LAMP, place={}), now=NOW, id=ID)
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [(404, b"", "absent"), (200, b'[{"code":404,"description":"not found"}]', "absent"), (200, b"[]", "taken")],
+)
+def test_a_request_that_is_not_there_yet_is_no_trouble(system: System, status: int, body: bytes, said: str) -> None:
+    answer = Message(system="s", body=body, at=NOW, id=ID, status=status, door="get_request")
+
+    assert system.judge("get_request", answer).absent == (said == "absent")
+
+
+def test_statuses_are_read_in_any_letter_case_and_times_without_a_zone_are_the_citys(system: System) -> None:
+    row = (
+        b'{"service_request_id":638344,"status":"Closed","updated_datetime":"2026-05-20T08:00:00","status_notes":null}'
+    )
+    [reading] = system.read(inbound(row, door="statuses"))
+
+    assert isinstance(reading, Reading)
+    assert reading.action
+    assert (reading.external_id, reading.action.given) == ("638344", "closed")
+    assert reading.action.stated_at == NOW.replace(hour=8, minute=0, second=0, microsecond=0)
+
+
+def test_a_status_of_no_specification_waits_for_a_row(system: System) -> None:
+    [reading] = system.read(inbound(b'{"service_request_id":"1","status":"in progress"}', door="statuses"))
+
+    assert isinstance(reading, UnmappedCode)
+
+
 def test_a_number_in_a_citizens_words_is_not_taken_for_ours(system: System) -> None:
     row = b'{"service_request_id":"SR-1","status":"open","description":"\xef\xbc\x88\xe4\xb8\xad\xe5\xbf\x83\xe7\xbc\x96\xe5\x8f\xb7 999-1\xef\xbc\x89 ha"}'  # noqa: E501
     [reading] = system.read(inbound(row, door="statuses"))
@@ -142,6 +170,9 @@ def test_a_number_in_a_citizens_words_is_not_taken_for_ours(system: System) -> N
         (429, b"", Unavailable),
         (500, b"<html>", InDoubt),
         (200, b"[]", InDoubt),
+        (200, b'[{"code":412,"description":"out of area"}]', Refused),
+        (200, b'[{"code":"403","description":"Invalid api_key"}]', Unauthenticated),
+        (404, b"<html>", Refused),
         (200, b"<html>", InDoubt),
     ],
 )
