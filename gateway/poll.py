@@ -17,6 +17,7 @@ from adapters.value import int_at
 from canonical.case import Binding
 from canonical.errors import HubError, InDoubt, Unacceptable, Unavailable
 from canonical.message import Message
+from canonical.time import in_shanghai
 from gateway.asking import Asking
 from gateway.configuration import ConnectedSystem
 from gateway.deliver import Session
@@ -155,7 +156,7 @@ class Poller:
         return job.wait()
 
     async def _begun(self, job: _Job, since: datetime | None, now: datetime) -> _Walk:
-        declared = job.pull.declared
+        declared, since = job.pull.declared, in_shanghai(since) if since else None  # both ends are written alike
         windows = swept(declared, declared.sweep, now) if job.sweep and declared.sweep else spans(declared, since, now)
         lots = [_Lot(span) for span in windows]
         if declared.per_case:

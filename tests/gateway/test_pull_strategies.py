@@ -77,6 +77,18 @@ def test_all_pages_of_a_window_are_taken_in_and_the_next_window_begins_where_it_
     working(tell, "    first_window: 3600\n    behind: 5\n    overlap: 10\n")
 
 
+def test_both_ends_of_every_window_are_written_in_one_zone(working: Working, parks: Platform) -> None:
+    parks.on["/trees"] = pages([])
+
+    async def tell(desk: Desk) -> None:
+        await desk.round()
+        await desk.round(after=60)
+        ends = [end for pair in parks.queries("/trees", "since", "until") for end in pair]
+        assert {NOW.fromisoformat(end).utcoffset() for end in ends} == {NOW.utcoffset()}
+
+    working(tell)
+
+
 def test_a_gap_is_asked_for_in_slices_and_what_is_done_of_it_stays_done(working: Working, parks: Platform) -> None:
     def trees(asked: Asked) -> Any:
         return Said({}, 503) if seconds(asked.query["until"]) > -1000 else {"code": "ok", "rows": [tree(1)]}
