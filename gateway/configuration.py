@@ -241,6 +241,8 @@ def _systems(
 
 def _uncertified(folder: Path, city: CityFile, systems: Mapping[str, ConnectedSystem]) -> list[Finding]:
     """Systems below the tier that is asked for: a warning, for a hub in service goes on."""
+    if not systems:  # none, or a file that could not be read: that is told already
+        return []
     lines, found = _lines(folder / city.systems), []
     for name, one in systems.items():
         key = "certificate" if one.certificate else "min_tier"
