@@ -18,7 +18,7 @@ from canonical.errors import HubError, InDoubt, Refused, Unacceptable, Unauthent
 from canonical.message import Message
 from canonical.reading import Answer
 
-_SHOWN = 200
+_SHOWN, _LONGEST_CODE = 200, 40
 _OK = 200
 """The status of an answer that carries none, such as a stored sample."""
 _LONG_NUMBER = re.compile(r"[0-9]{7,}")
@@ -30,6 +30,9 @@ class _Row:
     when: Get | None
     then: str
     text: Get
+    code: Get
+    quotes: bool
+    """Whether it has words of the answer, which are nice to have."""
     external_id: Get
     visible_no: Get
 
@@ -68,8 +71,16 @@ class AnswerPlan:
                 known = around_answer(document, answer, self.context)
             if row.when is not None and not row.when(known):
                 continue
+            if row.quotes and not read and not unreadable:
+                known = self._as_far_as_read(answer)
             return _ended(row, known, answer), document
         raise unreadable or InDoubt(f"{answer.system}: the answer fits no declared row (HTTP {answer.status})")
+
+    def _as_far_as_read(self, answer: Message) -> Any:  # noqa: ANN401
+        try:
+            return around_answer(self._read(answer), answer, self.context)
+        except InDoubt:  # the row knows it by its status: what it says is lost, not how it ended
+            return None
 
     def _read(self, answer: Message) -> Any:  # noqa: ANN401
         if not answer.body and _empty_on_purpose(answer):
@@ -96,7 +107,7 @@ def around_answer(document: object, answer: Message, context: frozenset[str]) ->
 
 def compile_answer(declared: AnswerDeclaration, scope: Scope, where: Where, charset: str) -> AnswerPlan:
     """Compile a declaration; what is wrong is added to the scope's findings."""
-    scope = replace(scope, context=set())
+    scope = replace(scope, context=set(), answering=True)
     rows = tuple(_row(row, scope, (*where, "rows", index)) for index, row in enumerate(declared.rows))
     shape = compile_shape(declared.shape, scope, (*where, "shape"), charset)
     return AnswerPlan(shape, rows, frozenset(scope.context))
@@ -111,6 +122,8 @@ def _row(declared: AnswerRow, scope: Scope, where: Where) -> _Row:
         when=compile_condition(declared.when, scope, (*where, "when"), fold=True) if declared.when else None,
         then=declared.then,
         text=_optional(declared.text, scope, (*where, "text")),
+        code=_optional(declared.code, scope, (*where, "code")),
+        quotes=declared.text is not None or declared.code is not None,
         external_id=_optional(declared.external_id, scope, (*where, "external_id")),
         visible_no=_optional(declared.visible_no, scope, (*where, "visible_no")),
     )
@@ -143,12 +156,17 @@ def _ended(row: _Row, document: object, answer: Message) -> Answer:
 
 
 def _quoted(row: _Row, document: object, answer: Message) -> str:
-    """What the other side said, short and without long numbers: it may quote a citizen."""
+    """Its code, and what the other side said, short and without long numbers: it may quote a citizen."""
+    said = _LONG_NUMBER.sub("***", _said(row.text, document))[:_SHOWN]
+    code = "".join(_said(row.code, document).split())[:_LONGEST_CODE]
+    return " ".join(filter(None, (code, said))) or f"{answer.system} answered HTTP {answer.status}"
+
+
+def _said(get: Get, document: object) -> str:
     try:
-        said = row.text(document)
+        return str(get(document))
     except Unacceptable:
-        said = ""
-    return _LONG_NUMBER.sub("***", said)[:_SHOWN] or f"{answer.system} answered HTTP {answer.status}"
+        return ""
 
 
 def _unavailable(text: str, answer: Message) -> Unavailable:

@@ -79,6 +79,15 @@ def _body(around: Around, _parent: object, _row: int) -> str:
     return around.message.body.decode("utf-8", "surrogateescape")
 
 
+def _asked(sent: Message | None) -> dict[str, Any] | None:
+    if sent is None:
+        return None
+    return {
+        "body": sent.content, "query": query_of(sent.path), "headers": dict(sent.headers),
+        "path": sent.path.partition("?")[0], "method": sent.method,
+    }  # fmt: skip
+
+
 _MEMBERS: Mapping[str, Any] = {
     "$headers": lambda around, _parent, _row: around.headers(),
     "$query": lambda around, _parent, _row: query_of(around.message.path),
@@ -92,4 +101,5 @@ _MEMBERS: Mapping[str, Any] = {
     "$method": lambda around, _parent, _row: around.message.method,
     "$door": lambda around, _parent, _row: around.message.door,
     "$status": lambda around, _parent, _row: around.message.status or None,
+    "$asked": lambda around, _parent, _row: _asked(around.message.asked),
 }

@@ -129,7 +129,8 @@ class AnswerRow(Declared):
     then: Literal["accepted", "refused", "unavailable", "unauthenticated", "in_doubt", "absent"] = Field(
         description="absent: asked whether it has something, and it has not"
     )
-    text: Any = Field(default=None, description="what the other side said")
+    text: Any = Field(default=None, description="what the other side said; people see it without long numbers")
+    code: Any = Field(default=None, description="its own code for that; people see it before the text, whole")
     external_id: Any = None
     visible_no: Any = None
 

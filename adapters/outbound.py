@@ -146,7 +146,7 @@ class OutboundPlan:
         content_type = headers.pop("content-type", content_type)
         return Message(
             system=self.system, body=body, at=now, id=id, door=self.name, content_type=content_type,
-            headers=MappingProxyType(headers), method=self.declared.method, path=path,
+            headers=MappingProxyType(headers), method=self.declared.method, path=path, content=document,
         )  # fmt: skip
 
     def fingerprint(self, view: Mapping[str, Any]) -> str:

@@ -34,11 +34,13 @@ CONTEXT_MEANING: Mapping[str, str] = {
     "$method": "the HTTP method",
     "$door": "the door, pull or receiver it came through",
     "$status": "of an answer: its HTTP status",
+    "$asked": "of an answer: what we sent, as `$asked.body.seq`, `$asked.query.id`, `$asked.headers.x-id`,"
+    " `$asked.path`, `$asked.method`",
 }
 CONTEXT: Names = {
     name: ANYTHING if name in {"$headers", "$query", "$path", "$topic", "$whole", "$parent"} else {}
     for name in CONTEXT_MEANING
-}
+} | {"$asked": {"body": ANYTHING, "query": ANYTHING, "headers": ANYTHING, "path": {}, "method": {}}}
 """What stands around an inbound document."""
 
 

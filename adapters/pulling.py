@@ -10,7 +10,7 @@ from adapters.declaration import PullDeclaration, SignIn
 from adapters.path import Get
 from adapters.rule import compile_rule
 from adapters.scope import Scope
-from adapters.value import as_text, int_at, text_at
+from adapters.value import as_list, as_text, int_at, text_at
 from adapters.yaml_file import Where
 from canonical.errors import Unacceptable, Unauthenticated
 from canonical.message import Message
@@ -30,6 +30,12 @@ class Pull:
     cursor: Get | None
     more: Get | None
     context: frozenset[str]
+    listing: frozenset[str] = frozenset()
+    """What `items` and `detail` use around the answer, such as what was asked."""
+
+    def listed(self, items: Get, document: object, answer: Message) -> tuple[Any, ...]:
+        """The items in an answer, by one of the two rules."""
+        return tuple(as_list(items(around_answer(document, answer, self.listing))))
 
     def following(
         self, document: object, answer: Message, rows: Sequence[Any], page: int
@@ -92,18 +98,20 @@ class SignInPlan:
 
 def compile_pull(name: str, declared: PullDeclaration, scope: Scope) -> Pull:
     """Compile a declaration; what is wrong is added to the scope's findings."""
-    scope, where = replace(scope, context=set()), ("pulls", name)
+    scope, where = replace(scope, context=set(), answering=True), ("pulls", name)
     total, cursor, more = (_place(getattr(declared, key), scope, (*where, key)) for key in ("total", "cursor", "more"))
     bare = replace(scope, context=set())
     items = _place(declared.items, bare, (*where, "items"))
     details = _place(declared.detail.items, bare, (*where, "detail", "items")) if declared.detail else None
     assert items is not None
-    return Pull(name, declared, items, details, total, cursor, more, frozenset(scope.context))
+    return Pull(
+        name, declared, items, details, total, cursor, more, frozenset(scope.context), frozenset(bare.context)
+    )  # fmt: skip
 
 
 def compile_sign_in(declared: SignIn, scope: Scope) -> SignInPlan:
     """Compile a declaration; what is wrong is added to the scope's findings."""
-    scope = replace(scope, context=set())
+    scope = replace(scope, context=set(), answering=True)
     token, life, end = (
         _place(getattr(declared, key), scope, ("sign_in", key)) for key in ("token", "expires_in", "expires_at")
     )

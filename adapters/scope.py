@@ -48,6 +48,8 @@ class Scope:
     """Path to the values the contract (or, when writing, the hub) lists for it."""
     leaves: list[Leaf] | None = field(default=None, repr=False)
     """Where the rules of a message are noted; None where paths do not begin at the document."""
+    answering: bool = False
+    """True for what judges an answer, which may look at what was asked."""
     folder: Path | None = None
     """Where the declaration lies, for schemas that a step names."""
 
@@ -69,6 +71,7 @@ class Scope:
             self.wrong(where, f"the contract has no '{part}' (in '{path}')" + near(part, known))
         if root := context_used(path):
             second = path.split(".")[1] if "." in path else ""
+            self._placed(root, where)
             self.context.add(f"{root}.{second}" if root == "$headers" else root)
         return path_getter(path)
 
@@ -77,11 +80,16 @@ class Scope:
         for root in CONTEXT:
             if f"'{root}'" in source or f'"{root}"' in source:
                 self.context.add(root)
+                self._placed(root, where)
         try:
             return Expression(source, self.functions)
         except ValueError as error:
             self.wrong(where, str(error))
             return lambda _document: None
+
+    def _placed(self, root: str, where: Where) -> None:
+        if root == "$asked" and not self.answering:
+            self.wrong(where, "$asked is there only where an answer is judged: in answers, pulls and sign_in")
 
     def values_at(self, path: str) -> Sequence[str]:
         """The values that are listed for a path; empty when any text may stand there."""

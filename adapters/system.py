@@ -18,7 +18,6 @@ from adapters.outbound import OutboundFacts, OutboundPlan, around, view_of
 from adapters.pulling import Pull, SignInPlan, Token
 from adapters.receiver_declaration import ReceiverDeclaration
 from adapters.reply import Reply, ReplyPlans
-from adapters.value import as_list
 from canonical.errors import InDoubt, Unacceptable, Why
 from canonical.message import Message
 from canonical.reading import Answer, Outbound, Outcome, Reading, SystemRole
@@ -203,7 +202,7 @@ class System:
         """Split an answer into messages that `read` understands. `page`: which one was asked. Raises as judge does."""
         plan = self._pull(pull)
         heard, document = self.heard(plan.declared.ask, answer)
-        rows = () if heard.absent else tuple(as_list(plan.items(document)))
+        rows = () if heard.absent else plan.listed(plan.items, document, answer)
         total, more, cursor = plan.following(document, answer, rows, page)
         messages = tuple(self.item(pull, row, answer, now=now, ids=ids) for row in rows)
         return Page(messages, rows, total, more, cursor)
@@ -214,7 +213,7 @@ class System:
         assert plan.declared.detail is not None
         assert plan.details is not None
         heard, document = self.heard(plan.declared.detail.ask, answer)
-        rows = [] if heard.absent else as_list(plan.details(document))
+        rows = () if heard.absent else plan.listed(plan.details, document, answer)
         return tuple(self.item(pull, row, answer, now=now, ids=ids) for row in rows)
 
     def item(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, Optional
 from uuid import UUID
 
 
@@ -37,6 +38,10 @@ class Message:
     """HTTP status, of answers only."""
     parent: UUID | None = None
     """The message this one was split out of."""
+    content: Any = field(default=None, repr=False, compare=False)
+    """Outbound: the body before it became bytes. Not kept: it is there for whoever judges the answer."""
+    asked: Optional["Message"] = field(default=None, repr=False, compare=False)
+    """Of an answer, while it is judged: the message it answers."""
 
 
 class Verdict(StrEnum):

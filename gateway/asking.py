@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from adapters import System
@@ -49,4 +50,5 @@ class Asking:
 
     def _once(self, write: Callable[[str], Message], read: Callable[[Message], _Heard]) -> _Heard:
         connector = self.session.connector
-        return read(connector.send(connector.seal(write(self.session.token))))
+        sent = connector.seal(write(self.session.token))
+        return read(replace(connector.send(sent), asked=sent))

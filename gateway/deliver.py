@@ -77,7 +77,8 @@ class Session:
         asked = self.system.sign_in(self.hub.now(), self.hub.ids())
         if asked is None:
             return False
-        token = self.system.token(self.connector.send(self.connector.seal(asked)))
+        sent = self.connector.seal(asked)
+        token = self.system.token(replace(self.connector.send(sent), asked=sent))
         life = timedelta(seconds=token.seconds * _LIFE_USED)
         self.token, self.until = token.value, self.hub.now() + life if token.seconds else None
         return True
@@ -207,7 +208,7 @@ class Deliverer:
         """One attempt. A connection that could not be made is tried once more at once: that can harm nobody."""
         twice, soon = stop_after_attempt(2), wait_random(0.05, 0.2)
         quickly = AsyncRetrying(retry=retry_if_exception_type(Unavailable), stop=twice, wait=soon, reraise=True)
-        return await quickly(self._in_thread, message)
+        return replace(await quickly(self._in_thread, message), asked=message)
 
     async def _in_thread(self, message: Message) -> Message:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.connector.send, message)

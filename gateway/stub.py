@@ -29,8 +29,9 @@ from adapters.shape_xml import read_xml
 from adapters.trace import paths_of
 from adapters.yaml_file import read_yaml
 from canonical.errors import HubError, Misconfigured, Unacceptable
+from canonical.message import Message
 from gateway.hub import fresh_id
-from gateway.stub_answer import Answered, accepted, stored
+from gateway.stub_answer import Answered, accepted, example_asked, stored
 from gateway.trial import shown
 
 _LARGEST = 32 << 20
@@ -106,7 +107,7 @@ class Stub:
         told = []
         for route in self.routes:
             try:
-                self._answer(route, {})
+                self._answer(route, {}, example_asked(self.declared.answers[route.declared.answer]))
             except Misconfigured as error:
                 told.append(str(error))
         return told
@@ -124,7 +125,13 @@ class Stub:
             return answer, Heard(method, _masked_path(target), "", "", trouble, None, 404)
         document, trouble = self._document(route, headers, body)
         try:
-            answer = self._answer(route, _flat(target, headers.get("content-type", ""), body))
+            answer = self._answer(
+                route, _flat(target, headers.get("content-type", ""), body),
+                Message(
+                    system="", body=body, at=NOW, id=ID, method=method, path=target, content=document,
+                    headers={name.lower(): value for name, value in headers.items()},
+                ),
+            )  # fmt: skip
         except Misconfigured as error:
             trouble = trouble or str(error)
             answer = Answered(json.dumps({"error": str(error)}, ensure_ascii=False).encode(), status=501)
@@ -168,14 +175,14 @@ class Stub:
             return document, f"breaks contract/{route.declared.contract}: {error}"
         return document, ""
 
-    def _answer(self, route: Route, asked: Mapping[str, str]) -> Answered:
+    def _answer(self, route: Route, asked: Mapping[str, str], message: Message) -> Answered:
         if (kept := stored(self.folder, route.name)) is not None:
             return kept
         if self.system.files and self.system.files.fetch == route.name:
             return Answered(b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(64) + b"\xff\xd9", "image/jpeg")
         self._number += 1
         answers = self.declared.answers[route.declared.answer]
-        make = partial(accepted, self.system, route.name, answers, number=self._number)
+        make = partial(accepted, self.system, route.name, answers, number=self._number, asked=message)
         if self.system.signing_in and self.system.signing_in.message == route.name:
             return make(more=self._token(), holds=self._signs_in)
         if (pull := self._pulls.get(route.name)) is not None:

@@ -8,13 +8,14 @@ import gzip
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from adapters import System
+from adapters.answer import around_answer
 from adapters.declaration import AnswerDeclaration, AnswerRow
-from adapters.path import parts_of
+from adapters.path import parts_of, path_getter
 from adapters.samples import ID, NOW
 from adapters.shape_declaration import Step
 from adapters.shape_xml import soap_body, xml_text
@@ -25,6 +26,7 @@ from canonical.message import Message
 _EXPRESSION = re.compile(
     r"(?:num|text|trim)?\(?doc\.((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)\)?\s*(?:==|>=|<=|in\s*\[)\s*('[^']*'|\"[^\"]*\"|-?[0-9.]+|true|false)"
 )
+_ECHO = re.compile(r"(?:text\()?doc\.([\w.]+)\)?\s*[!=]=\s*(?:text\()?doc\[['\"]\$asked['\"]\]\.([\w.]+)\)?")
 _HAS = re.compile(r"has\(doc\.((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)\)")
 _TYPES = {".json": "application/json", ".xml": "text/xml", ".txt": "text/plain"}
 _COOKIE = "SESSION=stub-token; Path=/"
@@ -61,15 +63,17 @@ def stored(folder: Path, name: str) -> Answered | None:
 
 def accepted(
     system: System, name: str, declared: AnswerDeclaration, *, more: Mapping[str, Any] | None = None, number: int = 1,
-    holds: Callable[[Answered], bool] | None = None,
+    holds: Callable[[Answered], bool] | None = None, asked: Message | None = None,
 ) -> Answered:  # fmt: skip
-    """An answer to message `name` that is judged accepted and, when asked, `holds`. `more`: path to what it must say.
+    """An answer to message `name` that is judged accepted and `holds`. `more`: path to what it must say.
+
+    `asked`: the message it answers, where the rows compare the answer with it.
 
     Raises NoAnswer with what to write instead.
     """
     try:
-        for candidate in _candidates(declared, more or {}, number):
-            if _judged(system, name, candidate) and (holds is None or holds(candidate)):
+        for candidate in _candidates(declared, {**_echoes(declared, asked), **(more or {})}, number):
+            if _judged(system, name, candidate, asked) and (holds is None or holds(candidate)):
                 return candidate
     except _NotMade as error:
         raise NoAnswer(f"{error}; put an answer at samples/{name}.answer.json 请放一份回执样例") from None
@@ -79,9 +83,31 @@ def accepted(
     )
 
 
-def _judged(system: System, name: str, candidate: Answered) -> bool:
+def _echoes(declared: AnswerDeclaration, asked: Message | None) -> dict[str, Any]:
+    """What the rows want to hear again of what was asked: path to value."""
+    if asked is None:
+        return {}
+    known = around_answer({}, Message(system="", body=b"", at=NOW, id=ID, asked=asked), frozenset({"$asked"}))
+    return {path: path_getter(f"$asked.{place}")(known) for path, place in _compared(declared)}
+
+
+def _compared(declared: AnswerDeclaration) -> list[tuple[str, str]]:
+    """(path in the answer, place in what was asked) that rows compare."""
+    return [pair for row in declared.rows if isinstance(row.when, str) for pair in _ECHO.findall(row.when)]
+
+
+def example_asked(declared: AnswerDeclaration) -> Message:
+    """A message with a value wherever the rows compare."""
+    body: Any = {}
+    for _, place in _compared(declared):
+        body = _put(body, parts_of(place)[1:], "1")
+    query = "&".join(f"{place.partition('.')[2]}=1" for _, place in _compared(declared))
+    return Message(system="", body=b"", at=NOW, id=ID, path=f"/?{query}", content=body)
+
+
+def _judged(system: System, name: str, candidate: Answered, asked: Message | None) -> bool:
     try:
-        return not system.judge(name, candidate.message(system.role.id)).absent
+        return not system.judge(name, replace(candidate.message(system.role.id), asked=asked)).absent
     except HubError:
         return False
 

@@ -135,6 +135,8 @@ answers:
       - {http: "5xx", then: unavailable}
       - {http: "404", then: absent}
       - {when: {code: none}, then: absent}
+      - {when: "doc.echo != doc['$asked'].body.no", then: in_doubt, text: about another number}
+      - {when: "doc.echo != doc['$asked'].query.no", then: in_doubt, text: about another number}
       - {when: {code: ok}, then: accepted, external_id: {from: id}}
       - {when: {code: {present: "yes"}}, then: refused, text: {from: code}}
 """

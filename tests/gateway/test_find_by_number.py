@@ -248,3 +248,20 @@ async def order(desk: Desk, no: str, body: bytes) -> None:
     command = ordered(no, body, NOW)
     message = Message(system="centre", body=body, at=NOW, id=desk.hub.ids())
     await desk.hub.reception.take_in([Arrival(message, command)])
+
+
+def test_an_answer_about_another_number_binds_nothing_though_it_says_ok(working: Working, parks: Platform) -> None:
+    nursery = Nursery(parks)
+    nursery.planted.append("of another hub")
+    parks.on["/plant"] = lambda _asked: {"code": "ok", "id": "P-1", "echo": "of another hub"}
+    parks.on["/find"] = lambda _asked: {"code": "ok", "id": "P-2", "echo": "of another hub"}
+
+    async def tell(desk: Desk) -> None:
+        assert await deliver(desk) == ("waiting", 1, True)
+        assert await deliver(desk, after=5) == ("waiting", 2, True)
+        parks.on["/find"] = lambda asked: {"code": "ok", "id": "P-3", "echo": asked.query["no"]}
+        assert await deliver(desk, after=100) == ("acknowledged", 3, False)
+        assert "P-3" in await desk.known()
+        assert not {"P-1", "P-2"} & set(await desk.known())
+
+    working(tell)
