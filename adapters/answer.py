@@ -14,7 +14,7 @@ from adapters.scope import Scope
 from adapters.shape import Shape, compile_shape
 from adapters.value import text_at
 from adapters.yaml_file import Where
-from canonical.errors import HubError, InDoubt, Refused, Unacceptable, Unauthenticated, Unavailable
+from canonical.errors import Duplicate, HubError, InDoubt, Refused, Unacceptable, Unauthenticated, Unavailable
 from canonical.message import Message
 from canonical.reading import Answer
 
@@ -152,7 +152,17 @@ def _ended(row: _Row, document: object, answer: Message) -> Answer:
             return Answer(external_id=row.external_id(document), visible_no=row.visible_no(document))
         except Unacceptable:
             raise InDoubt(f"{answer.system}: accepted, but the id in the answer cannot be read") from None
+    if row.then == "duplicate":
+        raise _duplicate(row, document, answer)
     raise _ERROR[row.then](_quoted(row, document, answer), answer)
+
+
+def _duplicate(row: _Row, document: object, answer: Message) -> Duplicate:
+    text = _quoted(row, document, answer)
+    try:
+        return Duplicate(text, external_id=row.external_id(document), visible_no=row.visible_no(document))
+    except Unacceptable:  # it has it, under a name that cannot be read
+        return Duplicate(text)
 
 
 def _quoted(row: _Row, document: object, answer: Message) -> str:

@@ -126,8 +126,9 @@ class AnswerRow(Declared):
 
     http: str | None = Field(default=None, pattern=r"^[1-5](?:xx|\d\d)$", description="HTTP status: 5xx or 503")
     when: Conditions = Field(default={}, description="values in the document, letter case ignored; or an expression")
-    then: Literal["accepted", "refused", "unavailable", "unauthenticated", "in_doubt", "absent"] = Field(
-        description="absent: asked whether it has something, and it has not"
+    then: Literal["accepted", "refused", "duplicate", "unavailable", "unauthenticated", "in_doubt", "absent"] = Field(
+        description="absent: asked whether it has something, and it has not; duplicate: it refuses because it has this"
+        " already, which proves that a sending in doubt had arrived"
     )
     text: Any = Field(default=None, description="what the other side said; people see it without long numbers")
     code: Any = Field(default=None, description="its own code for that; people see it before the text, whole")

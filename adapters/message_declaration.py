@@ -157,7 +157,9 @@ class OutboundDeclaration(Declared):
     direction: Literal["out", "ask"]
     title: str
     repeat: Literal["safe", "guarded", "never"] = Field(
-        default="safe", description="what an unanswered sending allows; direction: out must say it"
+        default="safe",
+        description="what an unanswered sending allows: safe, guarded (the other side knows our number again"
+        " and says so, by a row `then: duplicate`) or never; direction: out must say it",
     )
     method: str = Field(default="POST", pattern="^(GET|POST|PUT|PATCH|DELETE)$")
     path: Any = Field(

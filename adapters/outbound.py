@@ -84,8 +84,8 @@ class OutboundFacts:
     """What the runtime must know before it sends."""
 
     repeat: str
-    """After an in-doubt sending: `safe` resend; `guarded` resend, and a refusal then means that the first one arrived;
-    `never` park for a person."""
+    """After an in-doubt sending: `safe` resend; `guarded` resend, for the other side knows our number again and says so
+    (an answer row with `then: duplicate`); `never` park for a person."""
     description: str
 
 

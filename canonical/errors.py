@@ -89,3 +89,12 @@ class Refused(Unacceptable):
     """The other system understood and said no."""
 
     why = Why.NOT_TAKEN
+
+
+class Duplicate(Refused):
+    """It said that it has this already: of a sending in doubt the proof that it arrived, of any other a refusal."""
+
+    def __init__(self, text: str, *, external_id: str = "", visible_no: str = "") -> None:
+        super().__init__(text)
+        self.external_id, self.visible_no = external_id, visible_no
+        """What it is called there, when the answer tells that too."""

@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from adapters import System
 from canonical.case import Binding, BindingRole
-from canonical.errors import InDoubt, Misconfigured, Refused, Unacceptable, Unauthenticated, Unavailable, Why
+from canonical.errors import Duplicate, InDoubt, Misconfigured, Unacceptable, Unauthenticated, Unavailable, Why
 from canonical.lifecycle import ActionKind
 from canonical.message import Message, Verdict
 from canonical.ports import Connector
@@ -24,7 +24,7 @@ from gateway.configuration import ConnectedSystem
 from gateway.find import Finder
 from gateway.hub import Hub
 from gateway.log import log
-from storage.outbox import Claimed, Trouble
+from storage.outbox import Claimed, Learned, Trouble
 
 LEASE_BEYOND_TIMEOUTS = timedelta(seconds=10)
 """A lease outlasts attempt, signing in and second attempt by this: a living worker is never taken for a dead one."""
@@ -227,8 +227,13 @@ class Deliverer:
     async def _taken(self, claimed: Claimed, sent: Message, answer: Message | None, read: Answer) -> None:
         binding = self._binding(claimed, read)
         learned = await self.hub.outbox.acknowledge(claimed, sent, answer, binding, now=self.hub.now())
+        if learned is Learned.CONFLICT:
+            log.error(
+                "delivery.parked", system=self.name, case_no=claimed.case.no, delivery=str(claimed.id), why=learned
+            )
+            return
         log.info("delivery.acknowledged", system=self.name, message=claimed.message, case_no=claimed.case.no)
-        if learned and binding is not None:
+        if learned is Learned.IDENTITY and binding is not None:
             await self._apply_held(binding)
 
     def _binding(self, claimed: Claimed, read: Answer) -> Binding | None:
@@ -279,12 +284,12 @@ class Deliverer:
     async def _refused(
         self, claimed: Claimed, sent: Message | None, answer: Message | None, error: Unacceptable | Misconfigured
     ) -> None:  # fmt: skip
-        arrived_before = claimed.in_doubt and self._repeat(claimed) == "guarded" and isinstance(error, Refused)
-        if arrived_before and sent is not None:
-            await self._taken(claimed, sent, answer, Answer())
+        if claimed.in_doubt and isinstance(error, Duplicate) and sent is not None:
+            there = Answer(external_id=error.external_id, visible_no=error.visible_no)
+            await self._taken(claimed, sent, answer, there)
             return
         why = error.why if isinstance(error, Unacceptable) else Why.NOT_TAKEN
-        await self._park(claimed, sent, answer, Trouble(str(why), str(error)))
+        await self._park(claimed, sent, answer, Trouble(str(why), str(error), in_doubt=claimed.in_doubt))
 
     async def _park(
         self, claimed: Claimed, sent: Message | None, answer: Message | None, trouble: Trouble

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from canonical.case import Action, Binding, BindingRole, Case, Event
 from canonical.message import Direction, Message, Verdict
 from canonical.records import DeliveryState, JournalEntry
-from storage.rows import BIND, JOURNAL, binding_rows, journal_rows
+from storage.rows import BIND, JOURNAL, REBIND, binding_rows, journal_rows
 from storage.store import WAKE, Store
 
 
@@ -41,6 +42,16 @@ class Trouble:
     why: str
     text: str
     in_doubt: bool = False
+
+
+class Learned(StrEnum):
+    """What an acknowledgement told of the other side's own id."""
+
+    NOTHING = "nothing"
+    """No id, or one that is known."""
+    IDENTITY = "identity"
+    CONFLICT = "identity_conflict"
+    """An id that means another case already: a person must find out which is right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +105,17 @@ class Outbox:
 
     async def acknowledge(
         self, claimed: Claimed, sent: Message, answer: Message | None, binding: Binding | None, *, now: datetime
-    ) -> bool:
-        """The other side took it. Keeps its answer and its own id. True when an id became known that was not."""
+    ) -> Learned:
+        """The other side took it. Keeps its answer and its own id; where that id is another case's, it is parked."""
         async with self.store.transaction() as transaction:
             connection = transaction.connection
-            values = {"id": claimed.id, "now": now, "state": DeliveryState.ACKNOWLEDGED, "why": "", "text": ""}
-            await connection.execute(_DONE, values | {"in_doubt": False})
-            await self._answered(transaction.connection, claimed, sent, answer, Verdict.ACKNOWLEDGED, "")
-            if binding is None:
-                return False
-            result = await connection.execute(BIND, binding_rows([binding]))
-            return bool(result.rowcount)
+            learned, told = await _learned(connection, binding) if binding else (Learned.NOTHING, "")
+            apart = learned is Learned.CONFLICT
+            state, verdict, why = _PARKED_APART if apart else (DeliveryState.ACKNOWLEDGED, Verdict.ACKNOWLEDGED, "")
+            values = {"id": claimed.id, "now": now, "state": state, "why": why, "text": told, "in_doubt": False}
+            await connection.execute(_DONE, values)
+            await self._answered(connection, claimed, sent, answer, verdict, told)
+            return learned
 
     async def retry(
         self, claimed: Claimed, sent: Message | None, answer: Message | None, trouble: Trouble, *, at: datetime
@@ -171,6 +182,21 @@ class Outbox:
             return bool(result.rowcount)
 
 
+async def _learned(connection: AsyncConnection, binding: Binding) -> tuple[Learned, str]:
+    """Keep the other side's id where nobody has it; its word for a later round of the same case moves it there."""
+    if (await connection.execute(BIND, binding_rows([binding]))).rowcount:
+        return Learned.IDENTITY, ""
+    keys = {"case_id": binding.case_id, "system": binding.system, "external_id": binding.external_id}
+    row = (await connection.execute(_BOUND, keys)).one()
+    there = Binding.model_validate_json(row.body)
+    if not row.ours:
+        return Learned.CONFLICT, _ELSEWHERE.format(id=binding.external_id, no=row.no)
+    if there.role is BindingRole.OWNER and there.case_id == binding.case_id and there.round < binding.round:
+        await connection.execute(REBIND, binding_rows([binding]))
+        return Learned.IDENTITY, ""
+    return Learned.NOTHING, ""
+
+
 def _entry(claimed: Claimed, message: Message, direction: Direction, verdict: Verdict, why: str) -> JournalEntry:
     return JournalEntry(
         message, direction, verdict, text=why, kind=claimed.message, is_report=False, case_id=claimed.case.id
@@ -233,6 +259,20 @@ SELECT CAST(body AS text) FROM binding
 _SENDING = text("""
 UPDATE delivery d SET message_id = w.m FROM unnest(CAST(:ids AS uuid[]), CAST(:messages AS uuid[])) AS w(i, m)
  WHERE d.id = w.i
+""")
+_ELSEWHERE = (
+    "taken, but the other side's id '{id}' is that of case {no} already, and stays so. Ask the other side which is"
+    " right: withdraw goes on without its id, release sends it again"
+)
+_PARKED_APART = (DeliveryState.PARKED, Verdict.PARKED, str(Learned.CONFLICT))
+# A case that was merged is the one it was merged into.
+_BOUND = text("""
+WITH RECURSIVE ours AS (
+  SELECT id, state ->> 'merged_into' AS into FROM cases WHERE id = :case_id
+  UNION SELECT c.id, c.state ->> 'merged_into' FROM cases c JOIN ours ON c.no = ours.into)
+SELECT CAST(b.body AS text) AS body, c.no, b.case_id IN (SELECT id FROM ours) AS ours
+  FROM binding b JOIN cases c ON c.id = b.case_id
+ WHERE b.system = :system AND b.external_id = :external_id FOR UPDATE OF b
 """)
 _SETTLED = """
 UPDATE delivery SET state = :state, done_at = :now, lease_until = NULL, why = :why, text = :text, in_doubt = :in_doubt

@@ -76,7 +76,7 @@ CHANGE = _change_statement()
 JOURNAL = text(_insert("message", "m", _MESSAGE, conflict=_REPLAYED))
 BIND = text(_insert("binding", "b", _BINDING, conflict="ON CONFLICT (system, external_id) DO NOTHING"))
 REBIND = text(f"""
-UPDATE binding SET case_id = w.case_id, body = CAST(w.body AS JSONB)
+UPDATE binding SET case_id = w.case_id, fingerprint = w.fingerprint, body = CAST(w.body AS JSONB)
   FROM unnest({_arrays_of("b", _BINDING)}) AS w({_names(_BINDING)})
  WHERE binding.system = w.system AND binding.external_id = w.external_id
 """)  # noqa: S608

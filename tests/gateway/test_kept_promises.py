@@ -18,7 +18,7 @@ from gateway.deliver import Deliverer, Session
 from gateway.hub import Hub, clock
 from gateway.reception import Reception
 from gateway.work import connector_for
-from storage.outbox import Outbox
+from storage.outbox import Learned, Outbox
 from tests.gateway.outside import push
 from tests.gateway.running import SECRET, HubUnderTest, Side
 
@@ -28,7 +28,7 @@ URBAN, GRID = "urban_management", "social_governance"
 class OutboxOfAFailingDatabase(Outbox):
     """A real outbox whose database goes away just when the other side's answer is to be kept."""
 
-    async def acknowledge(self, *_: Any, **__: Any) -> bool:
+    async def acknowledge(self, *_: Any, **__: Any) -> Learned:
         raise Unavailable("the database went away")
 
 

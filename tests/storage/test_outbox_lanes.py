@@ -10,8 +10,8 @@ import pytest
 from canonical.case import Binding, BindingRole, Case
 from canonical.lifecycle import ActionKind
 from canonical.message import Verdict
-from storage.outbox import Claimed, Trouble
-from tests.routing.intake_city import NOW, by_source, ordered, reported
+from storage.outbox import Claimed, Learned, Trouble
+from tests.routing.intake_city import NOW, by_owner, by_source, ordered, reported
 from tests.storage.storeroom import LEASE, Storeroom, sent, several, story
 
 K = ActionKind
@@ -19,7 +19,7 @@ NOT_THERE = Trouble("Unavailable", "connection refused")
 SECOND = timedelta(seconds=1)
 
 
-async def acknowledged(room: Storeroom, claimed: Claimed, binding: Binding | None = None) -> bool:
+async def acknowledged(room: Storeroom, claimed: Claimed, binding: Binding | None = None) -> Learned:
     """Sent and taken."""
     message = sent(claimed)
     await room.outbox.sending([(claimed, message)])
@@ -289,8 +289,8 @@ def test_an_identity_is_news_only_once(database_url: str) -> None:
         first, second = await room.claim("works")
         binding = identity(first.case)
 
-        assert await acknowledged(room, first, binding) is True
-        assert await acknowledged(room, second, binding) is False
+        assert await acknowledged(room, first, binding) is Learned.IDENTITY
+        assert await acknowledged(room, second, binding) is Learned.NOTHING
         assert await room.count("binding WHERE system = 'works'") == 1
 
     story(database_url, tell)
@@ -327,5 +327,53 @@ def test_a_later_round_lends_an_earlier_message_no_number(database_url: str) -> 
         await acknowledged(room, first)
         [third] = await room.claim("works")
         assert (third.action.kind, third.case.reference) == (K.REDISPATCH, f"{case.no}-3")
+
+    story(database_url, tell)
+
+
+def test_an_id_that_is_another_cases_already_is_told_and_neither_lost_nor_stolen(database_url: str) -> None:
+    async def tell(room: Storeroom) -> None:
+        await room.take(reported("hotline", "1"), reported("hotline", "2"))
+        first, second = await room.claim("works")
+        assert await acknowledged(room, first, identity(first.case, "batch-7")) is Learned.IDENTITY
+        assert await acknowledged(room, second, identity(second.case, "batch-7")) is Learned.CONFLICT
+
+        [waiting] = await room.outbox.parked()
+        assert (waiting.id, waiting.why, waiting.in_doubt) == (second.id, "identity_conflict", False)
+        assert "'batch-7'" in waiting.text
+        assert first.case.no in waiting.text
+        bound = await room.scalar("SELECT case_id FROM binding WHERE external_id = 'batch-7'")
+        assert bound == first.case.id
+        verdict = f"SELECT verdict FROM message WHERE direction = 'out' AND case_id = '{second.case.id}'"
+        assert await room.scalar(verdict) == "parked"
+
+        await room.take(by_source("hotline", "2", K.CANCEL))
+        assert await room.claim("works") == []  # its lane waits for the person
+        assert await room.outbox.withdraw(second.id, "theirs is a batch number", now=NOW) is True
+        [following] = await room.claim("works")
+        assert (following.message, following.binding) == ("stop", None)
+
+    story(database_url, tell)
+
+
+def test_an_owner_that_takes_the_case_up_again_under_its_old_id_means_the_new_round(database_url: str) -> None:
+    async def tell(room: Storeroom) -> None:
+        await room.take(reported("hotline", "1"))
+        [first] = await room.claim("works")
+        await acknowledged(room, first, identity(first.case))
+        no = first.case.no
+        await room.take(by_owner("works", "w1", K.RETURN, reason="not ours"))
+        [tried] = await room.claim("grid")
+        await acknowledged(room, tried, identity(tried.case, "g1"))
+        await room.take(by_owner("grid", "g1", K.RETURN, reason="not ours either"))
+        await room.take(ordered(no, K.REDISPATCH, reason="it is theirs", unit="u4", system="works"))
+        [again] = await room.claim("works")
+        assert again.case.reference == f"{no}-3"
+
+        assert await acknowledged(room, again, identity(again.case)) is Learned.IDENTITY
+        told = await room.take(by_owner("works", "w1", K.SIGN))
+
+        assert [outcome.verdict for outcome in told] == [Verdict.APPLIED]
+        assert await acknowledged(room, first, identity(first.case)) is Learned.NOTHING  # a late word changes nothing
 
     story(database_url, tell)
