@@ -105,12 +105,17 @@ def test_a_refusal_shows_the_code_of_the_other_side_whole_and_its_text_without_l
     assert str(caught.value) == "100000012 重复工单 ***"
 
 
-def test_a_refusal_known_by_its_status_alone_is_one_whatever_its_page_says(make: Make) -> None:
-    only = SYSTEM.replace('      - {{when: "text', '      # - {{when: "text').replace("- {{when: {{$asked", "# {{")
-    system = make(system=only)
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [({"err": "E7", "msg": "重复"}, "E7 重复"), ("<html>13800000000</html>", "s answered HTTP 404")],
+    ids=["document", "page"],
+)
+def test_a_refusal_known_by_its_status_alone_says_what_can_be_read(make: Make, body: object, shown: str) -> None:
+    alone = "".join(line for line in SYSTEM.splitlines(keepends=True) if "- {{when" not in line)
+    system = make(system=alone)
 
-    with pytest.raises(Refused, match="answered HTTP 404"):
-        system.judge("ask", answered(system, "<html>13800000000</html>", 404))
+    with pytest.raises(Refused, match=f"^{shown}$"):
+        system.judge("ask", answered(system, body, 404))
 
 
 @pytest.mark.parametrize(
