@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from adapters.charset import AUTO
 from adapters.shape import query_of
 from canonical.message import Message
 
@@ -90,7 +91,7 @@ def _asked(sent: Message | None) -> dict[str, Any] | None:
 
 _MEMBERS: Mapping[str, Any] = {
     "$headers": lambda around, _parent, _row: around.headers(),
-    "$query": lambda around, _parent, _row: query_of(around.message.path),
+    "$query": lambda around, _parent, _row: query_of(around.message.path, AUTO),
     "$path": lambda around, _parent, _row: around.path(),
     "$topic": _topic,
     "$whole": lambda around, _parent, _row: around.whole,

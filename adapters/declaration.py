@@ -58,6 +58,7 @@ class DoorDeclaration(Declared):
     methods: tuple[Literal["POST", "PUT", "PATCH", "GET", "DELETE"], ...] = ("POST",)
     media: tuple[str, ...] = Field(default=(), description="media types taken; empty: any")
     max_bytes: int = Field(default=1_048_576, ge=1)
+    charset: str = Field(default="", description="charset of its bytes and of the reply; default: the system's")
     wsdl: str | None = Field(default=None, description="the WSDL we serve, below contract/")
     shape: tuple[Step, ...] = Field(min_length=1)
     authenticate: Authenticate | tuple[Authenticate, ...] | None = None
@@ -139,6 +140,7 @@ class AnswerRow(Declared):
 class AnswerDeclaration(Declared):
     """How the other side's answers are judged. What no row fits, or cannot be read, is in doubt."""
 
+    charset: str = Field(default="", description="charset of its bytes; default: the system's")
     shape: tuple[Step, ...] = Field(min_length=1)
     rows: tuple[AnswerRow, ...] = Field(
         min_length=1,

@@ -15,6 +15,7 @@ from lxml import etree
 from pydantic import BaseModel, ValidationError
 
 from adapters.answer import compile_answer
+from adapters.charset import known as known_charset
 from adapters.code_table import CodeTable, read_code_table
 from adapters.contract import Contract, read_contract
 from adapters.declaration import DoorDeclaration, LedgerDeclaration, SystemDeclaration
@@ -36,10 +37,11 @@ from adapters.shape import compile_shape, json_shape
 from adapters.system import Account, ConnectorFacts, Receiver, System
 from adapters.yaml_file import Where, YamlFile, read_yaml
 from canonical.errors import Misconfigured
-from canonical.findings import Finding
+from canonical.findings import Finding, Severity
 from canonical.reading import SystemRole
 
 SYSTEM_FILE = "system.yaml"
+_ROLES = 2
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -78,9 +80,10 @@ def load(
     every finding.
     """
     system, findings = _load(folder, secrets, ledgers or {})
-    if system is None or findings:
-        listed = "\n".join(f"  {finding}" for finding in findings)
-        raise Misconfigured(f"{folder.name}: {len(findings)} findings\n{listed}")
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if system is None or errors:
+        listed = "\n".join(f"  {finding}" for finding in errors)
+        raise Misconfigured(f"{folder.name}: {len(errors)} findings\n{listed}")
     return system.named(name or system.role.id, hub_url)
 
 
@@ -130,7 +133,7 @@ class _Loader:
         declared, scope = self.declared, self._scope()
         inbound, outbound = self._messages(scope)
         answers = {
-            name: compile_answer(answer, scope, ("answers", name), declared.charset)
+            name: compile_answer(answer, scope, ("answers", name), self._charset(answer.charset, "answers", name))
             for name, answer in declared.answers.items()
         }
         writers = {
@@ -148,7 +151,7 @@ class _Loader:
             Receiver(name, one, self._account(one.account, "receivers", name))
             for name, one in declared.receivers.items()
         )
-        if self.findings:
+        if any(finding.severity is Severity.ERROR for finding in self.findings):
             return None
         return System(
             role=self._role(),
@@ -217,15 +220,20 @@ class _Loader:
             self._wrong(("ledgers", name), text)
 
     def _zone(self) -> ZoneInfo:
-        try:
-            "".encode("utf-8" if self.declared.charset == "auto" else self.declared.charset)
-        except LookupError:
-            self._wrong(("charset",), f"no charset '{self.declared.charset}'; write utf-8 or gb18030")
+        self._charset(self.declared.charset)
         try:
             return ZoneInfo(self.declared.zone)
         except (ZoneInfoNotFoundError, ValueError):
             self._wrong(("zone",), f"no time zone '{self.declared.zone}'; write Asia/Shanghai")
             return ZoneInfo("Asia/Shanghai")
+
+    def _charset(self, given: str, *where: str, file: YamlFile | None = None) -> str:
+        """A part's own charset, else the system's; one that nobody knows is a finding, and read as UTF-8."""
+        if not given or known_charset(given):
+            return given or (self.declared.charset if known_charset(self.declared.charset) else "utf-8")
+        text = f"no charset '{given}'; write utf-8, gb18030 or auto"
+        self.findings.append((file or self.file).finding((*where, "charset"), text))
+        return "utf-8"
 
     def _tables(self) -> dict[str, CodeTable]:
         tables = {}
@@ -261,9 +269,8 @@ class _Loader:
                     inbound[path.stem] = compile_inbound(path.stem, declared, contract, here, self.declared.crs)
             elif isinstance(declared, OutboundDeclaration):
                 contract = self._contract(declared.contract) if declared.contract else None
-                plan = compile_outbound(
-                    path.stem, declared, contract, here, self.declared.charset, self.declared.common
-                )
+                charset = self._charset(declared.charset, file=file)
+                plan = compile_outbound(path.stem, declared, contract, here, charset, self.declared.common)
                 outbound[path.stem] = replace(plan, encoded=self.declared.connector.protocol == "http")
                 if declared.direction == "out" and "repeat" not in file.data:
                     self.findings.append(file.finding((), "repeat is missing: safe, guarded or never"))
@@ -280,21 +287,22 @@ class _Loader:
             where: Where = ("doors", name)
             scope = replace(scope, file=self.file)
             plans = self._plans(door.messages, inbound, "doors", name)
-            entrances[name] = compile_entrance(door, plans, scope, where, self.declared.edition, self.declared.charset)
-            replies[name] = compile_reply(door.reply, scope, (*where, "reply"), self.declared.charset)
-            doors.append(self._door(name, door, scope))
+            charset = self._charset(door.charset, "doors", name)
+            entrances[name] = compile_entrance(door, plans, scope, where, self.declared.edition, charset)
+            replies[name] = compile_reply(door.reply, scope, (*where, "reply"), charset)
+            doors.append(self._door(name, door, scope, charset))
         return entrances, replies, tuple(doors)
 
     def _plans(self, names: tuple[str, ...], inbound: Mapping[str, InboundPlan], *where: str) -> list[InboundPlan]:
         return [inbound[name] for name in names if self._known(name, inbound, "inbound message", *where, "messages")]
 
-    def _door(self, name: str, door: DoorDeclaration, scope: Scope) -> Door:
+    def _door(self, name: str, door: DoorDeclaration, scope: Scope, charset: str) -> Door:
         served = None
         try:
             served = read_served(self.folder / "contract" / door.wsdl) if door.wsdl else None
         except Misconfigured as error:
             self._wrong(("doors", name, "wsdl"), str(error))
-        return compile_door(name, door, scope, ("doors", name), self.declared.charset, served)
+        return compile_door(name, door, scope, ("doors", name), charset, served)
 
     def _wsdl(self, name: str, *where: str) -> Path | None:
         path = self.folder / "contract" / name
@@ -320,7 +328,10 @@ class _Loader:
         self, name: str, declared: ReceiverDeclaration, inbound: Mapping[str, InboundPlan], scope: Scope
     ) -> Entrance:  # fmt: skip
         where: Where = ("receivers", name)
-        steps, charset = declared.shape, self.declared.charset
+        steps = declared.shape
+        charset = self._charset(declared.charset, "receivers", name)
+        if declared.table:  # the driver gives texts, and what the hub makes of a row is UTF-8
+            charset = "utf-8"
         shape = compile_shape(steps, scope, (*where, "shape"), charset) if steps else json_shape(charset)
         plans = self._plans(declared.messages, inbound, "receivers", name)
         items = compile_items(declared.items, scope, (*where, "items"))
@@ -346,6 +357,19 @@ class _Loader:
         for party, actions in declared.unsupported.items():
             for action in set(actions) & set(declared.tells.get(party, {})):
                 self._wrong(("unsupported", party, action), "tells says how this is told")
+        self._both()
+
+    def _both(self) -> None:
+        """Of a case that the platform reported and works itself it is told what `both` says, and nothing else."""
+        declared = self.declared
+        if len(set(declared.roles)) < _ROLES or not declared.tells or declared.tells.get("both"):
+            return
+        if not declared.unsupported.get("both"):
+            text = (
+                "it may report a case and be given it to work on; of such a case it is told nothing, not even the"
+                " dispatch: add tells.both, or unsupported.both with the reason"
+            )
+            self.findings.append(self.file.finding(("tells",), text, Severity.WARNING))
 
     def _account(self, declared: AccountDeclaration, *where: str) -> Account:
         """The account with its secrets filled in."""

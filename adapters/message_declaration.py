@@ -176,6 +176,7 @@ class OutboundDeclaration(Declared):
         " arguments: those of a SOAP operation; `@name` an attribute, `#text` the text beside attributes",
     )
     content_type: str = Field(default="", description="default: that of the format")
+    charset: str = Field(default="", description="charset of its bytes; default: the system's")
     part: str = Field(default="", description="form: name of the one part, which holds JSON")
     root: str = Field(default="", description="xml: root element")
     namespace: str = Field(default="", description="xml: its namespace")

@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
+from adapters.charset import contradiction
+from adapters.charset import written as encoded
 from adapters.contract import Contract
 from adapters.declaration import Common
 from adapters.inbound import digest
@@ -130,7 +132,7 @@ class OutboundPlan:
         if self.soap_headers and isinstance(document, dict):
             document = {**document, "$headers": [get(around) for get in self.soap_headers]}
         body, content_type = self._sealed(document, id)
-        path = _joined(text_at(self.path(around), "path"), query)
+        path = _joined(text_at(self.path(around), "path"), query, self.charset)
         if self.encoded:  # what is signed must be what travels
             path = quote(path, safe=_URL)
         headers: dict[str, str] = {}
@@ -177,7 +179,7 @@ class OutboundPlan:
             case "multipart":
                 return multipart(fields_parts(document, charset), boundary, charset)
             case "text":
-                return as_text(document).encode(charset), f"text/plain; charset={charset}"
+                return encoded(as_text(document), charset), f"text/plain; charset={charset}"
             case "csv":
                 return csv_body(as_list(document), charset), f"text/csv; charset={charset}"
         json = "application/json" if charset == "utf-8" else f"application/json; charset={charset}"
@@ -189,10 +191,11 @@ _URL = "%/:?[]@!$&'()*+,;=-._~"
 _FORM = "application/x-www-form-urlencoded"
 
 
-def _joined(path: str, query: Mapping[str, str]) -> str:
+def _joined(path: str, query: Mapping[str, str], charset: str) -> str:
     if not query:
         return path
-    return f"{path}{'&' if '?' in path else '?'}{urlencode(query, quote_via=quote)}"
+    pairs = {name: encoded(value, charset) for name, value in query.items()}
+    return f"{path}{'&' if '?' in path else '?'}{urlencode(pairs, quote_via=quote)}"
 
 
 def _without_empty(document: object) -> Any:  # noqa: ANN401
@@ -208,6 +211,7 @@ def compile_outbound(
     scope = replace(scope, names=VIEW, values=_VALUES, writing=True)
     if declared.format in {"form", "urlencoded"} and not declared.part:
         scope.wrong(("format",), "a form needs the name of its part: add part: NAME")
+    _agreed(declared, common, charset, scope)
     if declared.format == "xml" and not declared.root:
         scope.wrong(("format",), "xml needs its root element: add root: NAME")
     if (declared.seal or common.seal) and declared.body is not None and not isinstance(declared.body, dict):
@@ -234,6 +238,15 @@ def compile_outbound(
         charset=charset,
         digested=tuple(path_getter(path) for path in declared.fingerprint),
     )
+
+
+def _agreed(declared: OutboundDeclaration, common: Common, charset: str, scope: Scope) -> None:
+    """The content type says the charset that is written."""
+    headers = {name.lower(): (name, value) for name, value in {**common.headers, **declared.headers}.items()}
+    name, header = headers.get("content-type", ("", None))
+    for where, said in ((("content_type",), declared.content_type), (("headers", name), header)):
+        if stated := contradiction(said, charset):
+            scope.wrong(where, f"says charset {stated}, and the body is written in {charset}: add charset: {stated}")
 
 
 def _rules(nodes: Mapping[str, Any], scope: Scope, where: str) -> dict[str, Get]:

@@ -17,13 +17,18 @@ MOST = 16 * 1024 * 1024
 """Bytes anything may unpack to."""
 
 
-def unpacked(value: object, steps: Sequence[str], at: str) -> Any:  # noqa: ANN401
-    """The value after all steps; a value that is no text (parsed JSON already) passes. Raises Unacceptable."""
+def unpacked(value: object, steps: Sequence[str], at: str, charset: str = "") -> Any:  # noqa: ANN401
+    """The value after all steps; a value that is no text (parsed JSON already) passes. Raises Unacceptable.
+
+    `charset`: that of the bytes which become text; without it UTF-8, else GB18030.
+    """
     for step in steps:
         if isinstance(value, dict | list):
             return value
         try:
-            value = _UNPACK[step](value)
+            if charset and step in _OF_TEXT and isinstance(value, bytes):
+                value = text_of(value, charset)
+            value = _query(value, charset or "utf-8") if step == "query" else _UNPACK[step](value)
         except Unacceptable as error:
             raise Unacceptable(f"{at}: {error}", why=error.why, at=at) from None
         except (ValueError, zlib.error, binascii.Error):
@@ -63,11 +68,12 @@ def _text(value: object) -> str:
     return text_of(_bytes(value), AUTO)
 
 
-def _query(value: object) -> dict[str, str]:
-    pairs = parse_qsl(_text(value), keep_blank_values=True, strict_parsing=True)
+def _query(value: object, charset: str) -> dict[str, str]:
+    pairs = parse_qsl(_text(value), keep_blank_values=True, strict_parsing=True, encoding=charset, errors="strict")
     return {storable(name): storable(text) for name, text in pairs}
 
 
+_OF_TEXT = frozenset({"text", "json", "xml", "query"})
 _UNPACK: Mapping[str, Callable[[Any], Any]] = {
     "base64": from_base64,
     "hex": lambda value: bytes.fromhex(as_text(value) if not isinstance(value, bytes) else value.decode("ascii")),
@@ -75,5 +81,4 @@ _UNPACK: Mapping[str, Callable[[Any], Any]] = {
     "text": _text,
     "json": lambda value: read_json(_bytes(value)),
     "xml": lambda value: read_xml(_text(value)),
-    "query": _query,
 }

@@ -95,6 +95,7 @@ class ReceiverDeclaration(Declared):
     amqp: QueueDeclaration | None = None
     account: AccountDeclaration = AccountDeclaration()
     timeout: float = Field(default=15.0, gt=0, le=600, description="seconds")
+    charset: str = Field(default="", description="charset of its bytes; default: the system's")
     shape: tuple[Step, ...] = Field(default=(), description="default: json")
     document: str = Field(default=".", description="path to what the messages' paths begin at")
     items: Items = Field(default=None, description=ITEMS)

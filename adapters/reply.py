@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from adapters.charset import contradiction
 from adapters.condition import compile_condition
 from adapters.path import ANYTHING, Get
 from adapters.reply_declaration import ReplyDeclaration, ReplyRow
@@ -175,6 +176,9 @@ def compile_reply(declared: ReplyDeclaration, scope: Scope, where: Where, charse
     kinds = {declared.format, *(row.format for row in declared.rows)}
     if "soap" in kinds and not (declared.element and declared.namespace):
         scope.wrong(where, "a SOAP reply needs element and namespace")
+    if kinds != {"soap"} and (stated := contradiction(declared.content_type, charset)):
+        text = f"says charset {stated}, and the reply is written in {charset}: add charset: {stated} to the door"
+        scope.wrong((*where, "content_type"), text)
     if "xml" in kinds and not declared.element:
         scope.wrong(where, "an XML reply needs its root: element")
     if declared.seal and kinds - {"json", None}:

@@ -116,7 +116,7 @@ def _source(rule: Rule, scope: Scope, where: Where) -> Get:
         tree, xml = compile_tree(rule.xml.tree, scope, (*where, "xml", "tree")), rule.xml
         return lambda document: xml_text(xml.root, tree(document), xml.declare, xml.namespace)
     if rule.pairs is not None:
-        return _pairs(rule.pairs, scope, (*where, "pairs"))
+        return _pairs(rule.pairs, scope, (*where, "pairs"), rule.charset or "utf-8")
     if rule.expr is not None:
         return scope.expression(rule.expr, (*where, "expr"))
     return _object(rule.object_ or {}, scope, (*where, "object"))
@@ -130,7 +130,7 @@ def _secret(names: str | list[str], scope: Scope, where: Where, *, needed: bool)
     return lambda _document: value()
 
 
-def _pairs(declared: PairsRule, scope: Scope, where: Where) -> Get:
+def _pairs(declared: PairsRule, scope: Scope, where: Where, charset: str) -> Get:
     get, without = scope.path(declared.from_, (*where, "from")), tuple(declared.without)
 
     def pairs(document: Any) -> str:  # noqa: ANN401
@@ -140,7 +140,7 @@ def _pairs(declared: PairsRule, scope: Scope, where: Where) -> Get:
         members = {name: value for name, value in given.items() if name not in CONTEXT}
         return canonical_pairs(
             members, without=without, order=declared.order, between=declared.between, glue=declared.glue,
-            skip_empty=declared.skip_empty, encode=declared.encode,
+            skip_empty=declared.skip_empty, encode=declared.encode, charset=charset,
         )  # fmt: skip
 
     return pairs

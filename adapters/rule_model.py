@@ -85,6 +85,11 @@ class Rule(_Part):
     output: Literal["hex", "HEX", "base64", "base64url", "bytes"] = Field(
         default="hex", description="with digest: how written; bytes: for a further digest, or as its key"
     )
+    charset: str = Field(
+        default="",
+        description="with digest, encrypt, encode, parse or pairs: charset of the bytes; default: utf-8. `$body` needs"
+        " none: it is signed as the bytes that came",
+    )
     encrypt: CipherKeys | None = Field(
         default=None, description="the text, or the object as JSON, encrypted; alike values give alike texts"
     )

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
+from adapters.charset import known, written
 from adapters.code_table import OUTCOMES, QUARANTINE, REST, UNCHANGED
 from adapters.explain import near
 from adapters.packed import unpacked
@@ -116,7 +117,7 @@ def _decrypted(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Conve
 
 def _encrypted(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert) -> Get:
     def sealed(cipher: Sealer, value: object, vector: object) -> str:
-        return cipher.sealed(as_bytes(value), vector)
+        return cipher.sealed(as_bytes(value, rule.charset), vector)
 
     return _through(rule.encrypt, sealed, get, place(rule), scope, (*where, "encrypt"))
 
@@ -152,7 +153,7 @@ def _parsed(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert)
         value = get(document)
         if empty(value):
             return None
-        whole = unpacked(value, steps, at)
+        whole = unpacked(value, steps, at, rule.charset)
         return inner(whole) if inner else whole
 
     return parse
@@ -359,14 +360,24 @@ def _digested(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Conver
     if rule.digest.startswith(("hmac-", "rsa-")) is not (rule.key is not None):
         scope.wrong((*where, "digest"), "an hmac or a signature needs key: SECRET, and only these have one")
         return get
-    made, written = ALGORITHMS[rule.digest], OUTPUTS[rule.output]
+    made, shown = ALGORITHMS[rule.digest], OUTPUTS[rule.output]
     key = _key(rule, scope, where)
 
     def digest(document: Any) -> str | bytes | None:  # noqa: ANN401
         value = get(document)
-        return None if value is None else written(made(as_bytes(value), key(document)))
+        return None if value is None else shown(made(as_bytes(value, rule.charset), key(document)))
 
     return digest
+
+
+def _in_charset(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert) -> Get:
+    """No step: whether the charset is one, and there are bytes to be had."""
+    if rule.charset and not known(rule.charset):
+        scope.wrong((*where, "charset"), f"no charset '{rule.charset}'; write utf-8 or gb18030")
+        rule.charset = ""
+    if rule.charset and not any(getattr(rule, key) for key in ("digest", "encrypt", "encode", "parse", "pairs")):
+        scope.wrong((*where, "charset"), "charset goes with digest, encrypt, encode, parse or pairs")
+    return get
 
 
 def _key(rule: Rule, scope: Scope, where: Where) -> Callable[[Any], bytes]:
@@ -382,23 +393,24 @@ def _key(rule: Rule, scope: Scope, where: Where) -> Callable[[Any], bytes]:
     return lambda _document: secret().encode()
 
 
-def as_bytes(value: object) -> bytes:
-    """What a digest is made over: text in UTF-8, an object or list as JSON with sorted keys."""
+def as_bytes(value: object, charset: str = "") -> bytes:
+    """What a digest is made over: text in UTF-8 or the charset, an object or list as JSON with sorted keys."""
     if isinstance(value, bytes):
         return value
     if isinstance(value, dict | list):
         try:
-            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+            body = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+            return written(body.decode(), charset) if charset else body
         except orjson.JSONEncodeError:  # bytes of an unpacked value, or of a body that is no text
             raise ContractViolation("a value to be digested or encoded cannot be written as JSON") from None
-    return as_text(value).encode("utf-8", "surrogateescape")
+    return written(as_text(value), charset) if charset else as_text(value).encode("utf-8", "surrogateescape")
 
 
 def _encoded(rule: Rule, get: Get, _scope: Scope, _where: Where, _convert: Convert) -> Get:
     if rule.encode is None:
         return get
     encode = _ENCODED[rule.encode]
-    return lambda document: None if empty(value := get(document)) else encode(as_bytes(value))
+    return lambda document: None if empty(value := get(document)) else encode(as_bytes(value, rule.charset))
 
 
 _ENCODED: dict[str, Callable[[bytes], Any]] = {
@@ -413,6 +425,6 @@ _TYPES: dict[str, Callable[[object, str], Any]] = {"int": int_at, "number": numb
 LISTED: Step | None = None
 """Where the steps about lists stand, which need rules inside rules."""
 STEPS: list[Step | None] = [
-    _matched, _decrypted, _parsed, _picked, LISTED, _shortened, _in_ledger, _coded, _timed, _typed, _digested,
-    _encrypted, _encoded,
+    _in_charset, _matched, _decrypted, _parsed, _picked, LISTED, _shortened, _in_ledger, _coded, _timed, _typed,
+    _digested, _encrypted, _encoded,
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from multipart import MultipartError, PushMultipartParser, parse_options_header
 
-from adapters.charset import text_of
+from adapters.charset import AUTO, known, text_of
 from adapters.mixed import is_file, mixed_parts
 from adapters.packed import MOST, from_base64, gunzipped
 from adapters.path import parts_of, path_getter, with_member
@@ -230,7 +230,7 @@ def _fields(_: object, _scope: Scope, _where: Where, charset: str) -> _Step:
 
 
 def _query(_: object, _scope: Scope, _where: Where, charset: str) -> _Step:
-    return lambda _body, message: query_of(message.path, "utf-8" if charset == "auto" else charset)
+    return lambda _body, message: query_of(message.path, charset)
 
 
 def query_of(path: str, charset: str = "utf-8") -> dict[str, Any]:
@@ -250,7 +250,7 @@ def _form_fields(body: bytes, message: Message, charset: str) -> list[tuple[str,
         text = body.decode("ascii")
     except UnicodeDecodeError:
         raise unreadable("not a form") from None
-    return _urlencoded(text, "utf-8" if charset == "auto" else charset)
+    return _urlencoded(text, charset)
 
 
 def _multipart(body: bytes, message: Message) -> list[tuple[str, Any]]:
@@ -280,6 +280,11 @@ def _part(segment: Any, content: bytes) -> Any:  # noqa: ANN401
 
 
 def _urlencoded(text: str, charset: str) -> list[tuple[str, Any]]:
+    if charset == AUTO:
+        try:
+            return _urlencoded(text, "utf-8")
+        except Unacceptable:
+            return _urlencoded(text, "gb18030")
     try:
         pairs = parse_qsl(text, True, encoding=charset, errors="strict", max_num_fields=_MAX_FIELDS)
     except ValueError:
@@ -317,8 +322,10 @@ def _zip(declared: ZipStep, _scope: Scope, _where: Where, _charset: str) -> _Ste
     return read
 
 
-def _csv(declared: CsvStep, _scope: Scope, _where: Where, charset: str) -> _Step:
+def _csv(declared: CsvStep, scope: Scope, where: Where, charset: str) -> _Step:
     header = declared.header or None
+    if declared.charset and not known(declared.charset):
+        scope.wrong((*where, "csv", "charset"), f"no charset '{declared.charset}'; write utf-8, gb18030 or auto")
     return lambda body, _message: csv_rows(
         body, charset=declared.charset or charset, delimiter=declared.delimiter, header=header,
         header_row=declared.header_row, trailer=declared.trailer,

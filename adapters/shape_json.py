@@ -1,5 +1,6 @@
 """JSON read so that it can be kept: not too deep, and without U+0000, which no text column can hold."""
 
+import json
 from typing import Any
 
 import orjson
@@ -38,9 +39,14 @@ def read_json(data: bytes) -> Any:  # noqa: ANN401
 
 
 def write_json(document: object, charset: str) -> bytes:
-    """A document as JSON in the declared charset."""
+    """A document as JSON in the declared charset; what it has no sign for makes the texts ASCII, which JSON can."""
     body = orjson.dumps(document)
-    return body if charset in {"utf-8", "auto"} else body.decode().encode(charset)
+    if charset in {"utf-8", "auto"}:
+        return body
+    try:
+        return body.decode().encode(charset)
+    except UnicodeEncodeError:
+        return json.dumps(orjson.loads(body), separators=(",", ":")).encode(charset)
 
 
 def _deeper_than(levels: int, document: object) -> bool:

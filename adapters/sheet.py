@@ -26,6 +26,7 @@ from typing import Any
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
+from adapters.charset import known
 from canonical.errors import Misconfigured, Unacceptable, Why
 
 MOST_CELLS = 5_000_000
@@ -173,8 +174,8 @@ def _decoded(data: bytes, charset: str) -> str:
                 return data.decode()
             except UnicodeDecodeError:
                 marked = "gb18030"
-    elif name in _CHARSETS:
-        marked = _CHARSETS[name]
+    elif name in _CHARSETS or known(charset):
+        marked = _CHARSETS.get(name, charset)
     else:
         raise Misconfigured(f"charset: one of auto, {', '.join(_CHARSETS)} is expected")
     try:

@@ -116,8 +116,13 @@ OUTPUTS: Mapping[str, Callable[[bytes], Any]] = MappingProxyType(
 )
 """How a digest is written. Both base64 forms keep their padding (RFC 4648, 3.2)."""
 
-_ENCODINGS: Mapping[str, Callable[[str], str]] = MappingProxyType(
-    {"none": lambda text: text, "percent": lambda text: quote(text, safe="")}
+_ENCODINGS: Mapping[str, Callable[[str, str], str]] = MappingProxyType(
+    {
+        "none": lambda text, _charset: text,
+        "percent": lambda text, charset: quote(
+            text, safe="", encoding=charset, errors="strict" if charset == "utf-8" else "replace"
+        ),
+    }
 )
 
 
@@ -131,16 +136,21 @@ def canonical_pairs(
     skip_empty: bool = True,
     fold: bool = False,
     encode: Literal["none", "percent"] = "none",
+    charset: str = "utf-8",
 ) -> str:
     """`k=v` joined by `&`: the text most recipes sign.
 
     `without`: keys left out, such as the signature's own. `order`: by code point of the keys, or as they come; `fold`
     sorts without regard to case (the keys are still written as they are). `skip_empty` leaves out null, "", [] and {};
     a null that is kept is written as nothing. `encode`: "percent" writes keys and values as RFC 3986 does (a blank is
-    %20). Numbers and booleans are as in JSON, objects and lists compact JSON with their keys in the given order.
-    Raises ContractViolation for what JSON cannot hold.
+    %20), their bytes in `charset`. Numbers and booleans are as in JSON, objects and lists compact JSON with their keys
+    in the given order. Raises ContractViolation for what JSON cannot hold.
     """
-    written = _ENCODINGS[encode]
+    write = _ENCODINGS[encode]
+
+    def written(text: str) -> str:
+        return write(text, charset)
+
     kept = [(key, value) for key, value in document.items() if key not in without and not (skip_empty and empty(value))]
     pairs = kept if order == "given" else _sorted(kept, fold=fold)
     try:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from adapters.charset import written
 from adapters.value import as_text
 
 Part = tuple[str, str, bytes, str]
@@ -43,7 +44,7 @@ def multipart(parts: Iterable[Part], boundary: str, charset: str) -> tuple[bytes
 
 def fields_body(document: Mapping[str, Any], charset: str) -> bytes:
     """A urlencoded form; an object or list inside travels as JSON text."""
-    return urlencode([(name, _field(value)) for name, value in document.items()], encoding=charset).encode()
+    return urlencode([(name, written(_field(value), charset)) for name, value in document.items()]).encode()
 
 
 def fields_parts(document: Mapping[str, Any], charset: str) -> list[Part]:
@@ -55,7 +56,7 @@ def fields_parts(document: Mapping[str, Any], charset: str) -> list[Part]:
                 content = base64.b64decode(as_text(one["content"]))
                 parts.append((name, _file_name(one, name), content, as_text(one.get("media"))))
             else:
-                parts.append((name, "", _field(one).encode(charset), ""))
+                parts.append((name, "", written(_field(one), charset), ""))
     return parts
 
 
@@ -80,7 +81,7 @@ def csv_body(rows: Iterable[Mapping[str, Any]], charset: str) -> bytes:
     writer = csv.writer(out)
     writer.writerow(given[0] if given else [])
     writer.writerows([[as_text(value) for value in row.values()] for row in given])
-    return out.getvalue().encode(charset)
+    return written(out.getvalue(), charset)
 
 
 def _field(value: object) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from canonical.findings import Finding
+from canonical.findings import Finding, Severity
 
 Where = tuple[str | int, ...]
 """A way into the file: keys and list indexes."""
@@ -43,12 +43,12 @@ class YamlFile:
     data: Mapping[str, Any]
     lines: Mapping[Where, int] = field(repr=False)
 
-    def finding(self, where: Where, text: str) -> Finding:
-        """An error at `where`; the line is that of the nearest enclosing key."""
+    def finding(self, where: Where, text: str, severity: Severity = Severity.ERROR) -> Finding:
+        """What is wrong at `where`; the line is that of the nearest enclosing key."""
         near = where
         while near not in self.lines and near:
             near = near[:-1]
-        return Finding(self.name, self.lines.get(near, 1), ".".join(map(str, where)), text)
+        return Finding(self.name, self.lines.get(near, 1), ".".join(map(str, where)), text, severity)
 
 
 def read_yaml(path: Path, findings: list[Finding], *, name: str) -> YamlFile | None:

@@ -54,7 +54,8 @@ format: %s
 answer: any
 body: %s
 """
-ANSWERS = "answers: {any: {shape: [json], rows: [{http: 2xx, then: accepted}]}}\ntells: {owner: {dispatch: out}}\n"
+ANSWERS = "answers: {any: {shape: [json], rows: [{http: 2xx, then: accepted}]}}\n"
+ANSWERS += "tells: {owner: {dispatch: out}, both: {dispatch: out}}\n"
 WAYS = {
     "sm4, vector of its own": ("{cipher: sm4-cbc, key: key, iv: iv, text: hex}", algorithms.SM4, KEY.encode()),
     "aes, vector before": ("{cipher: aes-cbc, key: key, vector: before, form: sha256}", algorithms.AES,

@@ -65,6 +65,7 @@ answers:
       - {when: {code: {present: "yes"}}, then: refused, text: {from: code}}
 tells:
   owner: {dispatch: plant}
+  both: {dispatch: plant}
 """
 TREE = """\
 direction: in

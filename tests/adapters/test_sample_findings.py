@@ -141,7 +141,7 @@ doors:
     reply: {format: json, rows: [{body: {code: 0}}]}
 answers:
   plain: {shape: [json], rows: [{when: {ret: ANSWER}, then: accepted}]}
-tells: {owner: {dispatch: told}}
+tells: {owner: {dispatch: told}, both: {dispatch: told}}
 """,
     "messages/m.yaml": """\
 direction: in
