@@ -193,6 +193,9 @@ class ConnectorDeclaration(Declared):
     protocol: Literal["http", "soap", "table", "files", "mqtt", "amqp"]
     timeout: float = Field(default=15.0, gt=0, le=600, description="seconds")
     max_answer: int = Field(default=8_388_608, ge=1, description="bytes of an answer")
+    max_file: int = Field(
+        default=10_485_760, ge=1, description="bytes of all files inside one message; those beyond are left out"
+    )
     wsdl: dict[str, str] = Field(default={}, description="SOAP: URL path to a file below contract/")
     soap: Literal["", "1.1", "1.2"] = Field(
         default="", description="SOAP: its version; default: 1.1 where the WSDL has it"

@@ -15,6 +15,7 @@ from lxml import etree
 from pydantic import BaseModel, ValidationError
 
 from adapters.answer import compile_answer
+from adapters.before import check_before
 from adapters.charset import known as known_charset
 from adapters.code_table import CodeTable, read_code_table
 from adapters.contract import Contract, read_contract
@@ -258,23 +259,29 @@ class _Loader:
     def _messages(self, scope: Scope) -> tuple[dict[str, InboundPlan], dict[str, OutboundPlan]]:
         inbound: dict[str, InboundPlan] = {}
         outbound: dict[str, OutboundPlan] = {}
-        for path in sorted(self.folder.glob("messages/*.yaml")):
-            file = read_yaml(path, self.findings, name=f"messages/{path.name}")
-            if file is None:
-                continue
-            declared = _validated(file, _message_model(file), self.findings)
+        given = {path.stem: self._message(path) for path in sorted(self.folder.glob("messages/*.yaml"))}
+        read = {name: one for name, one in given.items() if one is not None}
+        every = {name: declared for name, (_, declared) in read.items()}
+        for name, (file, declared) in read.items():
             here = replace(scope, file=file)
             if isinstance(declared, InboundDeclaration):
                 if contract := self._contract(declared.contract):
-                    inbound[path.stem] = compile_inbound(path.stem, declared, contract, here, self.declared.crs)
-            elif isinstance(declared, OutboundDeclaration):
-                contract = self._contract(declared.contract) if declared.contract else None
-                charset = self._charset(declared.charset, file=file)
-                plan = compile_outbound(path.stem, declared, contract, here, charset, self.declared.common)
-                outbound[path.stem] = replace(plan, encoded=self.declared.connector.protocol == "http")
-                if declared.direction == "out" and "repeat" not in file.data:
-                    self.findings.append(file.finding((), "repeat is missing: safe, guarded or never"))
+                    inbound[name] = compile_inbound(name, declared, contract, here, self.declared.crs)
+                continue
+            contract = self._contract(declared.contract) if declared.contract else None
+            charset = self._charset(declared.charset, file=file)
+            plan = compile_outbound(name, declared, contract, here, charset, self.declared.common, every)
+            outbound[name] = replace(plan, encoded=self.declared.connector.protocol == "http")
+            if None not in given.values():  # else the one that is asked may only be unreadable
+                check_before(declared, every, here)
+            if declared.direction == "out" and "repeat" not in file.data:
+                self.findings.append(file.finding((), "repeat is missing: safe, guarded or never"))
         return inbound, outbound
+
+    def _message(self, path: Path) -> tuple[YamlFile, InboundDeclaration | OutboundDeclaration] | None:
+        file = read_yaml(path, self.findings, name=f"messages/{path.name}")
+        declared = _validated(file, _message_model(file), self.findings) if file else None
+        return (file, declared) if file and declared else None
 
     def _contract(self, name: str) -> Contract | None:
         return read_contract(self.folder / "contract" / name, self.findings, name=f"contract/{name}")
@@ -401,6 +408,7 @@ class _Loader:
             connector.protocol,
             connector.timeout,
             connector.max_answer,
+            connector.max_file,
             MappingProxyType(wsdls),
             connector.soap,
             account,

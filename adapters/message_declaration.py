@@ -151,6 +151,16 @@ class InboundDeclaration(Declared):
     plausible: Plausible = Plausible()
 
 
+Format = Literal["json", "form", "urlencoded", "fields", "multipart", "xml", "text", "csv", "bytes", "arguments"]
+
+
+class BeforeEach(Declared):
+    """A question that is asked once for every item of a list; the message that asks sees the item as `file`."""
+
+    ask: str = Field(description="the message (direction: ask)")
+    each: str = Field(description="path to the list, such as case.attachments; at most 20 items are asked for")
+
+
 class OutboundDeclaration(Declared):
     """`messages/*.yaml` with `direction: out` (tells) or `ask` (pulls, signs in, subscribes, fetches)."""
 
@@ -161,6 +171,16 @@ class OutboundDeclaration(Declared):
         description="what an unanswered sending allows: safe, guarded (the other side knows our number again"
         " and says so, by a row `then: duplicate`) or never; direction: out must say it",
     )
+    before: dict[str, str | BeforeEach] = Field(
+        default={},
+        description="name to what is asked first, in this order: a message (direction: ask), or {ask, each}. Rules read"
+        " the answers as before.name (with each a list, where $file is the item) and before.name.$headers, .$status;"
+        " what is asked sees all that this message sees, and the answers above its own",
+    )
+    wait_files: int = Field(
+        default=0, ge=0, le=86_400,
+        description="seconds to wait for files of the case that are still on their way here, where rules use content",
+    )  # fmt: skip
     method: str = Field(default="POST", pattern="^(GET|POST|PUT|PATCH|DELETE)$")
     path: Any = Field(
         description="URL path; SOAP `path#Operation`; table; file name; topic; `exchange/key`. A rule may fill it"
@@ -170,10 +190,11 @@ class OutboundDeclaration(Declared):
     soap_headers: tuple[XmlRule, ...] = Field(
         default=(), description="SOAP: blocks of the envelope's header, such as an account; besides those of common"
     )
-    format: Literal["json", "form", "urlencoded", "fields", "multipart", "xml", "text", "csv", "arguments"] = Field(
+    format: Format = Field(
         default="json",
         description="form and urlencoded: one `part` that holds JSON; fields and multipart: every member a field;"
-        " arguments: those of a SOAP operation; `@name` an attribute, `#text` the text beside attributes",
+        " bytes: those of a file; arguments: those of a SOAP operation; `@name` an attribute, `#text` the text beside"
+        " attributes",
     )
     content_type: str = Field(default="", description="default: that of the format")
     charset: str = Field(default="", description="charset of its bytes; default: the system's")

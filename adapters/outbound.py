@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
+from adapters.before import Declarations, Question, answers_seen, compile_before, item_seen
 from adapters.charset import contradiction
 from adapters.charset import written as encoded
 from adapters.contract import Contract
@@ -16,22 +17,25 @@ from adapters.inbound import digest
 from adapters.message_declaration import OutboundDeclaration
 from adapters.path import ANYTHING, Get, Names, path_getter
 from adapters.rule import compile_rule, compile_tree
-from adapters.scope import Scope
+from adapters.rule_step import as_bytes
+from adapters.scope import FILE_BYTES, FILE_PLACES, FILES_ASKED_FOR, USES_FILES, Scope
 from adapters.shape_json import write_json
 from adapters.shape_xml import xml_text
 from adapters.value import as_list, as_text, empty, text_at
 from adapters.writing import csv_body, fields_body, fields_parts, multipart, multipart_body, urlencoded_body
 from canonical.case import Binding, Case
+from canonical.errors import ContractViolation
 from canonical.message import Message
 from canonical.place import Coordinate, Place
-from canonical.reading import Outbound
+from canonical.reading import FileContent, Outbound
 from canonical.report import Attachment, Urgency
 from canonical.time import Due, Limit, LimitUnit
 
 _BINDING: Names = {
     name: {} for name in ("external_id", "case_key", "visible_no", "reference", "fingerprint", "round")
 } | {"extra": {"*": {}}}
-_FILES: Names = {"[]": {"url": {}, "name": {}, "id": {}}}
+_FILE: Names = {"url": {}, "name": {}, "id": {}} | dict.fromkeys(("content", "media", "size"), FILE_BYTES)
+_FILES: Names = {"[]": _FILE}
 VIEW: Names = {
     "case": {
         name: {}
@@ -58,7 +62,8 @@ VIEW: Names = {
         "since": {}, "until": {}, "page": {}, "page_size": {}, "offset": {}, "cursor": {}, "item": ANYTHING,
         "items": ANYTHING,
     },
-    "file": {"url": {}, "name": {}, "id": {}},
+    "file": _FILE,
+    "before": {},
     "hub": {"url": {}, "system": {}},
     "body": ANYTHING,
     "query": ANYTHING,
@@ -69,6 +74,7 @@ VIEW: Names = {
 
 What is made first can be used by what is made later, so that it can be signed: `body`, then `seal` over it, then
 `query`, then the path, then the headers, which see `sealed` (the bytes as they travel) and the headers before them.
+What was asked before is there already for all of them: `before` has the names that the message declares.
 """
 
 _VALUES: Mapping[str, tuple[str, ...]] = {
@@ -107,6 +113,9 @@ class OutboundPlan:
     contract: Contract | None
     charset: str
     digested: tuple[Get, ...]
+    before: tuple[Question, ...] = ()
+    files: frozenset[str] = frozenset()
+    """Where files stand that it uses with their bytes: of FILE_PLACES, and FILES_ASKED_FOR."""
     encoded: bool = False
     """True when the path is that of a URL."""
 
@@ -131,7 +140,7 @@ class OutboundPlan:
                 query[name] = value
         if self.soap_headers and isinstance(document, dict):
             document = {**document, "$headers": [get(around) for get in self.soap_headers]}
-        body, content_type = self._sealed(document, id)
+        body, content_type = self._written(document, id)
         path = _joined(text_at(self.path(around), "path"), query, self.charset)
         if self.encoded:  # what is signed must be what travels
             path = quote(path, safe=_URL)
@@ -151,12 +160,38 @@ class OutboundPlan:
             headers=MappingProxyType(headers), method=self.declared.method, path=path, content=document,
         )  # fmt: skip
 
+    def view(self, outbound: Outbound, around: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
+        """All that its rules may use, files with their bytes where it uses them. `names`: before and file, if any."""
+        seen = {**view_of(outbound, around, self.files), **names}
+        contents = outbound.contents
+        if "file" in names and "file" in self.files:
+            seen["file"] = with_content(names["file"], contents)
+        if "before" in names and FILES_ASKED_FOR in self.files:
+            seen["before"] = {name: _with_contents(one, contents) for name, one in names["before"].items()}
+        return seen
+
+    def carried(self, outbound: Outbound, names: Mapping[str, Any]) -> list[str]:
+        """Addresses of the files whose bytes it carries; each once. `names` as for `view`."""
+        found = [one.url for one in outbound.case.attachments if "case.attachments" in self.files]
+        found += [one.url for one in outbound.action.attachments if "action.attachments" in self.files]
+        found += [file_url(names["file"])] if "file" in names and "file" in self.files else []
+        if FILES_ASKED_FOR in self.files:
+            found += filter(None, (file_url(one) for each in names.get("before", {}).values() for one in as_list(each)))
+        return list(dict.fromkeys(found))
+
     def fingerprint(self, view: Mapping[str, Any]) -> str:
         """Digest of the declared fields of the body; empty when none are declared."""
         if not self.digested:
             return ""
         document = self.body(view)
         return digest(as_text(get(document)) for get in self.digested)
+
+    def _written(self, document: object, id: UUID) -> tuple[bytes, str]:  # noqa: A002
+        try:
+            return self._sealed(document, id)
+        except TypeError as error:  # bytes where only text can stand
+            kind = self.declared.format
+            raise ContractViolation(f"{self.name}: the body cannot be written as {kind}: {error}") from None
 
     def _sealed(self, document: object, id: UUID) -> tuple[bytes, str]:  # noqa: A002
         if document is None:
@@ -180,6 +215,8 @@ class OutboundPlan:
                 return multipart(fields_parts(document, charset), boundary, charset)
             case "text":
                 return encoded(as_text(document), charset), f"text/plain; charset={charset}"
+            case "bytes":
+                return as_bytes(document), "application/octet-stream"
             case "csv":
                 return csv_body(as_list(document), charset), f"text/csv; charset={charset}"
         json = "application/json" if charset == "utf-8" else f"application/json; charset={charset}"
@@ -205,10 +242,12 @@ def _without_empty(document: object) -> Any:  # noqa: ANN401
 
 
 def compile_outbound(
-    name: str, declared: OutboundDeclaration, contract: Contract | None, scope: Scope, charset: str, common: Common
-) -> OutboundPlan:
+    name: str, declared: OutboundDeclaration, contract: Contract | None, scope: Scope, charset: str, common: Common,
+    declarations: Declarations,
+) -> OutboundPlan:  # fmt: skip
     """Compile a declaration; what is wrong is added to the scope's findings."""
-    scope = replace(scope, names=VIEW, values=_VALUES, writing=True)
+    names = {**VIEW, "before": answers_seen(name, declarations), "file": item_seen(name, declarations, _FILE)}
+    scope = replace(scope, names=names, values=_VALUES, writing=True, context=set())
     if declared.format in {"form", "urlencoded"} and not declared.part:
         scope.wrong(("format",), "a form needs the name of its part: add part: NAME")
     _agreed(declared, common, charset, scope)
@@ -221,7 +260,7 @@ def compile_outbound(
     if declared.fingerprint and not isinstance(declared.body, dict):
         scope.wrong(("fingerprint",), "only an object has fields to digest")
     sealing = {**common.seal, **declared.seal} if isinstance(declared.body, dict) else {}
-    return OutboundPlan(
+    plan = OutboundPlan(
         name=name,
         system="",
         declared=declared,
@@ -237,7 +276,10 @@ def compile_outbound(
         contract=contract,
         charset=charset,
         digested=tuple(path_getter(path) for path in declared.fingerprint),
+        before=compile_before(declared, scope),
     )
+    places = scope.context.intersection((*FILE_PLACES, FILES_ASKED_FOR))
+    return replace(plan, files=frozenset(places if USES_FILES in scope.context else ()))
 
 
 def _agreed(declared: OutboundDeclaration, common: Common, charset: str, scope: Scope) -> None:
@@ -253,11 +295,18 @@ def _rules(nodes: Mapping[str, Any], scope: Scope, where: str) -> dict[str, Get]
     return {name: compile_rule(node, scope, (where, name)) for name, node in nodes.items()}
 
 
-def view_of(outbound: Outbound, around: Mapping[str, Any]) -> dict[str, Any]:
-    """The canonical values under the names of VIEW."""
+def view_of(outbound: Outbound, around: Mapping[str, Any], files: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The canonical values under the names of VIEW. `files`: the places where files are shown with their bytes.
+
+    What has no bytes at hand does not stand there at all.
+    """
     action = outbound.action
+    case_files, action_files = (
+        _files(one.attachments, outbound.contents if place in files else None)
+        for one, place in ((outbound.case, "case.attachments"), (action, "action.attachments"))
+    )
     return dict(around) | {
-        "case": _case(outbound.case),
+        "case": {**_case(outbound.case), "attachments": case_files},
         "action": {
             "kind": str(action.kind),
             "at": action.at,
@@ -270,7 +319,7 @@ def view_of(outbound: Outbound, around: Mapping[str, Any]) -> dict[str, Any]:
             "target": action.target,
             "standard": action.standard,
             "limit": _limit(action.limit),
-            "attachments": _files(action.attachments),
+            "attachments": action_files,
         },
         "binding": _binding(outbound.binding),
         "source": _binding(outbound.source_binding),
@@ -305,7 +354,6 @@ def _case(case: Case) -> dict[str, Any]:
         "disposed_at": case.disposed_at,
         "closed_at": case.closed_at,
         "reporter": case.reporter.model_dump(),
-        "attachments": _files(case.attachments),
         **_place(case.place),
     }
 
@@ -338,8 +386,36 @@ def _limit(limit: Limit | None) -> dict[str, Any]:
     return {"value": limit.value, "unit": str(limit.unit)} if limit else {}
 
 
-def _files(attachments: tuple[Attachment, ...]) -> list[dict[str, Any]]:
-    return [attachment.model_dump() for attachment in attachments]
+def _files(
+    attachments: tuple[Attachment, ...], contents: Mapping[str, FileContent] | None
+) -> list[dict[str, Any]]:  # fmt: skip
+    if contents is None:
+        return [attachment.model_dump() for attachment in attachments]
+    return [with_content(one.model_dump(), contents) for one in attachments if one.url in contents]
+
+
+def with_content(item: object, contents: Mapping[str, FileContent]) -> Any:  # noqa: ANN401
+    """An item with the bytes of the file it is, or was asked for."""
+    if not isinstance(item, dict):
+        return item
+    if "$file" in item:
+        return {**item, "$file": with_content(item["$file"], contents)}
+    found = contents.get(str(item.get("url")))
+    return item if found is None else {**item, "content": found.content, "media": found.media, "size": found.size}
+
+
+def _with_contents(answers: object, contents: Mapping[str, FileContent]) -> Any:  # noqa: ANN401
+    if not isinstance(answers, list):
+        return answers
+    return [with_content(one, contents) if isinstance(one, dict) and "$file" in one else one for one in answers]
+
+
+def file_url(item: object) -> str:
+    """The address of the file that an item is, or was asked for; empty when it is none."""
+    while isinstance(item, dict) and "$file" in item:
+        item = item["$file"]
+    url = item.get("url") if isinstance(item, dict) else None
+    return url if isinstance(url, str) else ""
 
 
 def _binding(binding: Binding | None) -> dict[str, Any]:

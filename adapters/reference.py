@@ -227,6 +227,11 @@ def _views() -> Iterator[str]:
         inner = ", ".join(f"`{name}.{key}`" for key in below if key not in {"*", "[]"})
         yield f"* `{name}`" + (f": {inner}" if inner else (": any name below" if below else ""))
     yield ""
+    yield "`before` has the names that the message itself declares. The `content` (bytes), `media` and `size` of files"
+    yield "are read from the hub's store where a rule uses one of them; a file that is not there is then left out of"
+    yield "its list. Bytes travel with `encode: base64`, as a file `{name, media, content}` of a multipart form, or as"
+    yield "`format: bytes`."
+    yield ""
     yield "`case.reference` is what the other side must hand back as our number (`reference` of what it tells us):"
     yield "it names the case and the round. `case.no` is for people."
     yield ""

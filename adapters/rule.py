@@ -221,7 +221,7 @@ def _each(rule: Rule, many: Get, scope: Scope, where: Where) -> Get:
 
 
 def item_names(path: str | list[str] | None, scope: Scope) -> Names:
-    """The names of a list's items, when the path is one path into the contract."""
-    if not isinstance(path, str):
-        return ANYTHING
-    return names_at(path, scope.names).get("[]") or ANYTHING
+    """The names of a list's items, when the path leads into the contract, and several paths to the same kind."""
+    paths = [path] if isinstance(path, str) else path or []
+    found = [names_at(one, scope.names).get("[]") or ANYTHING for one in paths]
+    return found[0] if found and all(one is found[0] for one in found) else ANYTHING

@@ -2,13 +2,14 @@
 
 `samples/<door>.<what>.in.<ext>` reads as `<door>.<what>.reading.json`; `<door>.<what>.around.json` may say what stood
 around it: `path`, `headers`, `content_type`, `method`. `samples/<what>.out.json` says `message`, what is `given`, and
-the `path` and `body` (and `headers`, if they matter) that must be written.
+the `path` and `body` (and `headers`, if they matter) that must be written; `before` and `file`, where the message uses
+them. A file's `content` is given as text.
 Every secret `x` is `demo-x` in samples.
 """
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from canonical.case import Action, Binding, Case
 from canonical.errors import HubError, Unacceptable
 from canonical.findings import Finding
 from canonical.message import Message
-from canonical.reading import Outbound, Reading
+from canonical.reading import FileContent, Outbound, Reading
 from canonical.time import SHANGHAI
 
 if TYPE_CHECKING:
@@ -93,14 +94,17 @@ def outbound_samples(folder: Path) -> list[Path]:
 
 def outbound_of(message: str, given: dict[str, Any]) -> Outbound:
     """The canonical values of an outbound sample. Raises ValidationError, KeyError."""
+    case, action = Case.model_validate(_CASE | given.get("case", {})), Action.model_validate(given["action"])
+    files = [one for one in (*case.attachments, *action.attachments) if one.content]
     return Outbound(
         message=message,
-        case=Case.model_validate(_CASE | given.get("case", {})),
-        action=Action.model_validate(given["action"]),
+        case=case,
+        action=action,
         binding=_binding(given.get("binding"), "owner"),
         source_binding=_binding(given.get("source_binding"), "source"),
         unit_name=given.get("unit_name", ""),
         area_names=given.get("area_names", {}),
+        contents={one.url: FileContent(one.content) for one in files},
     )
 
 
@@ -229,9 +233,10 @@ def _written_again(system: "System", golden: dict[str, Any], name: str) -> Itera
 
 
 _OUT_KEYS: dict[str, frozenset[str] | None] = {
-    "": frozenset({"message", "given", "names", "now", "session", "path", "body", "headers"}),
+    "": frozenset({"message", "given", "names", "before", "file", "now", "session", "path", "body", "headers"}),
     "given": frozenset({"case", "action", "binding", "source_binding", "unit_name", "area_names"}),
     "names": None,
+    "before": None,
     "headers": None,
 }
 _AROUND_KEYS: dict[str, frozenset[str] | None] = {
@@ -259,11 +264,20 @@ def _strange_keys(document: object, name: str, known: dict[str, frozenset[str] |
 
 def written(system: "System", golden: dict[str, Any]) -> Message:
     """What the system writes for an outbound sample; one that asks gives `names` instead of a case."""
-    now = datetime.fromisoformat(golden["now"]) if "now" in golden else NOW
+    now, session = datetime.fromisoformat(golden["now"]) if "now" in golden else NOW, golden.get("session", "")
+    further = {key: golden[key] for key in ("before", "file") if key in golden}
     if "names" in golden:
-        return system.say(golden["message"], now=now, id=ID, session=golden.get("session", ""), **golden["names"])
+        names = golden["names"] | further
+        return system.say(golden["message"], now=now, id=ID, session=session, **names)
     outbound = outbound_of(golden["message"], golden["given"])
-    return system.write(outbound, now=now, id=ID, session=golden.get("session", ""))
+    file = further.get("file")
+    if isinstance(file, dict) and "content" in file:
+        outbound = replace(outbound, contents={**outbound.contents, str(file.get("url")): _content(file)})
+    return system.write(outbound, now=now, id=ID, session=session, **further)
+
+
+def _content(file: Mapping[str, Any]) -> FileContent:
+    return FileContent(str(file["content"]).encode(), str(file.get("media", "")))
 
 
 def _told_apart(message: Message, golden: dict[str, Any], name: str) -> Iterator[Finding]:

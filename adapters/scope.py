@@ -1,8 +1,10 @@
 """What a rule may refer to, and where findings go, while a declaration is compiled."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,9 +12,21 @@ from adapters.code_table import CodeTable
 from adapters.explain import near
 from adapters.expression import Expression, hub_functions
 from adapters.ledger import Ledger
-from adapters.path import CONTEXT, Get, Names, context_used, path_getter, unknown_part
+from adapters.path import CONTEXT, Get, Names, context_used, names_at, path_getter, unknown_part
 from adapters.yaml_file import Where, YamlFile
 from canonical.findings import Finding
+
+FILE_BYTES: Names = MappingProxyType({"$bytes": {}})
+"""Below what can only be said of a file whose bytes are at hand."""
+USES_FILES = "$bytes"
+"""In a scope's context: a rule uses bytes of files."""
+FILE_PLACES = ("case.attachments", "action.attachments", "file")
+"""Where files stand whose bytes an outbound message may carry; in a scope's context: a rule goes there."""
+FILES_ASKED_FOR = "before"
+"""The same of the files that items of an answer were asked for: `$file` in a list of `before`."""
+_OF_FILES = re.compile(r"\.(?:content|media|size)\b(?!\()")
+_FILES = re.compile(r"\b(?:attachments|doc\.file)\b|\$file\b")
+_OF_ASKED = re.compile(r"(?:^|\.)\$file\.(?:content|media|size)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +83,11 @@ class Scope:
         if unknown:
             part, known = unknown
             self.wrong(where, f"the contract has no '{part}' (in '{path}')" + near(part, known))
+        self.context.update(place for place in FILE_PLACES if self.writing and f"{path}.".startswith(f"{place}."))
+        if names_at(path, self.names) is FILE_BYTES:
+            self.context.add(USES_FILES)
+        elif self.writing and _OF_ASKED.search(path):
+            self.context.update((USES_FILES, FILES_ASKED_FOR))
         if root := context_used(path):
             second = path.split(".")[1] if "." in path else ""
             self._placed(root, where)
@@ -77,6 +96,8 @@ class Scope:
 
     def expression(self, source: str, where: Where) -> Get:
         """An expression as a getter; what is wrong with it is a finding."""
+        if self._reads_files(source):
+            self.context.update((USES_FILES, *FILE_PLACES, FILES_ASKED_FOR))
         for root in CONTEXT:
             if f"'{root}'" in source or f'"{root}"' in source:
                 self.context.add(root)
@@ -90,6 +111,10 @@ class Scope:
     def _placed(self, root: str, where: Where) -> None:
         if root == "$asked" and not self.answering:
             self.wrong(where, "$asked is there only where an answer is judged: in answers, pulls and sign_in")
+
+    def _reads_files(self, source: str) -> bool:
+        of_files = self.names.get("content") is FILE_BYTES or (self.writing and _FILES.search(source))
+        return bool(of_files) and _OF_FILES.search(source) is not None
 
     def values_at(self, path: str) -> Sequence[str]:
         """The values that are listed for a path; empty when any text may stand there."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from adapters.answer import AnswerPlan
+from adapters.before import MOST, Asking, asking
 from adapters.declaration import FilesDeclaration, PullDeclaration, SubscriptionDeclaration
 from adapters.door import Door
 from adapters.entrance import Entrance
-from adapters.outbound import OutboundFacts, OutboundPlan, around, view_of
+from adapters.outbound import OutboundFacts, OutboundPlan, around, file_url, view_of
 from adapters.pulling import Pull, SignInPlan, Token
 from adapters.receiver_declaration import ReceiverDeclaration
 from adapters.reply import Reply, ReplyPlans
@@ -22,6 +23,9 @@ from canonical.errors import InDoubt, Unacceptable, Why
 from canonical.message import Message
 from canonical.reading import Answer, Outbound, Outcome, Reading, SystemRole
 from canonical.time import SHANGHAI
+
+_OWN_FILES = frozenset({"case.attachments", "action.attachments"})
+"""Places whose files are known before anything was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class ConnectorFacts:
     """Seconds."""
     max_answer: int
     """Bytes."""
+    max_file: int
+    """Bytes of all files inside one message."""
     wsdls: Mapping[str, Path]
     """SOAP: URL path to WSDL file."""
     soap: str
@@ -136,16 +142,57 @@ class System:
     def _first(self) -> str:
         return next(iter(self.entrances), "")
 
-    def write(self, outbound: Outbound, *, now: datetime, id: UUID, session: str = "") -> Message:  # noqa: A002
-        """An outbound message as bytes. Raises UnmappedCode, ContractViolation, Unauthenticated (sign in first)."""
-        plan, _ = self._writer(outbound.message)
-        view = view_of(outbound, around(now=now, id=id, session=session, hub=self.hub))
-        return plan.message(view, now=now, id=id)
+    def write(
+        self, outbound: Outbound, *, now: datetime, id: UUID, session: str = "", **names: Any  # noqa: A002, ANN401
+    ) -> Message:  # fmt: skip
+        """An outbound message as bytes. `names`: before={...} and file={...}, where there are any.
 
-    def fingerprint(self, outbound: Outbound, *, now: datetime, id: UUID) -> str:  # noqa: A002
+        Raises UnmappedCode, ContractViolation, Unauthenticated (sign in first).
+        """
+        plan, _ = self._writer(outbound.message)
+        seen = plan.view(outbound, around(now=now, id=id, session=session, hub=self.hub), names)
+        return plan.message(seen, now=now, id=id)
+
+    def before(self, name: str, outbound: Outbound | None = None, **names: Any) -> Asking:  # noqa: ANN401
+        """What must be asked before message `name` can be written; empty for most. `names` as for `say` or `write`.
+
+        What comes of it is given to `write` or `say` as before={...}.
+        """
+        plan, _ = self._writer(name)
+        view = names if outbound is None else view_of(outbound, names)
+        return asking(plan.before, view)
+
+    def asks(self, name: str) -> int:
+        """How many messages may be asked before message `name`."""
+        plan, _ = self._writer(name)
+        return sum(1 if one.items is None else MOST for one in plan.before)
+
+    def carried(self, outbound: Outbound, **names: Any) -> list[str]:  # noqa: ANN401
+        """Addresses of the files whose bytes an outbound message carries; each once. `names` as for `write`."""
+        return self._writer(outbound.message)[0].carried(outbound, names)
+
+    def lacks_file(self, outbound: Outbound, **names: Any) -> bool:  # noqa: ANN401
+        """True when the message is about one `file`, carries it, and its bytes are not at hand."""
+        plan, _ = self._writer(outbound.message)
+        return "file" in names and "file" in plan.files and file_url(names["file"]) not in outbound.contents
+
+    def awaited(self, outbound: Outbound) -> tuple[list[str], timedelta]:
+        """The files that an outbound message, or what is asked before it, may carry; how long it waits for them."""
+        if outbound.message not in self.writers:
+            return [], timedelta()
+        plan, _ = self._writer(outbound.message)
+        plans = [plan, *(self._writer(one.message)[0] for one in plan.before)]
+        if not any(one.files for one in plans):
+            return [], timedelta()
+        named = plans if all(one.files <= _OWN_FILES for one in plans) else ()
+        files = [url for one in named for url in one.carried(outbound, {})]
+        files = files if named else [one.url for one in (*outbound.case.attachments, *outbound.action.attachments)]
+        return list(dict.fromkeys(files)), timedelta(seconds=max(one.declared.wait_files for one in plans))
+
+    def fingerprint(self, outbound: Outbound, *, now: datetime, id: UUID, **names: Any) -> str:  # noqa: A002, ANN401
         """Digest of what `write` sends, as `Reading.fingerprint` reads it back; empty when not declared."""
         plan, _ = self._writer(outbound.message)
-        return plan.fingerprint(view_of(outbound, around(now=now, id=id, session="-", hub=self.hub)))
+        return plan.fingerprint(plan.view(outbound, around(now=now, id=id, session="-", hub=self.hub), names))
 
     def judge(self, name: str, answer: Message) -> Answer:
         """How the answer to message `name` reads.
@@ -191,12 +238,16 @@ class System:
     ) -> Message:
         """The request for one page; pages count from the declared first one. `names`: binding, of pulls per case."""
         declared = self.pull(pull)
-        size = declared.page_size
-        asked = {
-            "since": since, "until": until, "page": page, "page_size": size, "cursor": cursor,
-            "offset": (page - declared.first_page) * size,
-        }  # fmt: skip
+        asked = self.asked(pull, since=since, until=until, page=page, cursor=cursor)
         return self.say(declared.ask, now=now, id=id, session=session, pull=asked, **names)
+
+    def asked(self, pull: str, *, since: datetime, until: datetime, page: int, cursor: str = "") -> dict[str, Any]:
+        """What the messages of a pull may use as `pull`."""
+        declared = self.pull(pull)
+        return {
+            "since": since, "until": until, "page": page, "page_size": declared.page_size, "cursor": cursor,
+            "offset": (page - declared.first_page) * declared.page_size,
+        }  # fmt: skip
 
     def page(self, pull: str, answer: Message, *, now: datetime, ids: Callable[[], UUID], page: int = 1) -> Page:
         """Split an answer into messages that `read` understands. `page`: which one was asked. Raises as judge does."""
@@ -225,11 +276,11 @@ class System:
             content_type="application/json", parent=answer.id,
         )  # fmt: skip
 
-    def sign_in(self, now: datetime, id: UUID) -> Message | None:  # noqa: A002
+    def sign_in(self, now: datetime, id: UUID, **names: Any) -> Message | None:  # noqa: A002, ANN401
         """The request for a session token; None when none is declared or its secrets are not given."""
         if self.signing_in is None:
             return None
-        return self.say(self.signing_in.message, now=now, id=id)
+        return self.say(self.signing_in.message, now=now, id=id, **names)
 
     def token(self, answer: Message) -> Token:
         """The session token in the answer to `sign_in`. Raises as judge does."""

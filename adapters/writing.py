@@ -48,12 +48,16 @@ def fields_body(document: Mapping[str, Any], charset: str) -> bytes:
 
 
 def fields_parts(document: Mapping[str, Any], charset: str) -> list[Part]:
-    """The parts of a multipart form; `{name, media, content: base64}` is a file, and with the name null no file."""
+    """The parts of a multipart form; `{name, media, content}` is a file, and with the name null no file.
+
+    Its content is base64, or bytes.
+    """
     parts: list[Part] = []
     for name, value in document.items():
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, dict) and "content" in one:
-                content = base64.b64decode(as_text(one["content"]))
+                given = one["content"]
+                content = given if isinstance(given, bytes) else base64.b64decode(as_text(given))
                 parts.append((name, _file_name(one, name), content, as_text(one.get("media"))))
             else:
                 parts.append((name, "", written(_field(one), charset), ""))

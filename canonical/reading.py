@@ -1,5 +1,6 @@
 """What an adapter read in a message: whom it speaks of, a report, an action, or both."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from canonical.alarm import Alarm, AlarmPolicy
@@ -80,6 +81,19 @@ class SystemRole(Value):
 
 
 @dataclass(frozen=True, slots=True)
+class FileContent:
+    """The bytes of a file of the case, out of the hub's store."""
+
+    content: bytes = field(repr=False)
+    media: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.content)
+
+
+@dataclass(frozen=True, slots=True)
 class Outbound:
     """What an adapter needs to write one outbound message: canonical values only."""
 
@@ -94,6 +108,8 @@ class Outbound:
     unit_name: str = ""
     area_names: dict[str, str] = field(default_factory=dict)
     """Division names by `county`, `street`, `community`, for systems that want them."""
+    contents: Mapping[str, FileContent] = field(default_factory=dict, repr=False)
+    """By address: the files whose bytes are at hand, for messages that carry them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ in doubt: it is asked for by our number where the declaration says how, else sen
 
 import asyncio
 import random
-import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from adapters import System
 from canonical.case import Binding, BindingRole
 from canonical.errors import Duplicate, InDoubt, Misconfigured, Unacceptable, Unauthenticated, Unavailable, Why
 from canonical.lifecycle import ActionKind
@@ -24,17 +24,22 @@ from gateway.configuration import ConnectedSystem
 from gateway.find import Finder
 from gateway.hub import Hub
 from gateway.log import log
+from gateway.session import Session
+from gateway.writing import Writer, Written
 from storage.outbox import Claimed, Learned, Trouble
 
 LEASE_BEYOND_TIMEOUTS = timedelta(seconds=10)
 """A lease outlasts attempt, signing in and second attempt by this: a living worker is never taken for a dead one."""
 _TRIES, _TRIES_OF_FINDING = 3, 4
-"""Time-outs that one claim may wait through: attempt, signing in, second attempt; the same for a question before."""
+"""Time-outs that one claim may wait through: attempt, signing in, second attempt; the same for finding it before.
+
+The lease begins anew with each question that is asked before the message, and lasts for that question, too.
+"""
 GIVE_UP = timedelta(hours=24)
 """A system that is not there for so long gets a person's attention; nothing is lost."""
 _SOONEST, _LATEST = 1.0, 300.0
-_LIFE_USED = 0.9
-"""Share of a token's life after which it is renewed: the clocks of two systems are never quite the same."""
+_LOOK_SOONEST, _LOOK_LATEST = 1.0, 60.0
+"""Seconds after which it is looked again whether the files of a message are here."""
 _HANDED_OVER = frozenset({ActionKind.DISPATCH, ActionKind.REDISPATCH, ActionKind.REWORK})
 
 
@@ -47,43 +52,6 @@ def pause(attempts: int, asked: float | None, *, chance: float) -> timedelta:
     return timedelta(seconds=max(asked or 0.0, grown * (0.5 + chance / 2)))
 
 
-@dataclass(slots=True)
-class Session:
-    """A token that a system hands out at signing in; fetched when needed, renewed when it is refused."""
-
-    system: System
-    connector: Connector
-    hub: Hub
-    token: str = field(default="", repr=False)
-    until: datetime | None = None
-    """When the token will be too old, when that is known."""
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    @property
-    def stale(self) -> bool:
-        """True when the token is, or soon will be, too old."""
-        return self.until is not None and self.hub.now() >= self.until
-
-    def renew(self, refused: str | None = None) -> bool:
-        """Sign in anew, blocking. False when the system has no signing in, or we have no account there.
-
-        `refused`: the token that was not taken. Where another thread has a newer one by now, that is the one to use:
-        many platforms end the old token when they give a new one.
-        """
-        with self._lock:
-            return bool(refused is not None and self.token and self.token != refused) or self._signed_in()
-
-    def _signed_in(self) -> bool:
-        asked = self.system.sign_in(self.hub.now(), self.hub.ids())
-        if asked is None:
-            return False
-        sent = self.connector.seal(asked)
-        token = self.system.token(replace(self.connector.send(sent), asked=sent))
-        life = timedelta(seconds=token.seconds * _LIFE_USED)
-        self.token, self.until = token.value, self.hub.now() + life if token.seconds else None
-        return True
-
-
 class Deliverer:
     """The lanes to one system. Several may work for the same system, in any number of processes."""
 
@@ -91,9 +59,11 @@ class Deliverer:
         self.hub, self.system, self.connector, self.session = hub, connected.system, connector, session
         self.name, self.concurrency = connected.system.role.id, connected.concurrency
         tries = _TRIES + (_TRIES_OF_FINDING if connected.system.finds else 0)
+        tries += _TRIES if any(map(connected.system.asks, connected.system.outbound)) else 0
         self.lease = timedelta(seconds=tries * connected.system.connector.timeout) + LEASE_BEYOND_TIMEOUTS
         self.wake = asyncio.Event()
-        self.finder = Finder(hub, session, send=self._send, renew=self._renewed)
+        self.writer = Writer(hub, session, lease=self.lease, send=self._send, renew=self._renewed)
+        self.finder = Finder(hub, self.writer, renew=self._renewed, send=self._send)
         self._under_way: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(connected.concurrency, thread_name_prefix=f"to-{self.name}")
 
@@ -132,18 +102,18 @@ class Deliverer:
         """One delivery from claim to verdict; a renewed session buys it one more try."""
         if self.session.stale:
             await self._renewed(self.session.token)
-        if claimed.in_doubt:
-            unsettled = await self._cleared_up(claimed)
-            if unsettled is None:
-                return
-            claimed = unsettled
+        ready = await self._ready(claimed)
+        if ready is None:
+            return
+        claimed = ready
         for last in (False, True):
             sent: Message | None = None
             answer: Message | None = None
             token = self.session.token
             try:
-                sent = self._write(claimed)
-                await self.hub.outbox.sending([(claimed, sent)])
+                written = await self.writer.written(claimed, self._outbound(claimed))
+                sent, token = written.message, written.token
+                await self.hub.outbox.sending([(claimed, written.kept)], lease=self.writer.lease(written))
                 answer = await self._send(sent)
                 read = self.system.judge(claimed.message, answer)
             except Unauthenticated as error:
@@ -162,8 +132,17 @@ class Deliverer:
                 await self._refused(claimed, sent, answer, error)
                 return
             else:  # outside the try: a database that fails now does not mean that the other side did not take it
-                await self._taken(claimed, sent, answer, read)
+                await self._taken(claimed, sent, answer, read, written)
                 return
+
+    async def _ready(self, claimed: Claimed) -> Claimed | None:
+        """A delivery as it may be sent now; None when it must not be, and that is settled."""
+        if claimed.in_doubt:
+            return await self._cleared_up(claimed)
+        missing = await self.writer.not_yet(claimed, self._outbound(claimed))
+        if missing:
+            await self._put_off(claimed, missing)
+        return None if missing else claimed
 
     async def _cleared_up(self, claimed: Claimed) -> Claimed | None:
         """A delivery in doubt as it may be sent now; None when it must not be, and that is settled."""
@@ -188,11 +167,6 @@ class Deliverer:
             return replace(claimed, in_doubt=False)
         await self._taken(claimed, found.asked, found.answer, found.read)
         return None
-
-    def _write(self, claimed: Claimed) -> Message:
-        now, outbound = self.hub.now(), self._outbound(claimed)
-        written = self.system.write(outbound, now=now, id=self.hub.ids(), session=self.session.token)
-        return self.connector.seal(written)
 
     def _outbound(self, claimed: Claimed) -> Outbound:
         city, case = self.hub.configuration.city, claimed.case
@@ -224,9 +198,13 @@ class Deliverer:
         facts = self.system.outbound.get(claimed.message)
         return facts.repeat if facts else "never"
 
-    async def _taken(self, claimed: Claimed, sent: Message, answer: Message | None, read: Answer) -> None:
-        binding = self._binding(claimed, read)
-        learned = await self.hub.outbox.acknowledge(claimed, sent, answer, binding, now=self.hub.now())
+    async def _taken(
+        self, claimed: Claimed, sent: Message, answer: Message | None, read: Answer, written: Written | None = None
+    ) -> None:  # fmt: skip
+        """`written`: what was taken, where it was sent just now."""
+        binding = self._binding(claimed, read, written.before if written else {})
+        note = "; ".join(written.notes) if written else ""
+        learned = await self.hub.outbox.acknowledge(claimed, sent, answer, binding, now=self.hub.now(), note=note)
         if learned is Learned.CONFLICT:
             log.error(
                 "delivery.parked", system=self.name, case_no=claimed.case.no, delivery=str(claimed.id), why=learned
@@ -236,17 +214,24 @@ class Deliverer:
         if learned is Learned.IDENTITY and binding is not None:
             await self._apply_held(binding)
 
-    def _binding(self, claimed: Claimed, read: Answer) -> Binding | None:
+    def _binding(self, claimed: Claimed, read: Answer, before: Mapping[str, Any]) -> Binding | None:
         """The owner's identity of what we handed over: its own id when it told one, else our reference."""
         case = claimed.case
         if claimed.action.kind not in _HANDED_OVER or case.owner != self.name or claimed.binding is not None:
             return None
-        fingerprint = self.system.fingerprint(self._outbound(claimed), now=self.hub.now(), id=self.hub.ids())
         return Binding(
             case_id=case.id, system=self.name, role=BindingRole.OWNER, round=len(case.assignments),
             external_id=read.external_id or case.reference, visible_no=read.visible_no, reference=case.reference,
-            fingerprint=fingerprint,
+            fingerprint=self._fingerprint(claimed, before),
         )  # fmt: skip
+
+    def _fingerprint(self, claimed: Claimed, before: Mapping[str, Any]) -> str:
+        try:
+            return self.system.fingerprint(
+                self._outbound(claimed), now=self.hub.now(), id=self.hub.ids(), before=before
+            )  # fmt: skip
+        except Unacceptable:  # found after a doubt: what was asked before it was written is not known any more
+            return ""
 
     async def _apply_held(self, binding: Binding) -> None:
         """What the owner said before its answer reached us can be applied now."""
@@ -255,12 +240,20 @@ class Deliverer:
         )  # fmt: skip
         await self.hub.reception.take_in_again(held)
 
+    async def _put_off(self, claimed: Claimed, why: str) -> None:
+        """Looked at again, later and later; that is no attempt."""
+        now = self.hub.now()
+        waited = (now - claimed.created_at).total_seconds()
+        at = now + timedelta(seconds=min(max(_LOOK_SOONEST, waited / 4), _LOOK_LATEST))
+        log.info("delivery.put_off", system=self.name, case_no=claimed.case.no, why=why)
+        await self.hub.outbox.put_off(claimed, why, at=at)
+
     async def _later(
         self, claimed: Claimed, sent: Message | None, answer: Message | None, error: Unavailable
     ) -> None:  # fmt: skip
         now = self.hub.now()
         trouble = Trouble(Unavailable.__name__, str(error), in_doubt=claimed.in_doubt)
-        if now - claimed.created_at > GIVE_UP:
+        if now - claimed.created_at > self._give_up(claimed):
             await self._park(claimed, sent, answer, trouble)
             return
         at = now + pause(claimed.attempts, error.retry_after, chance=random.random())  # noqa: S311 no secret
@@ -269,12 +262,15 @@ class Deliverer:
         )
         await self.hub.outbox.retry(claimed, sent, answer, trouble, at=at)
 
+    def _give_up(self, claimed: Claimed) -> timedelta:
+        return GIVE_UP + self.system.awaited(self._outbound(claimed))[1]
+
     async def _doubt(
         self, claimed: Claimed, sent: Message | None, answer: Message | None, error: InDoubt
     ) -> None:  # fmt: skip
         now, trouble = self.hub.now(), Trouble(InDoubt.__name__, str(error), in_doubt=True)
         never = self._repeat(claimed) == "never" and not self.finder.knows(claimed.message)
-        if never or now - claimed.created_at > GIVE_UP:
+        if never or now - claimed.created_at > self._give_up(claimed):
             await self._park(claimed, sent, answer, trouble)
             return
         at = now + pause(claimed.attempts, None, chance=random.random())  # noqa: S311

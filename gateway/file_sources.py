@@ -13,9 +13,9 @@ from canonical.errors import ContractViolation, Unavailable
 from canonical.message import Message
 from connectors.download import MOST, Downloads
 from gateway.configuration import ConnectedSystem
-from gateway.deliver import Session
 from gateway.fetch import by_host
 from gateway.hub import Hub
+from gateway.session import Session
 from gateway.wiring import connector_for
 from storage.attachments import DueFile
 
@@ -73,11 +73,7 @@ class FileSources:
         source = self._source(system)
         if source.session.stale:
             self.sign_in(system)
-        asked = connected.system.say(
-            declared.fetch, now=self.hub.now(), id=self.hub.ids(), session=source.session.token, file=_names(file)
-        )
-        connector = source.session.connector
-        return connector.send(connector.seal(asked))
+        return source.session.said(declared.fetch, file=_names(file))
 
     def _connected(self, system: str) -> ConnectedSystem:
         connected = self.hub.configuration.systems.get(system)

@@ -6,16 +6,13 @@ asked now is asked later.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from canonical.errors import InDoubt, Misconfigured, Unacceptable, Unauthenticated, Unavailable
 from canonical.message import Message
 from canonical.reading import Answer, Outbound
 from gateway.hub import Hub
+from gateway.writing import Writer
 from storage.outbox import Claimed
-
-if TYPE_CHECKING:
-    from gateway.deliver import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +31,10 @@ class Finder:
     """Asks one system for what it made of our messages. `send` and `renew` as the lanes do it."""
 
     def __init__(
-        self,
-        hub: Hub,
-        session: "Session",
-        *,
-        send: Callable[[Message], Awaitable[Message]],
+        self, hub: Hub, writer: Writer, *, send: Callable[[Message], Awaitable[Message]],
         renew: Callable[[str], Awaitable[bool]],
-    ) -> None:
-        self.hub, self.session, self.system = hub, session, session.system
+    ) -> None:  # fmt: skip
+        self.hub, self.writer, self.session, self.system = hub, writer, writer.session, writer.system
         self._send, self._renew = send, renew
 
     def knows(self, message: str) -> bool:
@@ -56,8 +49,9 @@ class Finder:
             answer: Message | None = None
             token = self.session.token
             try:
-                asked = self._written(outbound)
-                await self.hub.outbox.sending([(claimed, asked)])
+                written = await self.writer.written(claimed, outbound)
+                asked, token = written.message, written.token
+                await self.hub.outbox.sending([(claimed, written.kept)], lease=self.writer.lease(written))
                 answer = await self._send(asked)
                 return Found(asked, answer, self.system.judge(outbound.message, answer))
             except Unauthenticated as error:
@@ -72,7 +66,3 @@ class Finder:
             except (Unacceptable, Misconfigured):
                 return Found(asked, answer)
         raise AssertionError("unreachable")
-
-    def _written(self, outbound: Outbound) -> Message:
-        written = self.system.write(outbound, now=self.hub.now(), id=self.hub.ids(), session=self.session.token)
-        return self.session.connector.seal(written)

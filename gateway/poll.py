@@ -20,11 +20,11 @@ from canonical.message import Message
 from canonical.time import in_shanghai
 from gateway.asking import Asking
 from gateway.configuration import ConnectedSystem
-from gateway.deliver import Session
 from gateway.hub import Hub
 from gateway.log import log
 from gateway.pull_page import Misses, PageIntake
 from gateway.pull_window import End, Place, Span, following, spans, swept
+from gateway.session import Session
 from storage.cursors import Cursors
 from storage.memories import Memories
 from storage.open_cases import open_bindings
@@ -223,12 +223,11 @@ class Poller:
         walk.next_lot(first_page)
 
     def _asked(self, job: _Job, lot: _Lot, place: Place) -> dict[str, Any]:
-        """What details, counts and acknowledgements may use beside their item."""
-        size = job.pull.declared.page_size
-        return {
-            "since": lot.span.since, "until": lot.span.until, "page": place.page, "page_size": size,
-            "cursor": place.cursor, "offset": (place.page - job.pull.declared.first_page) * size,
-        }  # fmt: skip
+        """What pages, details, counts and acknowledgements may use beside their item."""
+        span = lot.span
+        return self.system.asked(
+            job.pull.name, since=span.since, until=span.until, page=place.page, cursor=place.cursor
+        )  # fmt: skip
 
     async def _count(self, job: _Job, lot: _Lot, place: Place) -> int:
         """How many items wait at the other side."""
@@ -243,16 +242,11 @@ class Poller:
     async def _page(self, job: _Job, lot: _Lot, place: Place) -> tuple[Message, Page]:
         hub, name, page = self.hub, job.pull.name, place.page
 
-        def written(token: str) -> Message:
-            return self.system.ask(
-                name, since=lot.span.since, until=lot.span.until, page=page, now=hub.now(), id=hub.ids(),
-                session=token, cursor=place.cursor, **_names(lot),
-            )  # fmt: skip
-
         def read(answer: Message) -> tuple[Message, Page]:
             return answer, self.system.page(name, answer, now=hub.now(), ids=hub.ids, page=page)
 
-        return await self.asking.ask(written, read)
+        asked = self._asked(job, lot, place)
+        return await self.asking.ask(job.pull.declared.ask, read, pull=asked, **_names(lot))
 
     async def _forget(self, job: _Job, now: datetime) -> None:
         """Once a day, what full lists no longer show. What is still shown was seen since."""

@@ -138,14 +138,10 @@ class PageIntake:
         hub, detail = self.hub, self.declared.detail
         assert detail is not None
 
-        def written(token: str) -> Message:
-            names = {"pull": {**asked, "item": row}}
-            return self.system.say(detail.ask, now=hub.now(), id=hub.ids(), session=token, **names)
-
         def read(answer: Message) -> tuple[Message, tuple[Message, ...]]:
             return answer, self.system.details(self.name, answer, now=hub.now(), ids=hub.ids)
 
-        return await self.asking.ask(written, read)
+        return await self.asking.ask(detail.ask, read, pull={**asked, "item": row})
 
     async def _commit(self, answer: Message, parts: Sequence[_Part]) -> None:
         arrivals = [replace(arrival, pulled=True) for part in parts for arrival in (*part.wholes, *part.arrivals)]

@@ -15,7 +15,7 @@ from canonical.message import Verdict
 from canonical.ports import Connector
 from connectors.soap import SoapConnector
 from gateway.configuration import ConnectedSystem
-from gateway.deliver import Deliverer, Session
+from gateway.deliver import Deliverer
 from gateway.fetch import Fetcher
 from gateway.file_sources import FileSources
 from gateway.hub import Hub
@@ -23,6 +23,7 @@ from gateway.log import log
 from gateway.poll import Poller
 from gateway.receive import Receiving
 from gateway.service_watch import ServiceWatch
+from gateway.session import Session
 from gateway.subscribe import Subscriber
 from gateway.wiring import connector_for, worked
 from storage.files import FileStore

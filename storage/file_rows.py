@@ -47,6 +47,11 @@ def part_of(url: str) -> Part | None:
     return part if 1 <= part.number <= part.total and url == written else None
 
 
+def address_of(url: str) -> str:
+    """Under which address a case's file stands in its row."""
+    return url if len(url.encode()) <= MOST_URL else f"{TOO_LONG}{hashlib.sha256(url.encode()).hexdigest()}"
+
+
 def file_rows(files: Sequence[CaseFile], now: datetime) -> Arrays:
     """The parameters of ADD_FILES, in the order of the key: two batches cannot deadlock."""
     rows = sorted((_row(file, now) for file in files), key=lambda row: (str(row[0]), str(row[1])))
@@ -59,11 +64,10 @@ def _row(file: CaseFile, now: datetime) -> tuple[object, ...]:
     url, content = attachment.url, attachment.content or None
     if url.startswith(PART):  # an empty last part is one, too
         content = attachment.content
-    if len(url.encode()) > MOST_URL:
-        url = f"{TOO_LONG}{hashlib.sha256(url.encode()).hexdigest()}"
-        if content is None:
-            state, why = "gone", "the address is too long to be fetched from; the case holds it"
-    return file.case_id, url, file.system, attachment.name, attachment.id, state, file.at, now, content, why
+    address = address_of(url)
+    if address != url and content is None:
+        state, why = "gone", "the address is too long to be fetched from; the case holds it"
+    return file.case_id, address, file.system, attachment.name, attachment.id, state, file.at, now, content, why
 
 
 _COLUMNS = ("case_id", "url", "system", "name", "file_id", "state", "created_at", "next_at", "content", "text")

@@ -1,7 +1,7 @@
 """Outbox lanes: durable, ordered per case and system, claimed by lease so that a killed worker's work is taken over."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.case import Action, Binding, BindingRole, Case, Event
+from canonical.errors import Unavailable
 from canonical.message import Direction, Message, Verdict
 from canonical.records import DeliveryState, JournalEntry
 from storage.rows import BIND, JOURNAL, REBIND, binding_rows, journal_rows
@@ -70,6 +71,9 @@ class Parked:
     done_at: datetime | None
 
 
+_NOT_OURS = "another worker has this delivery by now"
+
+
 class Outbox:
     """The lanes of one database."""
 
@@ -95,21 +99,56 @@ class Outbox:
         told = {(row.case_id, row.seq): (Event.model_validate_json(row.body).action, row.rounds) for row in events}
         return [_claimed(row, cases[row.case_id], *told[row.case_id, row.event_seq], bindings) for row in rows]
 
-    async def sending(self, sent: Sequence[tuple[Claimed, Message]]) -> None:
-        """Journal what is about to be sent, before it is: an answer can then never find us without a record."""
+    async def sending(self, sent: Sequence[tuple[Claimed, Message]], *, lease: datetime | None = None) -> None:
+        """Journal what is about to be sent, before it is: an answer can then never find us without a record.
+
+        `lease`: until when it is ours from now on, where sending may take longer than was thought at the claim.
+        Raises Unavailable when another worker has it by now: two must not send it.
+        """
         entries = [_entry(claimed, message, Direction.OUT, Verdict.WAITING, "") for claimed, message in sent]
         async with self.store.transaction() as transaction:
             await transaction.connection.execute(JOURNAL, journal_rows(entries))
-            values = {"ids": [claimed.id for claimed, _ in sent], "messages": [message.id for _, message in sent]}
-            await transaction.connection.execute(_SENDING, values)
+            values: dict[str, object] = {"ids": [one.id for one, _ in sent], "messages": [one.id for _, one in sent]}
+            values |= {"attempts": [one.attempts for one, _ in sent], "lease": lease}
+            if (await transaction.connection.execute(_SENDING, values)).rowcount != len(sent):
+                raise Unavailable(_NOT_OURS)
+
+    async def asking(self, claimed: Claimed, question: Message, *, lease: datetime) -> None:
+        """Journal a question that is asked before the message is written, and keep the delivery until `lease`.
+
+        It is no sending: a worker lost now leaves no doubt. Raises Unavailable when another worker has it by now.
+        """
+        entry = _entry(claimed, question, Direction.OUT, Verdict.WAITING, "")
+        async with self.store.transaction() as transaction:
+            values = {"id": claimed.id, "attempts": claimed.attempts, "lease": lease}
+            if not (await transaction.connection.execute(_STILL_OURS, values)).rowcount:
+                raise Unavailable(_NOT_OURS)
+            await transaction.connection.execute(JOURNAL, journal_rows([replace(entry, kind=question.door)]))
+
+    async def asked(self, question: Message, verdict: Verdict, text_: str) -> None:
+        """How a question ended. Its answer is not kept: it holds tokens, or what concerns nobody here."""
+        async with self.store.transaction() as transaction:
+            values = {"id": question.id, "verdict": verdict, "text": text_}
+            await transaction.connection.execute(_VERDICT, values)
+
+    async def put_off(self, claimed: Claimed, text_: str, *, at: datetime) -> None:
+        """Nothing was tried: something of ours is not ready yet. The lane waits until `at`."""
+        async with self.store.transaction() as transaction:
+            values = {"id": claimed.id, "attempts": claimed.attempts, "at": at, "text": text_}
+            await transaction.connection.execute(_PUT_OFF, values)
 
     async def acknowledge(
-        self, claimed: Claimed, sent: Message, answer: Message | None, binding: Binding | None, *, now: datetime
-    ) -> Learned:
-        """The other side took it. Keeps its answer and its own id; where that id is another case's, it is parked."""
+        self, claimed: Claimed, sent: Message, answer: Message | None, binding: Binding | None, *, now: datetime,
+        note: str = "",
+    ) -> Learned:  # fmt: skip
+        """The other side took it. Keeps its answer and its own id; where that id is another case's, it is parked.
+
+        `note`: what people should know of it although it was taken.
+        """
         async with self.store.transaction() as transaction:
             connection = transaction.connection
             learned, told = await _learned(connection, binding) if binding else (Learned.NOTHING, "")
+            told = "; ".join(filter(None, (told, note)))
             apart = learned is Learned.CONFLICT
             state, verdict, why = _PARKED_APART if apart else (DeliveryState.ACKNOWLEDGED, Verdict.ACKNOWLEDGED, "")
             values = {"id": claimed.id, "now": now, "state": state, "why": why, "text": told, "in_doubt": False}
@@ -257,8 +296,9 @@ SELECT CAST(body AS text) FROM binding
  ORDER BY external_id
 """)
 _SENDING = text("""
-UPDATE delivery d SET message_id = w.m FROM unnest(CAST(:ids AS uuid[]), CAST(:messages AS uuid[])) AS w(i, m)
- WHERE d.id = w.i
+UPDATE delivery d SET message_id = w.m, lease_until = coalesce(CAST(:lease AS timestamptz), d.lease_until)
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:messages AS uuid[]), CAST(:attempts AS int[])) AS w(i, m, a)
+ WHERE d.id = w.i AND d.state = 'sending' AND d.attempts = w.a
 """)
 _ELSEWHERE = (
     "taken, but the other side's id '{id}' is that of case {no} already, and stays so. Ask the other side which is"
@@ -283,6 +323,15 @@ _DONE = text(_SETTLED)
 _PARK = text(f"{_SETTLED} AND attempts = :attempts")
 _RETRY = text("""
 UPDATE delivery SET state = 'waiting', next_at = :at, lease_until = NULL, why = :why, text = :text, in_doubt = :in_doubt
+ WHERE id = :id AND state = 'sending' AND attempts = :attempts
+""")
+_STILL_OURS = text("""
+UPDATE delivery SET lease_until = :lease WHERE id = :id AND state = 'sending' AND attempts = :attempts
+""")
+# The attempt does not count. Its number cannot be mistaken for an earlier one: that one was settled, too.
+_PUT_OFF = text("""
+UPDATE delivery SET state = 'waiting', next_at = :at, lease_until = NULL, why = '', text = :text,
+       attempts = attempts - 1
  WHERE id = :id AND state = 'sending' AND attempts = :attempts
 """)
 _VERDICT = text("UPDATE message SET verdict = :verdict, text = :text WHERE id = :id")

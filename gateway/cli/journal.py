@@ -62,11 +62,20 @@ def list_messages(
 def show(
     message: Annotated[UUID, typer.Argument(help="Id of a message.")],
     body: Annotated[
-        bool, typer.Option("--body", help="Print the bytes as they travelled: they may hold personal data.")
+        bool, typer.Option("--body", help="Print the bytes as they are kept: they may hold personal data.")
+    ] = False,
+    files: Annotated[
+        bool, typer.Option("--files", help="With --body: as they travelled, files of ours in their places again.")
     ] = False,
     config: Config = None,
 ) -> None:
-    """One message."""
+    """One message.
+
+    Of what we sent, files are kept by their digests alone; --files puts them back in, and ends with 1 when it cannot.
+    """
+    from gateway.carrying import TRAVELLED, travelled
+    from gateway.settings import settings
+    from storage.files import FileStore
 
     async def job() -> Any:  # noqa: ANN401
         async with store(config) as opened:
@@ -77,9 +86,13 @@ def show(
         missing(f"no message {message}")
     row, whole = found
     if body:
-        typer.echo(whole.body, nl=False)
-    else:
-        emit(row_view(row) | {"content_type": whole.content_type})
+        store_ = FileStore(settings(config).file_folder)
+        typer.echo(travelled(whole, store_) if files else whole.body, nl=False)
+        return
+    shown = {"content_type": whole.content_type}
+    if TRAVELLED in whole.headers:
+        shown["travelled"] = whole.headers[TRAVELLED]
+    emit(row_view(row) | shown)
 
 
 @commands.command("replay")

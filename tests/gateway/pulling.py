@@ -22,9 +22,10 @@ from canonical.message import Message
 from canonical.time import SHANGHAI
 from connectors.http import HttpConnector
 from gateway.configuration import Configuration, ConnectedSystem
-from gateway.deliver import Deliverer, Session
+from gateway.deliver import Deliverer
 from gateway.hub import Hub, wire
 from gateway.poll import Poller
+from gateway.session import Session
 from gateway.settings import Settings, example_city
 from gateway.subscribe import Subscriber
 
@@ -295,8 +296,10 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(configuration: Configuration, url: str, connected: ConnectedSystem) -> AsyncIterator[Desk]:
-    """A desk of the example city, where this platform serves the units of urban management."""
+async def desk(
+    configuration: Configuration, url: str, connected: ConnectedSystem, *, data: Path = Path(".gridhub")
+) -> AsyncIterator[Desk]:
+    """A desk of the example city, where this platform serves the units of urban management. `data`: for its files."""
     units = {
         name: unit.model_copy(update={"system": NAME}) if unit.system == "urban_management" else unit
         for name, unit in configuration.city.responsibility.units.items()
@@ -306,7 +309,7 @@ async def desk(configuration: Configuration, url: str, connected: ConnectedSyste
         responsibility=replace(configuration.city.responsibility, units=units),
     )  # fmt: skip
     whole = Configuration(city, {**configuration.systems, NAME: connected})
-    settings = Settings(example_city(), url)
+    settings = Settings(example_city(), url, data=data)
     made: list[Desk] = []
 
     def now() -> datetime:

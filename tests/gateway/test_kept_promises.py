@@ -14,9 +14,10 @@ import adapters
 from canonical.errors import Unavailable
 from canonical.message import Verdict
 from gateway.configuration import Configuration
-from gateway.deliver import Deliverer, Session
+from gateway.deliver import Deliverer
 from gateway.hub import Hub, clock
 from gateway.reception import Reception
+from gateway.session import Session
 from gateway.work import connector_for
 from storage.outbox import Learned, Outbox
 from tests.gateway.outside import push

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from canonical.case import Binding, BindingRole, Case
+from canonical.errors import Unavailable
 from canonical.lifecycle import ActionKind
 from canonical.message import Verdict
 from storage.outbox import Claimed, Learned, Trouble
@@ -196,15 +197,20 @@ def test_a_worker_that_was_taken_for_dead_cannot_put_back_or_park_what_another_h
     async def tell(room: Storeroom) -> None:
         await room.take(reported("hotline", "1"))
         [late] = await room.claim("works")
+        on_its_way = sent(late)
+        await room.outbox.sending([(late, on_its_way)])
         room.now = NOW + LEASE + SECOND
         [living] = await room.claim("works")
 
+        with pytest.raises(Unavailable, match="another worker has this delivery"):
+            await room.outbox.sending([(late, sent(late))])
         await room.outbox.retry(late, None, None, NOT_THERE, at=NOW)
         await parked(room, late)
         assert await state_of(room, living) == "sending"
         assert await room.claim("works") == []
 
-        await acknowledged(room, late)  # what was taken is taken, whoever sent it
+        # What was taken is taken, whoever sent it.
+        await room.outbox.acknowledge(late, on_its_way, None, None, now=room.now)
         assert await state_of(room, living) == "acknowledged"
         await parked(room, living)
         assert await state_of(room, living) == "acknowledged"
@@ -374,6 +380,7 @@ def test_an_owner_that_takes_the_case_up_again_under_its_old_id_means_the_new_ro
         told = await room.take(by_owner("works", "w1", K.SIGN))
 
         assert [outcome.verdict for outcome in told] == [Verdict.APPLIED]
-        assert await acknowledged(room, first, identity(first.case)) is Learned.NOTHING  # a late word changes nothing
+        late = await room.outbox.acknowledge(first, sent(first), None, identity(first.case), now=room.now)
+        assert late is Learned.NOTHING  # a late word changes nothing
 
     story(database_url, tell)
