@@ -4,7 +4,8 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
-from adapters.filling import Fill, filled, text_rule
+from adapters.filling import text_rule
+from adapters.inlined import Every, Filled
 from adapters.message_declaration import AttachmentFields
 from adapters.path import ANYTHING, Get
 from adapters.rule import compile_rule, item_names
@@ -41,7 +42,7 @@ def _one(declared: AttachmentFields, scope: Scope, where: Where) -> Get:
         if node is not None
     }  # fmt: skip
     if declared.content is None:
-        return _links(many, filled(texts))
+        return Every(many, Filled(texts), "url")  # by reference only: most messages have no others
     content = compile_rule(declared.content, inside, (*where, "content"))
 
     def get(document: object) -> tuple[dict[str, Any], ...]:
@@ -49,15 +50,6 @@ def _one(declared: AttachmentFields, scope: Scope, where: Where) -> Get:
             _made({name: one(item) for name, one in texts.items()}, content(item)) for item in as_list(many(document))
         )
         return tuple(attachment for attachment in made if attachment)
-
-    return get
-
-
-def _links(many: Get, fill: Fill) -> Get:
-    """Files by reference only: most messages have no others."""
-
-    def get(document: object) -> tuple[dict[str, Any], ...]:
-        return tuple(fields for item in as_list(many(document)) if "url" in (fields := fill(item)))
 
     return get
 

@@ -59,7 +59,9 @@ def _test(wanted: Test, scope: Scope, where: Where, *, fold: bool) -> Callable[[
             ' sign itself {matches: "^[*]$"}',
         )
     values = frozenset(_text(value, fold) for value in given)
-    return lambda value: _text(value, fold) in values
+    if fold:
+        return lambda value: _text(value, fold) in values
+    return lambda value: (value if type(value) is str else _text(value, fold)) in values
 
 
 def _text(value: object, fold: bool) -> str | None:

@@ -56,7 +56,9 @@ class Entrance:
             document = self.document(whole)
         except Unacceptable as error:
             return [error]
-        return [self._one(item, around) for item in self._items(document)]
+        if not self.items:
+            return [self._one(document, None, 1, around)]
+        return [item if isinstance(item, Unacceptable) else self._one(*item, around) for item in self._items(document)]
 
     def _opened(self, message: Message, *, authenticated: bool) -> Any:  # noqa: ANN401
         """The whole document. What does not decipher is told only to whom the envelope alone shows as the sender."""
@@ -103,15 +105,14 @@ class Entrance:
             items = [below for item in items for below in _below(item, get, place)]
         return items
 
-    def _one(self, item: Item | Unacceptable, around: Around) -> Reading | Unacceptable:
-        if isinstance(item, Unacceptable):
-            return item
-        key, known = self.plans[0].key, item.document
+    def _one(self, document: Any, parent: Any, row: int, around: Around) -> Reading | Unacceptable:  # noqa: ANN401
+        key, known = self.plans[0].key, document
         try:
-            known = beside(known, around.members(self.context, item.parent, item.row)) if self.context else known
+            if self.context:
+                known = beside(document, around.members(self.context, parent, row))
             plan = self._plan(known)
             key = plan.key
-            return plan.read(item.document, known, around.message, self.edition)
+            return plan.read(document, known, around.message, self.edition)
         except Unacceptable as error:
             return type(error)(str(error), why=error.why, at=error.at, key=error.key or _key_of(key, known))
 

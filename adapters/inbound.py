@@ -15,7 +15,9 @@ from adapters.attaching import compile_attachments
 from adapters.authenticating import Check, compile_signature
 from adapters.condition import compile_condition
 from adapters.contract import Contract
-from adapters.filling import Fill, filled, text_rule
+from adapters.filling import Fill, text_rule
+from adapters.inline import compiled
+from adapters.inlined import Budget, Filled, Needed, With
 from adapters.message_declaration import (
     ActionFields,
     AdditionFields,
@@ -51,9 +53,8 @@ class InboundPlan:
     """What `fits` looks at, to tell a broken message from an unknown one."""
     contract: Contract
     key: Get
-    head: Fill
-    parts: tuple[tuple[str, Get], ...]
-    """Name of a reading's part (report, action, addition, alarm) and its fields, None when there is none."""
+    fields: Fill
+    """Those of the reading; its parts (report, action, addition, alarm) as objects."""
     intact: Check | None
     """Whether a checksum it carries is its own."""
     ahead: timedelta
@@ -69,10 +70,8 @@ class InboundPlan:
         if self.intact:
             self._whole(known, message.at)
         # One validation of the whole: nine small models made one by one cost three times as much.
-        fields: dict[str, Any] = {"system": message.system, "kind": self.name, "edition": edition, **self.head(known)}
-        for part, get in self.parts:
-            if (value := get(known)) is not None:
-                fields[part] = value
+        fields = self.fields(known)
+        fields["system"], fields["kind"], fields["edition"] = message.system, self.name, edition
         try:
             reading: Reading = _validated(fields, extra="ignore")  # a plan makes no names of its own
         except ValidationError as error:
@@ -131,6 +130,7 @@ def compile_inbound(name: str, declared: InboundDeclaration, contract: Contract,
     spoken = (declared.report, declared.action, declared.addition, declared.alarm)
     if any(one is not None for one in spoken) is declared.noted:
         scope.wrong((), "a report, an action, an addition or an alarm is expected, or noted: true and none of them")
+    said = dict(_parts(declared, scope, crs))
     fits = compile_condition(declared.when, scope, ("when",))
     picks = () if isinstance(declared.when, str) else tuple(declared.when)
     plan = InboundPlan(
@@ -140,8 +140,7 @@ def compile_inbound(name: str, declared: InboundDeclaration, contract: Contract,
         picks=tuple((path, path_getter(path)) for path in picks),
         contract=contract,
         key=key,
-        head=filled({"external_id": _needed(key), **heads}),
-        parts=tuple(_parts(declared, scope, crs)),
+        fields=compiled(Filled({"external_id": Needed(key, _blank), **heads, **said}, frozenset(said))),
         intact=compile_signature(declared.intact, scope, ("intact",)) if declared.intact else None,
         ahead=timedelta(days=declared.plausible.ahead_days),
         behind=timedelta(days=declared.plausible.behind_days),
@@ -167,14 +166,9 @@ def digest(parts: Iterable[str | None]) -> str:
     return hashlib.sha256("\x1f".join(texts).encode()).hexdigest() if any(texts) else ""
 
 
-def _needed(key: Get) -> Get:
-    def get(document: object) -> str:
-        value: str = key(document)
-        if not value or value.isspace():  # two reports with blank ids would pass for one said twice
-            raise ContractViolation("the external id is empty", at="external_id")
-        return value
-
-    return get
+def _blank(_key: object) -> str:
+    """Two reports with blank ids would pass for one said twice."""
+    raise ContractViolation("the external id is empty", at="external_id")
 
 
 def _class(text: str) -> ClassCode:
@@ -234,7 +228,7 @@ def _time(node: object, scope: Scope, where: Where) -> Get:
     return compile_rule(node, scope, where)
 
 
-def _report(declared: ReportFields, scope: Scope, crs: str) -> Fill:
+def _report(declared: ReportFields, scope: Scope, crs: str) -> Get:
     base: Where = ("report",)
     getters = _texts_and_codes(declared, scope, base)
     if declared.reported_on is not None:
@@ -251,7 +245,7 @@ def _report(declared: ReportFields, scope: Scope, crs: str) -> Fill:
     for field in ("deadline", "sign_deadline"):
         if (node := getattr(declared, field)) is not None:
             getters[field] = _deadline(node, scope, (*base, field))
-    return filled(getters)
+    return Filled(getters)
 
 
 def _texts_and_codes(declared: ReportFields, scope: Scope, base: Where) -> dict[str, Get]:
@@ -268,7 +262,7 @@ def _texts_and_codes(declared: ReportFields, scope: Scope, base: Where) -> dict[
             getters[field] = _coded(node, convert, scope, (*base, name.rstrip("_")))
     if declared.extra:
         extra = {key: text_rule(node, scope, (*base, "extra", key)) for key, node in declared.extra.items()}
-        getters["extra"] = filled(extra)
+        getters["extra"] = Filled(extra)
     return getters
 
 
@@ -305,35 +299,27 @@ def _reporter(declared: ReporterFields, scope: Scope) -> Get:
     }
     if declared.withheld is not None:
         getters["withheld"] = _coded(declared.withheld, _flag, scope, (*where, "withheld"))
-    return filled(getters)
+    return Filled(getters)
 
 
-def _limit(value: Get, unit: Get) -> Get:
-    def get(document: object) -> Limit | None:
-        given = value(document)
-        if empty(given):
-            return None
-        meant = unit(document)
-        if meant is None:
-            raise ContractViolation("a limit without its unit", at="limit.unit")
-        number = int_at(given, "limit.value")
-        try:
-            return _limit_of(number, meant)
-        except ValidationError:
-            raise ContractViolation("limit.value: not a budget of time", at="limit.value") from None
-
-    return get
+def _limit(given: object, unit: LimitUnit | None) -> Limit:
+    if unit is None:
+        raise ContractViolation("a limit without its unit", at="limit.unit")
+    return _limit_of(given if type(given) is str else text_at(given, "limit.value"), unit)
 
 
 @lru_cache(maxsize=256)
-def _limit_of(value: int, unit: LimitUnit) -> Limit:
-    """The same few budgets come with every message."""
-    return Limit(value=value, unit=unit)
+def _limit_of(given: str, unit: LimitUnit) -> Limit:
+    """The same few budgets come with every message. Raises ContractViolation."""
+    try:
+        return Limit(value=int_at(given, "limit.value"), unit=unit)
+    except ValidationError:
+        raise ContractViolation("limit.value: not a budget of time", at="limit.value") from None
 
 
 def _compiled_limit(declared: LimitFields | DeadlineFields, scope: Scope, where: Where) -> Get:
     value = compile_rule(declared.value, scope, (*where, "value"))
-    return _limit(value, _coded(declared.unit, LimitUnit, scope, (*where, "unit")))
+    return Budget(value, _coded(declared.unit, LimitUnit, scope, (*where, "unit")), _limit)
 
 
 def _deadline(declared: DeadlineFields, scope: Scope, where: Where) -> Get:
@@ -343,13 +329,7 @@ def _deadline(declared: DeadlineFields, scope: Scope, where: Where) -> Get:
             getters[field] = _time(node, scope, (*where, field))
     if declared.value is not None:
         getters["limit"] = _compiled_limit(declared, scope, where)
-    fill = filled(getters)
-
-    def get(document: object) -> dict[str, Any] | None:
-        fields = fill(document)
-        return fields if "at" in fields or "limit" in fields else None
-
-    return get
+    return With(Filled(getters), ("at", "limit"))
 
 
 def _fields(declared: ActionFields, scope: Scope, where: Where) -> dict[str, Get]:
@@ -370,7 +350,7 @@ def _stated(declared: StatedFields, scope: Scope) -> Get:
     status = text_rule(declared.status, scope, ("action", "status"))
     common = _fields(declared, scope, ("action",))
     steps = {
-        given: (step.kinds, filled(common | _fields(step, scope, ("action", "steps", given))))
+        given: (step.kinds, compiled(Filled(common | _fields(step, scope, ("action", "steps", given)))))
         for given, step in declared.steps.items()
     }
 
@@ -393,13 +373,7 @@ def _addition(declared: AdditionFields, scope: Scope) -> Get:
         getters["stated_at"] = _time(declared.stated_at, scope, (*where, "stated_at"))
     if declared.attachments:
         getters["attachments"] = compile_attachments(declared.attachments, scope, (*where, "attachments"))
-    fill = filled(getters)
-
-    def get(document: object) -> dict[str, Any] | None:
-        fields = fill(document)
-        return fields if "remark" in fields or "attachments" in fields else None
-
-    return get
+    return With(Filled(getters), ("remark", "attachments"))
 
 
 def _alarm(declared: AlarmFields, scope: Scope) -> Get:

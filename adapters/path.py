@@ -7,7 +7,10 @@ topic and so on, see `CONTEXT`.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from adapters.inline import Code
 
 Get = Callable[[Any], Any]
 """A compiled rule or path: document to value, None when there is none."""
@@ -72,29 +75,49 @@ def names_at(path: str, names: Names) -> Names:
     return below  # type: ignore[no-any-return]
 
 
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """One member of a document."""
+
+    name: str
+
+    def __call__(self, document: Any) -> Any:  # noqa: ANN401
+        return document.get(self.name) if type(document) is dict else None
+
+    def write(self, code: Code, into: str, document: str) -> None:
+        """As Inline says."""
+        code.line(f"{into} = {code.member(document, self.name)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Deep:
+    """A member of a member, and so on."""
+
+    parts: tuple[str, ...]
+
+    def __call__(self, document: Any) -> Any:  # noqa: ANN401
+        for part in self.parts:
+            if type(document) is not dict:
+                return None
+            document = document.get(part)
+        return document
+
+    def write(self, code: Code, into: str, document: str) -> None:
+        """As Inline says."""
+        first, *rest = self.parts
+        code.line(f"{into} = {code.member(document, first)}")
+        for part in rest:
+            code.line(f"{into} = {into}.get({part!r}) if type({into}) is dict else None")
+
+
 def path_getter(path: str) -> Get:
     """The getter of a path. A missing name, or a name in something that is no object, gives None."""
     if path == ".":
         return lambda document: document
     if "." in path or "'" in path:
         parts = parts_of(path)
-        return _indexed(parts) if any(part.isdigit() for part in parts) else _deep(parts)
-
-    def get(document: Any) -> Any:  # noqa: ANN401
-        return document.get(path) if type(document) is dict else None
-
-    return get
-
-
-def _deep(parts: tuple[str, ...]) -> Get:
-    def get(document: Any) -> Any:  # noqa: ANN401
-        for part in parts:
-            if type(document) is not dict:
-                return None
-            document = document.get(part)
-        return document
-
-    return get
+        return _indexed(parts) if any(part.isdigit() for part in parts) else Deep(parts)
+    return Bare(path)
 
 
 def _indexed(parts: tuple[str, ...]) -> Get:

@@ -4,7 +4,7 @@ A scalar in a declaration is itself. A mapping whose keys are rule keys is a rul
 `{object: {...}}` is an object whatever its keys.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from adapters.condition import compile_condition
 from adapters.explain import near, report_invalid
+from adapters.inlined import First, Otherwise
 from adapters.path import ANYTHING, CONTEXT, Get, Names, names_at
 from adapters.rule_model import KEYS, SOURCES, PairsRule, Rule
 from adapters.rule_step import STEPS, place, secret_value
@@ -81,7 +82,7 @@ def compile_rule(node: object, scope: Scope, where: Where, convert: Callable[[st
     if rule.default is None:
         return noting.note(where, node, get)
     default = compile_rule(rule.default, scope, (*where, "default"), convert)
-    return noting.note(where, node, lambda document: default(document) if empty(value := get(document)) else value)
+    return noting.note(where, node, Otherwise(get, default))
 
 
 def _literal(node: object, scope: Scope, where: Where, convert: Callable[[str], Any] | None) -> Get:
@@ -104,7 +105,8 @@ def _literal(node: object, scope: Scope, where: Where, convert: Callable[[str], 
 def _source(rule: Rule, scope: Scope, where: Where) -> Get:
     if rule.from_ is not None:
         paths = [rule.from_] if isinstance(rule.from_, str) else rule.from_
-        return _first([scope.path(path, (*where, "from")) for path in paths])
+        getters = [scope.path(path, (*where, "from")) for path in paths]
+        return getters[0] if len(getters) == 1 else First(tuple(getters))
     if rule.secret is not None:
         return _secret(rule.secret, scope, (*where, "secret"), needed="default" not in rule.model_fields_set)
     if rule.text is not None:
@@ -148,19 +150,6 @@ def _pairs(declared: PairsRule, scope: Scope, where: Where, charset: str) -> Get
 
 def _onwards(get: Get, then: Get) -> Get:
     return lambda document: None if empty(value := get(document)) else then(value)
-
-
-def _first(getters: Sequence[Get]) -> Get:
-    if len(getters) == 1:
-        return getters[0]
-
-    def get(document: Any) -> Any:  # noqa: ANN401
-        for getter in getters:
-            if not empty(value := getter(document)):
-                return value
-        return None
-
-    return get
 
 
 def _template(template: str, scope: Scope, where: Where) -> Get:

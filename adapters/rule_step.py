@@ -13,6 +13,7 @@ import orjson
 from adapters.charset import known, written
 from adapters.code_table import OUTCOMES, QUARANTINE, REST, UNCHANGED
 from adapters.explain import near
+from adapters.inlined import LookUp, Timed
 from adapters.packed import unpacked
 from adapters.path import Get, path_getter
 from adapters.rule_model import Rule
@@ -237,13 +238,7 @@ def _coded(rule: Rule, get: Get, scope: Scope, where: Where, convert: Convert) -
 
     hits = {code: value for code, value in values.items() if not isinstance(value, str) or value not in special}
 
-    def look_up(document: Any) -> Any:  # noqa: ANN401
-        given = get(document)
-        if type(given) is str and given in hits:
-            return hits[given]
-        return _rare(given)
-
-    def _rare(given: object) -> Any:  # noqa: ANN401
+    def rare(given: object) -> Any:  # noqa: ANN401
         if empty(given):
             return None
         code = text_at(given, at).strip()
@@ -256,7 +251,7 @@ def _coded(rule: Rule, get: Get, scope: Scope, where: Where, convert: Convert) -
             raise _without_row(f"{at}: a code without a row in {_table_name(rule)}", at, rule, code)
         return value
 
-    return look_up
+    return LookUp(get, hits, rare)
 
 
 _NO_ROW = object()
@@ -311,8 +306,7 @@ def _written(get: Get, pattern: TimePattern) -> Get:
 def _read(rule: Rule, get: Get, patterns: Sequence[TimePattern], told: str) -> Get:
     at, day, first = place(rule), rule.day, patterns[0].parse
 
-    def parse(document: Any) -> datetime | None:  # noqa: ANN401
-        value = get(document)
+    def parse(value: object) -> datetime | None:
         if type(value) is str and value and day is None:
             try:
                 return first(value)
@@ -333,7 +327,7 @@ def _read(rule: Rule, get: Get, patterns: Sequence[TimePattern], told: str) -> G
                 continue
         raise ContractViolation(f"{at}: a time written {told} is expected", at=at)
 
-    return parse
+    return Timed(get, parse, patterns[0] if day is None else None)
 
 
 def _of_day(at: datetime, day: str | None) -> datetime:
