@@ -76,7 +76,8 @@ def _words(definitions: dict[str, Any]) -> None:
     """Shorter ways to write what the models read as objects."""
     if "Step" in definitions:
         definitions["Step"] = {"anyOf": [{"enum": list(WORDS)}, definitions["Step"]]}
-        definitions["SoapStep"] = {"anyOf": [{"type": "string"}, definitions["SoapStep"]]}
+        for name in ("SoapStep", "LinesStep"):
+            definitions[name] = {"anyOf": [{"type": "string"}, definitions[name]]}
     if "ReplyRow" in definitions:
         verdict = definitions["ReplyRow"]["properties"]["verdict"]
         several = {"anyOf": [verdict.pop("items"), {"enum": ["accepted", "duplicate", "deferred"]}]}

@@ -4,23 +4,35 @@ What is JSON already (stored samples, items of a page, rows of a table) skips al
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
 from multipart import MultipartError, PushMultipartParser, parse_options_header
 
 from adapters.charset import AUTO, known, text_of
+from adapters.enclosed import Listed, compile_enclosed
 from adapters.mixed import is_file, mixed_parts
 from adapters.packed import MOST, from_base64, gunzipped
 from adapters.path import parts_of, path_getter, with_member
 from adapters.related import MEDIA, parts_of_related
 from adapters.scope import Scope
 from adapters.sealing import CipherKeys
-from adapters.shape_declaration import CsvStep, InsideStep, SoapStep, Step, XlsxStep, XmlStep, ZipStep
+from adapters.shape_declaration import (
+    CsvStep,
+    EnclosedStep,
+    InsideStep,
+    LinesStep,
+    SoapStep,
+    Step,
+    XlsxStep,
+    XmlStep,
+    ZipStep,
+)
 from adapters.shape_json import read_json, storable, unreadable
 from adapters.shape_xml import looks_like_xml, read_soap, read_xml
 from adapters.sheet import MOST_CELLS, csv_rows, xlsx_rows, zip_members
+from adapters.table_rows import check_count, filled_down
 from adapters.writing import written_file
 from adapters.xml_schema import read_schema
 from adapters.yaml_file import Where
@@ -41,11 +53,15 @@ _JSON_BEGINS = (b"{", b"[")
 class Members(list[Any]):
     """Several things out of one archive: the steps that follow are done to each, and lists become one list."""
 
+    archive: bytes = b""
+    """The archive itself, where its files are named by its documents."""
+
 
 def compile_shape(steps: Sequence[Step], scope: Scope, where: Where, charset: str) -> Shape:
     """The declared steps as one function."""
     compiled = [_step(step, scope, (*where, index), charset) for index, step in enumerate(steps)]
     first = steps[0].given[0] if steps else ""
+    _after_an_archive(steps, scope, where)
     packed = any(step.packed for step in steps) or (first == "json" and len(steps) > 1)
 
     def shape(message: Message) -> Any:  # noqa: ANN401
@@ -54,9 +70,18 @@ def compile_shape(steps: Sequence[Step], scope: Scope, where: Where, charset: st
         document: Any = message.body
         for step in compiled:
             document = _done(step, document, message)
-        return document
+        return list(document) if isinstance(document, Listed) else document
 
     return shape
+
+
+def _after_an_archive(steps: Sequence[Step], scope: Scope, where: Where) -> None:
+    """Files can be named by what was read out of their archive, and by nothing else."""
+    names = [step.given[0] for step in steps]
+    if "enclosed" in names and names[0] != "zip":
+        scope.wrong(where, "enclosed takes files out of an archive: the shape begins with zip")
+    elif "enclosed" in names and names[-1] != "enclosed":
+        scope.wrong(where, "enclosed is the last step: zip, then what reads its members, then enclosed")
 
 
 def json_shape(charset: str) -> Shape:
@@ -99,8 +124,23 @@ def _done(step: _Step, document: Any, message: Message) -> Any:  # noqa: ANN401
     if all(isinstance(part, Members) for part in parts):  # archives inside an archive
         return Members(member for part in parts for member in part)
     if all(isinstance(part, list) for part in parts):
-        return [item for part in parts for item in part]
-    return Members(parts) if not all(isinstance(part, dict) for part in parts) else parts
+        return _listed((item for part in parts for item in part), document)
+    documents = all(isinstance(part, dict) for part in parts)
+    return _listed(parts, document) if documents else _members(parts, document.archive)
+
+
+def _listed(items: Iterable[Any], members: Members) -> list[Any]:
+    if not members.archive:
+        return list(items)
+    listed = Listed(items)
+    listed.archive = members.archive
+    return listed
+
+
+def _members(items: Iterable[Any], archive: bytes) -> Members:
+    members = Members(items)
+    members.archive = archive
+    return members
 
 
 def _share(part: Any) -> float:  # noqa: ANN401
@@ -142,7 +182,7 @@ def _inside(declared: InsideStep, scope: Scope, where: Where, charset: str) -> _
             raise unreadable(f"{declared.path}: a text is expected, to be unpacked")
         for step in steps:
             value = _done(step, value.encode() if isinstance(value, str) and step is steps[0] else value, message)
-        return with_member(document, put, value)
+        return with_member(document, put, list(value) if isinstance(value, Listed) else value)
 
     return read
 
@@ -312,12 +352,17 @@ def _gunzip(_: object, _scope: Scope, _where: Where, _charset: str) -> _Step:
     return read
 
 
+def _enclosed(declared: EnclosedStep, _scope: Scope, _where: Where, _charset: str) -> _Step:
+    read = compile_enclosed(declared)
+    return lambda document, _message: read(document)
+
+
 def _zip(declared: ZipStep, _scope: Scope, _where: Where, _charset: str) -> _Step:
     def read(body: bytes, _message: Message) -> Members:
         members = zip_members(body, match=declared.match, max_bytes=MOST)
         if not members:
             raise unreadable(f"the archive holds nothing that matches {declared.match}")
-        return Members(content for _, content in members)
+        return _members((content for _, content in members), body)
 
     return read
 
@@ -326,14 +371,25 @@ def _csv(declared: CsvStep, scope: Scope, where: Where, charset: str) -> _Step:
     header = declared.header or None
     if declared.charset and not known(declared.charset):
         scope.wrong((*where, "csv", "charset"), f"no charset '{declared.charset}'; write utf-8, gb18030 or auto")
-    return lambda body, _message: csv_rows(
-        body, charset=declared.charset or charset, delimiter=declared.delimiter, header=header,
-        header_row=declared.header_row, trailer=declared.trailer,
-    )  # fmt: skip
+
+    def read(body: bytes, _message: Message) -> list[dict[str, str]]:
+        rows = csv_rows(
+            body, charset=declared.charset or charset, delimiter=declared.delimiter, header=header,
+            header_row=declared.header_row, trailer=declared.trailer, count=declared.count,
+        )  # fmt: skip
+        return filled_down(rows, declared.fill_down)
+
+    return read
 
 
 def _xlsx(declared: XlsxStep, _scope: Scope, _where: Where, _charset: str) -> _Step:
-    return lambda body, _message: xlsx_rows(body, sheet=declared.sheet, header_row=declared.header_row)
+    def read(body: bytes, _message: Message) -> list[dict[str, str]]:
+        rows = xlsx_rows(
+            body, sheet=declared.sheet, header_row=declared.header_row, trailer=declared.trailer, count=declared.count
+        )  # fmt: skip
+        return filled_down(rows, declared.fill_down)
+
+    return read
 
 
 def _ndjson(_: object, _scope: Scope, _where: Where, charset: str) -> _Step:
@@ -351,10 +407,10 @@ def _line(number: int, line: bytes) -> Any:  # noqa: ANN401
         raise unreadable(f"line {number}: {error}") from None
 
 
-def _lines(pattern: str, scope: Scope, where: Where, charset: str) -> _Step:
+def _lines(declared: LinesStep, scope: Scope, where: Where, charset: str) -> _Step:
     """Lines of a text protocol: one object a line, by the named groups of a regular expression."""
     try:
-        expression = re.compile(pattern)
+        expression = re.compile(declared.pattern)
     except re.error as error:
         scope.wrong(where, f"lines: not a regular expression: {error}")
         expression = re.compile("")
@@ -363,13 +419,15 @@ def _lines(pattern: str, scope: Scope, where: Where, charset: str) -> _Step:
 
     def read(body: bytes | str, _message: Message) -> list[dict[str, Any]]:
         rows = []
-        for number, line in enumerate(decoded(body, charset).splitlines(), 1):
-            if not line.strip():
-                continue
+        told = [(at, line) for at, line in enumerate(decoded(body, charset).splitlines(), 1) if line.strip()]
+        told = told[declared.header :]
+        whole = max(len(told) - declared.trailer, 0)
+        for number, line in told[:whole]:
             found = expression.fullmatch(line[:65_536])
             if found is None:
                 raise unreadable(f"line {number} is not as declared")
             rows.append(found.groupdict())
+        check_count(",".join(line for _, line in told[whole:]), declared.count, len(rows))
         return rows
 
     return read
@@ -398,5 +456,5 @@ def _decrypt(declared: CipherKeys, scope: Scope, where: Where, _charset: str) ->
 _COMPILERS: dict[str, Callable[[Any, Scope, Where, str], _Step]] = {
     "json": _json, "text": _text, "xml": _xml, "soap": _soap, "pick": _pick, "form": _form, "fields": _fields,
     "query": _query, "base64": _base64, "gunzip": _gunzip, "zip": _zip, "csv": _csv, "xlsx": _xlsx, "lines": _lines,
-    "decrypt": _decrypt, "hex": _hex, "inside": _inside, "ndjson": _ndjson,
+    "decrypt": _decrypt, "enclosed": _enclosed, "hex": _hex, "inside": _inside, "ndjson": _ndjson,
 }  # fmt: skip

@@ -1,5 +1,6 @@
 """The steps from bytes to a document, as they are declared."""
 
+import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -8,6 +9,9 @@ from adapters.sealing import CipherKeys
 
 WORDS = ("json", "ndjson", "xml", "text", "hex", "fields", "query", "base64", "gunzip", "zip", "csv", "xlsx")
 """Steps that may stand as a word, with all their defaults."""
+
+
+_FILL_DOWN = "columns whose empty cells mean the same as the cell above, as merged cells are kept"
 
 
 class _Part(BaseModel):
@@ -35,27 +39,78 @@ class SoapStep(_Part):
         return {"element": value} if isinstance(value, str) else value
 
 
-class CsvStep(_Part):
+class _Table(_Part):
+    """What ends a table, and what its cells leave out."""
+
+    trailer: int = Field(default=0, ge=0, le=100, description="rows at the end that are none, such as a count of them")
+    count: str = Field(
+        default="",
+        description="regular expression over those rows (cells joined by `,`) whose group is the number of rows there"
+        " must be; else the file was cut off, and is refused",
+    )
+
+    @model_validator(mode="after")
+    def _counted(self) -> "_Table":
+        if not self.count:
+            return self
+        if not self.trailer:
+            raise ValueError("count is read from the trailer: add trailer: 1")
+        try:
+            groups = re.compile(self.count).groups
+        except re.error as error:
+            raise ValueError(f"count: not a regular expression: {error}") from None
+        if groups != 1:
+            raise ValueError("count: exactly one group (...) is expected")
+        return self
+
+
+class CsvStep(_Table):
     """A CSV file to a list of rows."""
 
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     charset: str = Field(default="", description="default: the system's; auto: UTF-8, else GB18030")
     header: tuple[str, ...] = Field(default=(), description="column names, when the file has no header line")
     header_row: int = Field(default=1, ge=1, description="the row of the header; what stands before is passed over")
-    trailer: int = Field(default=0, ge=0, le=100, description="rows at the end that are none, such as a count of them")
+    fill_down: tuple[str, ...] = Field(default=(), description=_FILL_DOWN)
 
 
-class XlsxStep(_Part):
+class LinesStep(_Table):
+    """Lines to objects; the regular expression may stand alone."""
+
+    pattern: str = Field(description="regular expression of a whole line; its named groups are the members")
+    header: int = Field(default=0, ge=0, description="lines at the beginning that are none")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:  # noqa: ANN401
+        return {"pattern": value} if isinstance(value, str) else value
+
+
+class XlsxStep(_Table):
     """An Excel workbook to a list of rows."""
 
     sheet: str = Field(default="", description="default: the first one; with * or ?: all that fit, one after another")
     header_row: int = Field(default=1, ge=1)
+    fill_down: tuple[str, ...] = Field(default=(), description=_FILL_DOWN)
 
 
 class ZipStep(_Part):
     """A zip archive; the steps that follow are done to each member."""
 
     match: str = Field(default="*", description="which members, as *.csv")
+
+
+class EnclosedStep(_Part):
+    """Files of the archive that its rows or documents name: photos beside a table. Stands after what reads it."""
+
+    path: str = Field(description="where the names stand; lists on the way are walked through")
+    as_: str = Field(
+        default="",
+        alias="as",
+        description="name of the list beside it: {name, content} of each file, content in base64; of a file that is not"
+        " there {name, url}, so that it is shown as missing. Default: its own name",
+    )
+    split: str = Field(default="", description="what stands between several names in one text")
 
 
 class InsideStep(_Part):
@@ -91,7 +146,10 @@ class Step(_Part):
     csv: CsvStep | None = Field(default=None, description="CSV to a list of rows")
     xlsx: XlsxStep | None = Field(default=None, description="Excel to a list of rows")
     ndjson: dict[str, Any] | None = Field(default=None, description="a JSON document in every line, to a list")
-    lines: str | None = Field(default=None, description="lines to objects, by a regular expression's named groups")
+    lines: LinesStep | None = Field(
+        default=None, description="lines to objects, by a regular expression's named groups"
+    )
+    enclosed: EnclosedStep | None = Field(default=None, description="the archive's files that are named in it")
     inside: InsideStep | None = Field(default=None, description="one member unpacked where it stands")
     decrypt: CipherKeys | None = Field(default=None, description="encrypted text to bytes")
 

@@ -7,8 +7,8 @@ where the trouble is, never what stands there.
 import codecs
 import csv
 import datetime as dt
-import fnmatch
 import io
+import itertools
 import math
 import re
 import struct
@@ -27,6 +27,7 @@ import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
 from adapters.charset import known
+from adapters.table_rows import check_count
 from canonical.errors import Misconfigured, Unacceptable, Why
 
 MOST_CELLS = 5_000_000
@@ -64,25 +65,30 @@ _GZIP = b"\x1f\x8b"
 
 def csv_rows(
     data: bytes, *, charset: str, delimiter: str = ",", header: tuple[str, ...] | None = None, header_row: int = 1,
-    trailer: int = 0, max_rows: int = 200_000,
+    trailer: int = 0, count: str = "", max_rows: int = 200_000,
 ) -> list[dict[str, str]]:  # fmt: skip
     """The rows of a CSV file, each a dict in the header's order. The first line is the header unless `header` is given.
     What stands before `header_row` is passed over, with `header` as well.
 
     `charset`: utf-8, gb18030 (gbk, gb2312), utf-16, big5, ascii, or auto: by its byte order mark, else UTF-8, else
-    GB18030. Blank rows are skipped. `trailer`: so many rows at the end are none, such as a count. Rows are numbered as
-    a spreadsheet shows them. Raises Unacceptable.
+    GB18030. Blank rows are skipped. `trailer`: so many rows at the end are none, such as a count; the group of the
+    pattern `count` in them is the number of rows there must be. Rows are numbered as a spreadsheet shows them. Raises
+    Unacceptable.
     """
     if len(delimiter) != 1 or delimiter in '"\r\n\0':
         raise Misconfigured("a delimiter is one sign, and neither a quote nor a line end")
     text = _decoded(data, charset)
     if "\0" in text:
         raise _unreadable(f"line {text.count(chr(10), 0, text.index(chr(0))) + 1}", "a NUL character")
-    return _as_dicts(_without_trailer(_csv_cells(text, delimiter), trailer), header, header_row, max_rows)
+    said: list[Sequence[str]] = []
+    cells = _without_trailer(_csv_cells(text, delimiter), trailer, said)
+    rows = _as_dicts(cells, header, header_row, max_rows)
+    check_count(",".join(itertools.chain(*said)), count, len(rows))
+    return rows
 
 
 def xlsx_rows(
-    data: bytes, *, sheet: str = "", header_row: int = 1, max_rows: int = 200_000
+    data: bytes, *, sheet: str = "", header_row: int = 1, trailer: int = 0, count: str = "", max_rows: int = 200_000
 ) -> list[dict[str, str]]:  # fmt: skip
     """The rows of a workbook's sheet (the first one when none is named), as `csv_rows` gives them.
 
@@ -99,16 +105,30 @@ def xlsx_rows(
             warnings.simplefilter("ignore")
             rows: list[dict[str, str]] = []
             for name in _sheets(data, sheet):
-                rows += _as_dicts(_xlsx_cells(data, name), None, header_row, max_rows - len(rows), padded=True)
+                said: list[Sequence[str]] = []
+                cells = _without_trailer(_xlsx_cells(data, name), trailer, said)
+                page = _as_dicts(cells, None, header_row, max_rows - len(rows), padded=True)
+                check_count(",".join(itertools.chain(*said)), count, len(page))
+                rows += page
             return rows
     except _BROKEN:
         raise _unreadable("workbook", "broken") from None
 
 
+def zip_names(data: bytes, max_members: int = 1000) -> list[str]:
+    """Names of the files in a zip, as `zip_members` gives them. Raises Unacceptable."""
+    try:
+        with _archive(data, max_members) as archive:
+            infos = enumerate(archive.infolist(), 1)
+            return [name for n, info in infos if not (name := _member_name(info, f"member {n}")).endswith("/")]
+    except _BROKEN:
+        raise _unreadable("archive", "not a zip, or broken") from None
+
+
 def zip_members(
-    data: bytes, *, match: str = "*", max_bytes: int, max_members: int = 1000
+    data: bytes, *, match: str | frozenset[str] = "*", max_bytes: int, max_members: int = 1000
 ) -> list[tuple[str, bytes]]:  # fmt: skip
-    """Names (with `/` between folders) and bytes of the files in a zip whose whole names match, in its own order.
+    """Names (with `/` between folders) and bytes of the files in a zip whose whole names match (a pattern, or names).
 
     Names without the UTF-8 mark are read as UTF-8, else as GB18030. `max_bytes` counts all matching files together as
     they unpack; `max_members` counts all files. Raises Unacceptable; one name that leads elsewhere spoils the archive.
@@ -120,7 +140,8 @@ def zip_members(
             for number, info in enumerate(archive.infolist(), 1):
                 at = f"member {number}"
                 name = _member_name(info, at)
-                if name.endswith("/") or not fnmatch.fnmatchcase(name, match):
+                wanted = fnmatchcase(name, match) if isinstance(match, str) else name in match
+                if name.endswith("/") or not wanted:
                     continue
                 if name in found:
                     raise _unreadable(at, "a name that was there before")
@@ -223,8 +244,8 @@ def _csv_cells(text: str, delimiter: str) -> Iterator[Sequence[str]]:
         raise _unreadable(f"row {lines.records + 1}", what) from None
 
 
-def _without_trailer(rows: Iterable[Sequence[str]], trailer: int) -> Iterator[Sequence[str]]:
-    """All but the last rows that are not blank."""
+def _without_trailer(rows: Iterable[Sequence[str]], trailer: int, kept: list[Sequence[str]]) -> Iterator[Sequence[str]]:
+    """All but the last rows that are not blank, which are kept aside."""
     held: deque[tuple[Sequence[str], bool]] = deque()
     said = 0
     for row in rows:
@@ -234,6 +255,7 @@ def _without_trailer(rows: Iterable[Sequence[str]], trailer: int) -> Iterator[Se
             before, words = held.popleft()
             said -= words
             yield before
+    kept += [row for row, _ in held]
 
 
 def _as_dicts(
