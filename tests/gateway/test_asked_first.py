@@ -35,7 +35,7 @@ FIRST, SECOND = PICTURES
 SYSTEM = """\
 title: 图片受理平台
 edition: "1"
-roles: [source, owner]
+roles: [owner]
 secrets: {user: {title: 登录名}}
 connector: {protocol: http, timeout: 2}
 sign_in: {message: login, token: token, secrets: [user]}
@@ -95,8 +95,7 @@ def declared(folder: Path, url: str, system: str = SYSTEM, **messages: str) -> C
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
-    found = adapters.check(root, samples=False)
-    assert found == [], [str(one) for one in found]
+    assert list(map(str, adapters.check(root, samples=False))) == []
     return ConnectedSystem(
         system=adapters.load(root, {"user": "示例"}, name=NAME), url=url, every=None, concurrency=2, paused=False
     )  # fmt: skip

@@ -14,7 +14,7 @@ from tests.gateway.pulling import NAME, Asked, Desk, Platform, Said, declared, d
 from tests.gateway.pushes import FORM, HOTLINE, hotline, ticket
 from tests.gateway.test_find_by_number import deliver
 
-OWNER = "tells:\n  owner: {dispatch: plant}\n"
+OWNER = "tells:\n  owner: {dispatch: plant}\n  both: {dispatch: plant}\n"
 FINDS = "finds: {plant: find_plant}\n"
 HAD = "      - {when: {code: had}, then: duplicate, text: {from: code}, external_id: {from: id}}\n"
 Tell = Callable[[Desk], Coroutine[Any, Any, None]]
