@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from canonical.errors import Misconfigured, Unacceptable, Why
 
 Algorithm = Literal["sm4-ecb", "sm4-cbc", "sm4-gcm", "aes-ecb", "aes-cbc", "aes-gcm"]
-Padding = Literal["pkcs7", "none"]
+Padding = Literal["pkcs7", "pkcs7-32", "none"]
+"""PKCS#7 to a whole block of the cipher, or to 32 bytes as messengers have it."""
 Form = Literal["text", "hex", "base64", "sha256", "md5"]
 Vector = Literal["secret", "before", "key"]
 """Where the initial vector is: a secret of its own, before the encrypted bytes, or the first bytes of the key."""
@@ -25,7 +26,7 @@ Vector = Literal["secret", "before", "key"]
 TAG = 16
 """Bytes of a GCM tag."""
 
-_PADDING = PKCS7(128)  # bits of a block of either cipher
+_PADDING = {"pkcs7": PKCS7(128), "pkcs7-32": PKCS7(256)}  # 128: bits of a block of either cipher
 
 _BLOCK_CIPHERS: Mapping[str, Callable[[bytes], algorithms.SM4 | algorithms.AES]] = MappingProxyType(
     {"sm4": algorithms.SM4, "aes": algorithms.AES}
@@ -106,8 +107,8 @@ def _encrypted(data: bytes, algorithm: str, key: bytes, iv: bytes, padding: str)
     if mode == "gcm":
         sealing = Cipher(block_cipher, modes.GCM(iv)).encryptor()
         return sealing.update(data) + sealing.finalize() + sealing.tag
-    if padding == "pkcs7":
-        padder = _PADDING.padder()
+    if padding != "none":
+        padder = _PADDING[padding].padder()
         data = padder.update(data) + padder.finalize()
     encryptor = Cipher(block_cipher, _MODES[mode](iv)).encryptor()
     return encryptor.update(data) + encryptor.finalize()
@@ -123,5 +124,5 @@ def _decrypted(data: bytes, algorithm: str, key: bytes, iv: bytes, padding: str)
     text = decryptor.update(data) + decryptor.finalize()
     if padding == "none":
         return text
-    unpadder = _PADDING.unpadder()
+    unpadder = _PADDING[padding].unpadder()
     return unpadder.update(text) + unpadder.finalize()

@@ -1,6 +1,7 @@
 """A door compiled: its path, its handshakes, and what comes through it."""
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -103,8 +104,16 @@ def compile_entrance(
         compile_shape(declared.shape, scope, (*where, "shape"), charset), plans, edition, document=declared.document,
         items=compile_items(declared.items, scope, (*where, "items")), checks=checks, context=scope.context,
         pattern=path_pattern(declared.path),
-        encrypted=_decrypts(declared.shape),
+        encrypted=_decrypts(declared.shape), envelope=_envelope(declared.shape, scope, where, charset),
     )  # fmt: skip
+
+
+def _envelope(steps: Sequence[Step], scope: Scope, where: Where, charset: str) -> Shape | None:
+    """The steps before the first that deciphers; their findings are told already."""
+    before = tuple(itertools.takewhile(lambda step: not _decrypts([step]), steps))
+    if not before or len(before) == len(steps):
+        return None
+    return compile_shape(before, replace(scope, findings=[]), (*where, "shape"), charset)
 
 
 def _decrypts(steps: Iterable[Step]) -> bool:

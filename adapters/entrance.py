@@ -43,6 +43,8 @@ class Entrance:
     context: frozenset[str]
     """What rules and checks need around the document."""
     pattern: PathPattern | None = None
+    envelope: Shape | None = None
+    """Where documents come encrypted: the steps before anything is deciphered."""
     encrypted: bool = False
     """True when the documents come encrypted: who cannot show who he is must not learn what deciphers."""
 
@@ -66,8 +68,17 @@ class Entrance:
             return self.shape(message)
         except Unacceptable:
             if self.encrypted and self.checks and not authenticated:
-                authenticate(self.checks, Around(message, None, self.pattern).members(self.context), message.at)
+                outside = self._envelope(message)
+                members = Around(message, outside, self.pattern).members(self.context)
+                authenticate(self.checks, beside(outside, members) if outside else members, message.at)
             raise
+
+    def _envelope(self, message: Message) -> Any:  # noqa: ANN401
+        """What can be read without the key; a signature may stand in it."""
+        try:
+            return self.envelope(message) if self.envelope else None
+        except Unacceptable:
+            return None
 
     def documents(self, message: Message) -> list[tuple[Any, Any]]:
         """Every document of a message, bare and with what stands around it; none when it cannot be opened."""
@@ -169,6 +180,7 @@ def entrance(
     context: Iterable[str] = (),
     pattern: PathPattern | None = None,
     encrypted: bool = False,
+    envelope: Shape | None = None,
 ) -> Entrance:
     """Put the parts together. `items`: place and getter of every level; `context`: what the checks need."""
     given = tuple(plans)
@@ -183,6 +195,7 @@ def entrance(
         context=frozenset(context).union(*(plan.context for plan in given)),
         pattern=pattern,
         encrypted=encrypted,
+        envelope=envelope,
     )
 
 

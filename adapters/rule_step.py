@@ -91,7 +91,9 @@ def _matched(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert
 def sealer_of(declared: CipherKeys, scope: Scope, where: Where) -> Callable[[Any], tuple[Sealer, Any]]:
     """Document to a cipher with its key and what its `iv` gives. Calling it raises Unauthenticated, Misconfigured."""
     key = secret_value(declared.key, scope, (*where, "key"))
-    sealer = cache(lambda: Sealer(declared, key()))
+    named = declared.frame.behind if declared.frame else ""
+    behind = secret_value(named, scope, (*where, "frame", "behind")) if named else str
+    sealer = cache(lambda: Sealer(declared, key(), behind()))
     vector = _vector(declared, scope, where)
     return lambda document: (sealer(), vector(document))
 

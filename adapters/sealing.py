@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters import asymmetric
-from adapters.cipher import Algorithm, Form, Vector, decrypt, encrypt, key_bytes, vector_length
+from adapters.cipher import Algorithm, Form, Padding, Vector, decrypt, encrypt, key_bytes, vector_length
 from adapters.packed import from_base64
 from canonical.errors import Misconfigured, Unacceptable, Why
 
@@ -23,6 +23,29 @@ _WRITTEN: Mapping[str, Callable[[bytes], str]] = {
 
 _PUBLIC = frozenset(get_args(asymmetric.Cipher))
 _DIGESTS = frozenset({"sha256", "md5"})
+
+
+class FrameKeys(BaseModel):
+    """What stands around a message before it is encrypted: random bytes, its length, and whom it is for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    random: int = Field(default=16, ge=0, le=64, description="bytes before the length, which mean nothing")
+    length: Literal["u32be", "u32le", "u16be", "u16le"] = Field(
+        default="u32be", description="how the message's number of bytes is written"
+    )
+    behind: str = Field(
+        default="", description="name of the secret that stands behind the message, such as the corp id; it must"
+    )
+
+    @property
+    def size(self) -> int:
+        """Bytes of the length."""
+        return 4 if self.length.startswith("u32") else 2
+
+    @property
+    def order(self) -> Literal["big", "little"]:
+        """Of its bytes."""
+        return "big" if self.length.endswith("be") else "little"
 
 
 class CipherKeys(BaseModel):
@@ -45,6 +68,12 @@ class CipherKeys(BaseModel):
         default="text", description="how key and vector are written; sha256, md5: the digest of the text is the key"
     )
     text: Literal["base64", "hex", "HEX"] = Field(default="base64", description="how the encrypted bytes are written")
+    padding: Padding = Field(
+        default="pkcs7", description="pkcs7: to a block of the cipher; pkcs7-32: to 32 bytes, as messengers do"
+    )
+    frame: FrameKeys | None = Field(
+        default=None, description="what stands around the message inside; left out: nothing does"
+    )
 
     @model_validator(mode="after")
     def _has_its_vector(self) -> Self:
@@ -60,8 +89,9 @@ def _vector_length(cipher: str) -> int:
 class Sealer:
     """A cipher with its key filled in. Immutable. Raises Misconfigured when key or vector cannot be."""
 
-    def __init__(self, declared: CipherKeys, key: str) -> None:
+    def __init__(self, declared: CipherKeys, key: str, behind: str = "") -> None:
         self.declared = declared
+        self._behind = behind.encode()
         self._text = key
         self._key = b"" if declared.cipher in _PUBLIC else key_bytes(key, declared.form)
         self._length = _vector_length(declared.cipher)
@@ -91,7 +121,10 @@ class Sealer:
             vector, data = data[: self._length], data[self._length :]
         if self.declared.cipher == "rsa-pkcs1" or self.declared.cipher == "rsa-oaep":
             raise Misconfigured("with a public key nothing can be deciphered")
-        return decrypt(data, algorithm=self.declared.cipher, key=self._key, iv=vector)
+        inside = decrypt(
+            data, algorithm=self.declared.cipher, key=self._key, iv=vector, padding=self.declared.padding
+        )  # fmt: skip
+        return self._unframed(inside, self.declared.frame) if self.declared.frame else inside
 
     def sealed(self, data: bytes, given: object = "") -> str:
         """The encrypted text.
@@ -100,8 +133,29 @@ class Sealer:
         """
         if self.declared.cipher == "rsa-pkcs1" or self.declared.cipher == "rsa-oaep":
             return _WRITTEN[self.declared.text](asymmetric.enciphered(data, self._text, self.declared.cipher))
+        if self.declared.frame:
+            data = self._framed(data, self.declared.frame)
         vector, before = self.vector(given), b""
         if self.declared.vector == "before":
             before = vector = hmac.digest(self._key, data, hashlib.sha256)[: self._length]
-        made = encrypt(data, algorithm=self.declared.cipher, key=self._key, iv=vector)
+        made = encrypt(
+            data, algorithm=self.declared.cipher, key=self._key, iv=vector, padding=self.declared.padding
+        )  # fmt: skip
         return _WRITTEN[self.declared.text](before + made)
+
+    def _unframed(self, inside: bytes, frame: FrameKeys) -> bytes:
+        """The message without its frame. What does not fit was encrypted by or for somebody else."""
+        start = frame.random + frame.size
+        end = start + int.from_bytes(inside[frame.random : start], frame.order)
+        if len(inside) < start or not hmac.compare_digest(inside[end:] if end <= len(inside) else b"\0", self._behind):
+            raise Unacceptable("the message inside is not framed as agreed", why=Why.UNREADABLE)
+        return inside[start:end]
+
+    def _framed(self, data: bytes, frame: FrameKeys) -> bytes:
+        """The message in its frame; the bytes that mean nothing are made of key and data, as a vector is."""
+        mixed = hmac.digest(self._key, b"frame" + data, hashlib.sha512)[: frame.random]
+        try:
+            length = len(data).to_bytes(frame.size, frame.order)
+        except OverflowError:
+            raise Unacceptable(f"a message longer than {frame.length} can tell", why=Why.TOO_LARGE) from None
+        return mixed + length + data + self._behind
