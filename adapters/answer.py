@@ -97,7 +97,8 @@ _BODILESS = frozenset({201, 202, 204, 205})
 
 def _empty_on_purpose(answer: Message) -> bool:
     """A body that is not there because there is nothing to say; else it may be one that was lost."""
-    return answer.status in _BODILESS or answer.headers.get("content-length") == "0"
+    bodiless = answer.status in _BODILESS or answer.method == "HEAD"
+    return bodiless or answer.headers.get("content-length") == "0"
 
 
 def around_answer(document: object, answer: Message, context: frozenset[str]) -> Any:  # noqa: ANN401

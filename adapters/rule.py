@@ -15,7 +15,7 @@ from adapters.explain import near, report_invalid
 from adapters.inlined import First, Otherwise
 from adapters.path import ANYTHING, CONTEXT, Get, Names, names_at
 from adapters.rule_model import KEYS, SOURCES, PairsRule, Rule
-from adapters.rule_step import STEPS, place, secret_value
+from adapters.rule_step import STEPS, as_bytes, place, secret_value
 from adapters.scope import Scope
 from adapters.shape_xml import xml_text
 from adapters.signing import canonical_pairs
@@ -188,7 +188,7 @@ def _listed(rule: Rule, get: Get, scope: Scope, where: Where) -> Get:
         get = _each(rule, get, scope, where)
     if rule.sort:
         get = _sorted(get, place(rule))
-    return get if rule.join is None else _joined(get, rule.join, place(rule))
+    return get if rule.join is None else _joined(get, rule.join, place(rule), rule.charset)
 
 
 def _split(whole: Get, mark: str, at: str) -> Get:
@@ -199,8 +199,15 @@ def _sorted(many: Get, at: str) -> Get:
     return lambda document: sorted(text_at(item, at) for item in as_list(many(document)))
 
 
-def _joined(many: Get, glue: str, at: str) -> Get:
-    return lambda document: glue.join(text_at(item, at) for item in many(document) or () if not empty(item))
+def _joined(many: Get, glue: str, at: str, charset: str) -> Get:
+    def get(document: Any) -> str | bytes:  # noqa: ANN401
+        items = [item for item in many(document) or () if not empty(item)]
+        if any(type(item) is bytes for item in items):  # a body, or a file: to be digested
+            whole = [item if type(item) is bytes else as_bytes(text_at(item, at), charset) for item in items]
+            return as_bytes(glue, charset).join(whole)
+        return glue.join(text_at(item, at) for item in items)
+
+    return get
 
 
 def _each(rule: Rule, many: Get, scope: Scope, where: Where) -> Get:

@@ -59,7 +59,9 @@ class Rule(_Part):
     split: str | None = Field(default=None, description="text to list")
     each: Any = Field(default=None, description="what is made of every item of a list; paths begin at the item")
     sort: bool = Field(default=False, description="a list's texts in order, as some signatures want them; secrets too")
-    join: str | None = Field(default=None, description="list to text")
+    join: str | None = Field(
+        default=None, description="list to text; to bytes where some of it is, such as sealed.body or a file's content"
+    )
     cut: int | None = Field(default=None, ge=1, description="longest text, in characters")
     ledger: str | None = Field(default=None, description="`ledger.column`: the row of the city's ledger with this key")
     codes: str | dict[str, Any] | None = Field(default=None, description="code table, `table.column`, or rows in place")

@@ -90,12 +90,29 @@ def _matched(rule: Rule, get: Get, scope: Scope, where: Where, _convert: Convert
 
 def sealer_of(declared: CipherKeys, scope: Scope, where: Where) -> Callable[[Any], tuple[Sealer, Any]]:
     """Document to a cipher with its key and what its `iv` gives. Calling it raises Unauthenticated, Misconfigured."""
-    key = secret_value(declared.key, scope, (*where, "key"))
+    vector = _vector(declared, scope, where)
     named = declared.frame.behind if declared.frame else ""
     behind = secret_value(named, scope, (*where, "frame", "behind")) if named else str
+    if isinstance(declared.key, dict):
+        made = _made_key(declared.key, scope, (*where, "key"))
+        return lambda document: (Sealer(declared, made(document), behind()), vector(document))
+    key = secret_value(declared.key, scope, (*where, "key"))
     sealer = cache(lambda: Sealer(declared, key(), behind()))
-    vector = _vector(declared, scope, where)
     return lambda document: (sealer(), vector(document))
+
+
+def _made_key(node: dict[str, Any], scope: Scope, where: Where) -> Callable[[Any], str]:
+    """Document to the key that a rule makes. Calling it raises ContractViolation when there is none."""
+    from adapters.rule import compile_rule  # a rule inside a step of a rule
+
+    get, at = compile_rule(node, scope, where), ".".join(map(str, where))
+
+    def key(document: Any) -> str:  # noqa: ANN401
+        if not (made := text_at(get(document), at)):
+            raise ContractViolation(f"{at}: there is no key to encrypt or decrypt with", at=at)
+        return made
+
+    return key
 
 
 def _vector(declared: CipherKeys, scope: Scope, where: Where) -> Get:

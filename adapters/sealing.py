@@ -55,7 +55,9 @@ class CipherKeys(BaseModel):
     cipher: Algorithm | asymmetric.Cipher = Field(
         description="sm4 or aes with a mode; to encrypt only: rsa-pkcs1, rsa-oaep with the other side's public key"
     )
-    key: str = Field(description="name of the secret")
+    key: str | dict[str, Any] = Field(
+        description="name of the secret, or a rule that makes the key, of a public key that was asked for say"
+    )
     iv: str | dict[str, Any] = Field(
         default="",
         description="name of the secret that holds the initial vector, or a rule that makes it, of a nonce say",

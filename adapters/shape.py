@@ -436,10 +436,10 @@ def _lines(declared: LinesStep, scope: Scope, where: Where, charset: str) -> _St
 def _decrypt(declared: CipherKeys, scope: Scope, where: Where, _charset: str) -> _Step:
     from adapters.rule_step import sealer_of
 
-    if isinstance(declared.iv, dict):
-        scope.wrong(
-            (*where, "decrypt", "iv"), "here the vector is a secret's; a rule can decrypt a member with another"
-        )
+    made = [name for name in ("key", "iv") if isinstance(getattr(declared, name), dict)]
+    for name in made:
+        scope.wrong((*where, "decrypt", name), "here it is a secret's; a rule can decrypt a member with another")
+    if made:
         return lambda body, _message: body
     sealer = sealer_of(declared, scope, (*where, "decrypt"))
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Lock, local
 from types import TracebackType
 from typing import Self
 
@@ -29,6 +29,13 @@ class _Source:
     """Threads that find the token refused at the same time must not sign in on top of one another."""
 
 
+class _Shown(local):
+    """By system, the token that this thread has shown last: one that another thread has renewed since is good."""
+
+    def __init__(self) -> None:
+        self.tokens: dict[str, str] = {}
+
+
 class FileSources:
     """The files of all systems. Blocking, safe to share between threads; connectors are made when first needed."""
 
@@ -37,6 +44,7 @@ class FileSources:
         self.downloads = downloads or Downloads(ids=hub.ids, now=hub.now)
         self._sources: dict[str, _Source] = {}
         self._lock = Lock()
+        self._shown = _Shown()
         self._made = ExitStack()
         self._by_host = by_host(self._own, self.downloads, lambda name: self._connected(name).url)
 
@@ -62,7 +70,7 @@ class FileSources:
         """Sign in anew. False when the system has no signing in."""
         source = self._source(system)
         with source.lock:
-            return source.session.renew()
+            return source.session.renew(self._shown.tokens.get(system))
 
     def _own(self, system: str, file: DueFile) -> Message:
         """What lies at the system's own address."""
@@ -73,6 +81,7 @@ class FileSources:
         source = self._source(system)
         if source.session.stale:
             self.sign_in(system)
+        self._shown.tokens[system] = source.session.token
         return source.session.said(declared.fetch, file=_names(file))
 
     def _connected(self, system: str) -> ConnectedSystem:

@@ -4,6 +4,8 @@ It takes every declared outbound message, holds it to its contract, shows it mas
 `answers` judge accepted. Pulls are served from samples. It knows what the folder says and nothing of any vendor.
 """
 
+import email
+import email.policy
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,11 +29,13 @@ from adapters.samples import ID, NOW, inbound_samples
 from adapters.shape_json import read_json
 from adapters.shape_xml import read_xml
 from adapters.trace import paths_of
+from adapters.value import as_list
 from adapters.yaml_file import read_yaml
 from canonical.errors import HubError, Misconfigured, Unacceptable
 from canonical.message import Message
 from gateway.hub import fresh_id
-from gateway.stub_answer import Answered, accepted, example_asked, stored
+from gateway.stub_answer import Answered, NoAnswer, accepted, example_asked, stored
+from gateway.stub_before import read_later
 from gateway.trial import shown
 
 _LARGEST = 32 << 20
@@ -40,6 +44,8 @@ _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _FORM = "application/x-www-form-urlencoded"
 _URL = "%/:?[]@!$&'()*+,;=-._~"
 """What stays as it is in a path on its way."""
+_LONGEST = 2000
+"""Characters of one value that are shown: a picture in base64 is no use to a reader."""
 _PAGES = 200
 """Pages looked at to find the one that is asked for."""
 
@@ -96,6 +102,7 @@ class Stub:
         self.routes = sorted(found, key=lambda route: -route.literal)
         if not self.routes:
             raise Misconfigured(f"{folder.name}: declares nothing that is sent or asked: nothing arrives here")
+        self._declarations = {name: plan.declared for name, (plan, _) in system.writers.items()}
         self._pulls = {pull.declared.ask: pull.name for pull in system.pulls}
         self._details = {one.declared.detail.ask: one.name for one in system.pulls if one.declared.detail}
         self._counts = {one.declared.count.ask: one.name for one in system.pulls if one.declared.count}
@@ -194,7 +201,15 @@ class Stub:
         if (pull := self._counts.get(route.name)) is not None:
             count = self.system.pull(pull).count
             return make(more={count.path: len(self._items[pull])} if count else {})
+        with suppress(NoAnswer):  # its rows want something else there: then without
+            return make(more=self._read_later(route.name))
         return make()
+
+    def _read_later(self, name: str) -> dict[str, str]:
+        """What the messages that ask this one first will read in its answer, made up."""
+        kinds = {"path": f"/sim/{self._number}", "value": f"SIM-{self._number}"}
+        made = {path: kinds[how] for path, how in read_later(name, self._declarations).items()}
+        return made | {path: f'"{made[path]}"' for path in made if path == "$headers.etag"}
 
     def _token(self) -> dict[str, Any]:
         declared = self.declared.sign_in
@@ -343,13 +358,33 @@ def _as_fields(body: bytes, _kind: str, _declared: OutboundDeclaration) -> Any: 
     return dict(parse_qsl(body.decode("ascii", "replace"), keep_blank_values=True))
 
 
+def _as_multipart(body: bytes, kind: str, _declared: OutboundDeclaration) -> Any:  # noqa: ANN401
+    """The fields of a form; a file as {name, media, content}."""
+    whole = email.message_from_bytes(f"content-type: {kind}\r\n\r\n".encode() + body, policy=email.policy.HTTP)
+    if not whole.is_multipart():
+        raise ValueError("no multipart body")
+    document: dict[str, Any] = {}
+    for part in whole.iter_parts():
+        content = part.get_payload(decode=True)
+        given = content if isinstance(content, bytes) else b""
+        file = {"name": part.get_filename(), "media": part.get_content_type(), "content": given}
+        name = str(part.get_param("name", "", "content-disposition"))
+        value = file if part.get_filename() else given.decode("utf-8", "replace")
+        document[name] = [*as_list(document[name]), value] if name in document else value
+    return document
+
+
+def _as_bytes(body: bytes, _kind: str, _declared: OutboundDeclaration) -> Any:  # noqa: ANN401
+    return body
+
+
 def _as_xml(body: bytes, _kind: str, _declared: OutboundDeclaration) -> Any:  # noqa: ANN401
     return read_xml(body.decode("utf-8", "replace"))
 
 
 _OPEN: Mapping[str, Callable[[bytes, str, OutboundDeclaration], Any]] = {
     "json": _as_json, "form": _as_part, "urlencoded": _as_part, "fields": _as_fields, "xml": _as_xml,
-    "arguments": _as_xml,
+    "arguments": _as_xml, "multipart": _as_multipart, "bytes": _as_bytes,
 }  # fmt: skip
 _CHECKED = frozenset({"json", "form", "urlencoded"})
 """Formats whose values keep their kinds; of the others all are texts, and the hub has checked them before writing."""
@@ -386,7 +421,8 @@ def _masked(value: Any, hint: str = "") -> Any:  # noqa: ANN401
         }
     if isinstance(value, list):
         return [_masked(one, hint) for one in value]
-    return shown(value, hint, plain=False)
+    told = shown(value, hint, plain=False)
+    return f"{told[:_LONGEST]}… (+{len(told) - _LONGEST})" if isinstance(told, str) and len(told) > _LONGEST else told
 
 
 def _masked_path(target: str) -> str:
@@ -422,9 +458,9 @@ def server(stub: Stub, host: str, port: int, tell: Callable[[Heard], None]) -> T
                     self.send_header(name, value)
                 self.send_header("content-length", str(len(answer.body)))
                 self.end_headers()
-                self.wfile.write(answer.body)
+                self.wfile.write(b"" if self.command == "HEAD" else answer.body)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Nothing: what comes is told by `tell`."""

@@ -7,13 +7,13 @@ import email
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 
 @dataclass(slots=True)
@@ -156,3 +156,51 @@ def opened(office: Office) -> Iterator[Server]:
         yield server
     finally:
         server.down()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a platform answers; a document that is no bytes goes out as JSON."""
+
+    document: Any
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Answering = Callable[[str, str, Mapping[str, str], Mapping[str, str], bytes], Served]
+"""Method, path, query, headers and body to the answer."""
+
+
+@contextmanager
+def serving(answer: Answering) -> Iterator[str]:
+    """A platform's address, while the block lasts. It is asked one request at a time."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _any(self) -> None:
+            parts = urlsplit(self.path)
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            with lock:
+                said = answer(self.command, unquote(parts.path), dict(parse_qsl(parts.query)), headers, body)
+            told = said.document if isinstance(said.document, bytes) else json.dumps(said.document).encode()
+            self.send_response(said.status)
+            for name, value in said.headers.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(told)))
+            self.end_headers()
+            self.wfile.write(b"" if self.command == "HEAD" else told)
+
+        do_GET = do_HEAD = do_POST = do_PUT = _any  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    lock = threading.Lock()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
