@@ -274,6 +274,8 @@ class _Loader:
             outbound[name] = replace(plan, encoded=self.declared.connector.protocol == "http")
             if None not in given.values():  # else the one that is asked may only be unreadable
                 check_before(declared, every, here)
+            if declared.method == "CALL" and self.declared.connector.protocol != "table":
+                self.findings.append(file.finding(("method",), "CALL is for connector: {protocol: table}"))
             if declared.direction == "out" and "repeat" not in file.data:
                 self.findings.append(file.finding((), "repeat is missing: safe, guarded or never"))
         return inbound, outbound

@@ -181,7 +181,12 @@ class OutboundDeclaration(Declared):
         default=0, ge=0, le=86_400,
         description="seconds to wait for files of the case that are still on their way here, where rules use content",
     )  # fmt: skip
-    method: str = Field(default="POST", pattern="^(GET|HEAD|POST|PUT|PATCH|DELETE)$")
+    method: str = Field(
+        default="POST",
+        pattern="^(GET|HEAD|POST|PUT|PATCH|DELETE|CALL)$",
+        description="table: POST inserts, PUT updates the row that header `key` picks, CALL calls the procedure `path`"
+        " with the body's members as arguments",
+    )
     path: Any = Field(
         description="URL path; SOAP `path#Operation`; table; file name; topic; `exchange/key`. A rule may fill it"
     )

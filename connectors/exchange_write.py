@@ -18,6 +18,7 @@ from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
 from canonical.errors import ContractViolation, InDoubt
 from canonical.message import Message
+from connectors.exchange_call import Caller
 from connectors.exchange_columns import Layout, column_value, layout_of
 from connectors.exchange_dialect import code_of, is_data, is_duplicate, is_lost, open_engine, ours
 
@@ -49,13 +50,15 @@ class TableConnector:
     """Writes rows into the tables of one database. Safe to share between threads.
 
     A message's path is the table, its body a JSON object of column to value. POST inserts; PUT updates the rows picked
-    by the columns in its header `key` (names with commas) and sets the others. `zone`: of times without one.
+    by the columns in its header `key` (names with commas) and sets the others. CALL calls the stored procedure that the
+    path names, with the body's members as arguments. `zone`: of times without one.
     """
 
     def __init__(
         self, url: str, *, ids: Callable[[], UUID], now: Callable[[], datetime], timeout: float, zone: ZoneInfo
     ) -> None:
         self._engine = open_engine(url, timeout=timeout, zone=zone, now=now)
+        self._caller = Caller(self._engine, zone)
         self._places: dict[tuple[str, tuple[str, ...]], _Place] = {}
         self._ids = ids
         self._now = now
@@ -73,6 +76,8 @@ class TableConnector:
         """
         whom = f"{message.system}: {message.path}"
         told = _object(message, whom)
+        if message.method == "CALL":
+            return self._answered(message, self._caller.call(whom, message.path, told))
         picks = _picks(message, told, whom)
         place: _Place | None = None
         try:
@@ -85,6 +90,9 @@ class TableConnector:
             answer: _Answer = 200, {"rows": count}
         except SQLAlchemyError as error:
             answer = self._refusal(whom, message.path, error, place)
+        return self._answered(message, answer)
+
+    def _answered(self, message: Message, answer: _Answer) -> Message:
         return Message(
             system=message.system, body=orjson.dumps(answer[1]), at=self._now(), id=self._ids(), door=message.door,
             content_type="application/json", method=message.method, path=message.path, status=answer[0],
@@ -141,7 +149,7 @@ def _object(message: Message, whom: str) -> dict[str, Any]:
         told = orjson.loads(message.body)
     except orjson.JSONDecodeError:
         told = None
-    if not isinstance(told, dict) or not told:
+    if not isinstance(told, dict) or not (told or message.method == "CALL"):
         raise ContractViolation(f"{whom}: a row is written as a JSON object of column to value", at="body")
     return told
 
@@ -151,7 +159,9 @@ def _picks(message: Message, told: Mapping[str, Any], whom: str) -> tuple[str, .
     if message.method == "POST":
         return ()
     if message.method != "PUT":
-        raise ContractViolation(f"{whom}: a row is inserted (POST) or updated (PUT)", at="method")
+        raise ContractViolation(
+            f"{whom}: a row is inserted (POST) or updated (PUT), a procedure called (CALL)", at="method"
+        )
     picks = tuple(name.strip() for name in message.headers.get("key", "").split(",") if name.strip())
     absent = [name for name in picks if told.get(name) is None]
     if not picks or absent or len(picks) == len(told):

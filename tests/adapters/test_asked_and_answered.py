@@ -140,3 +140,12 @@ def test_the_other_side_we_play_answers_with_the_number_it_was_asked_with(make: 
 
     assert (stub.troubles(), heard.trouble) == ([], "")
     assert json.loads(answer.body)["seq"] == 7001
+
+
+def test_a_procedure_is_called_on_tables_only(make: Make, tmp_path: Path) -> None:
+    make()
+    message = tmp_path / "sample/messages/ask.yaml"
+    message.write_text(message.read_text(encoding="utf-8") + "method: CALL\n", encoding="utf-8")
+
+    with pytest.raises(Misconfigured, match=r"ask\.yaml:7: error: method: CALL is for connector"):
+        adapters.load(tmp_path / "sample", {})
