@@ -200,6 +200,14 @@ class ConnectorDeclaration(Declared):
     soap: Literal["", "1.1", "1.2"] = Field(
         default="", description="SOAP: its version; default: 1.1 where the WSDL has it"
     )
+    prefix: str = Field(
+        default="",
+        pattern=r"^([A-Za-z_][\w.-]*)?$",
+        description="SOAP: prefix of the envelope's elements, where a reader wants its own, such as soapenv",
+    )
+    watch: bool = Field(
+        default=True, description="SOAP: whether the WSDL here is compared with the one served; false: none is served"
+    )
     account: AccountDeclaration = AccountDeclaration()
 
 

@@ -414,6 +414,8 @@ class _Loader:
             MappingProxyType(wsdls),
             connector.soap,
             account,
+            connector.prefix,
+            connector.watch,
         )
 
 

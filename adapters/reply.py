@@ -122,12 +122,12 @@ class ReplyPlans:
         for name, get in self.seal.items() if isinstance(body, dict) else ():
             body[name] = get(values)
         if plan.declared.fault:
-            return _soap_type(version), soap_fault(plan.declared.fault, as_text(body), version)
-        kind = plan.declared.format or self.declared.format
+            return _soap_type(version), soap_fault(plan.declared.fault, as_text(body), version, self.declared.prefix)
+        kind, element = plan.declared.format or self.declared.format, plan.declared.element or self.declared.element
         if kind == "soap":  # in the version it was asked in
             said = self.declared.content_type or _soap_type(version)
-            return said, soap_body(self.declared.namespace, self.declared.element, body, version)
-        return envelope(kind, body, self.declared, self.charset)
+            return said, soap_body(self.declared.namespace, element, body, version, self.declared.prefix)
+        return envelope(kind, body, self.declared, self.charset, element)
 
 
 def _soap_type(version: str) -> str:
@@ -135,13 +135,13 @@ def _soap_type(version: str) -> str:
 
 
 def envelope(
-    kind: str, body: object, declared: Any, charset: str  # noqa: ANN401 a reply or a handshake
+    kind: str, body: object, declared: Any, charset: str, element: str = ""  # noqa: ANN401 a reply or a handshake
 ) -> tuple[str, bytes]:  # fmt: skip
     """(content type, bytes) of a body in one of the declared formats but SOAP."""
     charset = "utf-8" if charset == "auto" else charset
     namespace, said = getattr(declared, "namespace", ""), getattr(declared, "content_type", "")
     if kind == "xml":
-        text = xml_text(declared.element, body, charset.upper(), namespace)
+        text = xml_text(element or declared.element, body, charset.upper(), namespace)
         return said or f"text/xml; charset={charset}", text.encode(charset, "xmlcharrefreplace")
     if kind == "text":
         return said or f"text/plain; charset={charset}", as_text(body).encode(charset, "replace")
@@ -174,12 +174,13 @@ def compile_reply(declared: ReplyDeclaration, scope: Scope, where: Where, charse
         text = f"no row fits {', '.join(sorted(unanswered)[:5])}; end with a row without verdict, why and when"
         scope.wrong((*where, "rows"), text)
     kinds = {declared.format, *(row.format for row in declared.rows)}
-    if "soap" in kinds and not (declared.element and declared.namespace):
+    named = declared.element or all(row.element or row.fault for row in declared.rows)
+    if "soap" in kinds and not (named and declared.namespace):
         scope.wrong(where, "a SOAP reply needs element and namespace")
     if kinds != {"soap"} and (stated := contradiction(declared.content_type, charset)):
         text = f"says charset {stated}, and the reply is written in {charset}: add charset: {stated} to the door"
         scope.wrong((*where, "content_type"), text)
-    if "xml" in kinds and not declared.element:
+    if "xml" in kinds and not named:
         scope.wrong(where, "an XML reply needs its root: element")
     if declared.seal and kinds - {"json", None}:
         scope.wrong((*where, "seal"), "only an object of JSON can get further members")

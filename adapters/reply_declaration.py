@@ -26,6 +26,7 @@ class ReplyRow(Declared):
     when: Conditions | None = Field(default=None, description="conditions on what the body may use, such as format")
     status: int = Field(default=200, ge=100, le=599)
     body: Any = Field(default=None, description="tree; it may use words, text, why, case_no, number, request, outcomes")
+    element: str = Field(default="", description="SOAP, xml: when not the reply's, such as another operation's answer")
     fault: str | None = Field(default=None, description="SOAP fault code (Client, Server) instead of a body")
     format: Literal["json", "soap", "text", "xml"] | None = Field(default=None, description="when not the reply's")
 
@@ -50,6 +51,9 @@ class ReplyDeclaration(Declared):
         default="1.1", description="SOAP: its version, where the request does not tell"
     )
     namespace: str = Field(default="", description="SOAP, xml: its namespace")
+    prefix: str = Field(
+        default="soap", pattern=r"^[A-Za-z_][\w.-]*$", description="SOAP: of the envelope, where a reader wants its own"
+    )
     content_type: str = Field(default="", description="default: that of the format")
     headers: dict[str, Any] = Field(
         default={}, description="name to text or rule, which sees `body` and `sealed.body` too"

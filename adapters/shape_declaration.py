@@ -29,7 +29,10 @@ class XmlStep(_Part):
 class SoapStep(_Part):
     """A SOAP envelope; the operation's name may stand alone."""
 
-    element: str = Field(description="name of the operation's element")
+    element: str | tuple[str, ...] = Field(
+        description="name of the operation's element; or names, where several come to one address: each then stands"
+        " in the document under its name"
+    )
     version: Literal["1.1", "1.2"] = Field(default="1.1", description="what it speaks; either one is read")
     lists: tuple[str, ...] = Field(default=(), description="elements that are lists even when there is one")
 

@@ -49,13 +49,15 @@ def looks_like_xml(text: str) -> bool:
 
 def read_soap(
     text: str,
-    element: str,
+    element: str | tuple[str, ...],
     lists: Collection[str] = (),
     *,
     version: str = "",
     files: Mapping[str, bytes] | None = None,
 ) -> dict[str, Any]:
     """A SOAP envelope to the children of `element` in its body; a fault to `{"Fault": {...}}`.
+
+    Of several elements that may come, `{name: children}` of the one that did.
 
     Either version is read, whatever `version` says it speaks: many answer a fault in the other one.
     """
@@ -68,9 +70,12 @@ def read_soap(
     name, content = _local(child.tag), _content(joined(child), frozenset(lists))
     if name == "Fault":
         return {"Fault": content}
-    if name != element:
-        raise Unacceptable(f"the operation {element} is expected", why=Why.UNKNOWN_MESSAGE)
-    return content if isinstance(content, dict) else {}
+    several = isinstance(element, tuple)
+    if name not in element if several else name != element:
+        expected = " or ".join(element) if isinstance(element, tuple) else element
+        raise Unacceptable(f"the operation {expected} is expected", why=Why.UNKNOWN_MESSAGE)
+    children = content if isinstance(content, dict) else {}
+    return {name: children} if several else children
 
 
 def version_of(body: bytes, content_type: str) -> str:
@@ -166,28 +171,28 @@ def _element(name: str, tree: object, namespace: str = "") -> etree._Element:
     return element
 
 
-def soap_body(namespace: str, element: str, tree: object, version: str = "1.1") -> bytes:
+def soap_body(namespace: str, element: str, tree: object, version: str = "1.1", prefix: str = "soap") -> bytes:
     """A SOAP envelope around one element of `namespace`."""
     soap = NAMESPACES[version]
-    envelope = etree.Element(f"{{{soap}}}Envelope", nsmap={"soap": soap})
+    envelope = etree.Element(f"{{{soap}}}Envelope", nsmap={prefix: soap})
     body = etree.SubElement(envelope, f"{{{soap}}}Body")
     body.append(_element(element, tree, namespace))
     return etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
 
 
-def soap_fault(code: str, text: str, version: str = "1.1") -> bytes:
+def soap_fault(code: str, text: str, version: str = "1.1", prefix: str = "soap") -> bytes:
     """A SOAP fault; `code` in the words of 1.1, which 1.2 has others for."""
     soap = NAMESPACES[version]
-    envelope = etree.Element(f"{{{soap}}}Envelope", nsmap={"soap": soap})
+    envelope = etree.Element(f"{{{soap}}}Envelope", nsmap={prefix: soap})
     fault = etree.SubElement(etree.SubElement(envelope, f"{{{soap}}}Body"), f"{{{soap}}}Fault")
     if soap == SOAP_12:
         value = etree.SubElement(etree.SubElement(fault, f"{{{soap}}}Code"), f"{{{soap}}}Value")
-        value.text = f"soap:{_CODES_12.get(code, code)}"
+        value.text = f"{prefix}:{_CODES_12.get(code, code)}"
         words = etree.SubElement(etree.SubElement(fault, f"{{{soap}}}Reason"), f"{{{soap}}}Text")
         words.set("{http://www.w3.org/XML/1998/namespace}lang", "zh")
         words.text = legal(text)
     else:
-        etree.SubElement(fault, "faultcode").text = f"soap:{code}"
+        etree.SubElement(fault, "faultcode").text = f"{prefix}:{code}"
         etree.SubElement(fault, "faultstring").text = legal(text)
     return etree.tostring(envelope, xml_declaration=True, encoding="utf-8")
 

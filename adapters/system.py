@@ -60,6 +60,10 @@ class ConnectorFacts:
     soap: str
     """SOAP: its version; empty: 1.1 where the WSDL has it."""
     account: Account
+    prefix: str = ""
+    """SOAP: of the envelope; empty: as it comes."""
+    watch: bool = True
+    """SOAP: whether a WSDL is served there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ A message for SOAP has the path `/url/path#Operation` and a JSON object of the a
 member `$headers` holds the blocks of the envelope's header, each as an XML text.
 """
 
+import re
 import ssl
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -63,7 +64,9 @@ class SoapConnector:
         credentials: Credentials | None = None,
         max_answer: int = MAX_ANSWER,
         version: str = "",
+        prefix: str = "",
     ) -> None:
+        self._prefix = prefix.encode()
         self._services = {path: _operations(wsdl, version) for path, wsdl in wsdls.items()}
         self._encoded = {path: _encoded_ones(wsdl) for path, wsdl in wsdls.items()}
         self._wsdls = dict(wsdls)
@@ -80,6 +83,8 @@ class SoapConnector:
             raise ContractViolation(f"{message.system}: no WSDL has operation '{operation}' at '{path}'", at="path")
         encoding = operation in self._encoded[path]
         envelope, headers = _envelope(known, _arguments(message), encoding=encoding)
+        if self._prefix:
+            envelope = _renamed(envelope, self._prefix)
         action, sent = headers["SOAPAction"], dict(message.headers)
         if type(known.binding) is Soap12Binding:  # there the action is a part of the content type
             kind = f"application/soap+xml; charset=utf-8; action={action}"
@@ -183,6 +188,19 @@ _KNOWN: Mapping[str, bytes] = {
     ),
 }
 """Schemas that WSDLs take for granted."""
+
+
+_TAG = re.compile(rb"<[^<>]*>")
+_ENVELOPE = re.compile(rb"<([\w.-]+):Envelope")
+
+
+def _renamed(envelope: bytes, prefix: bytes) -> bytes:
+    """The envelope with another prefix for its own elements; nothing outside of tags is touched."""
+    found = _ENVELOPE.search(envelope)
+    if found is None:
+        return envelope
+    name = re.compile(rb"(?<=[</\s:\"])" + re.escape(found[1]) + rb"(?=[:=])")
+    return _TAG.sub(lambda tag: name.sub(prefix, tag[0]), envelope)
 
 
 def _operations(wsdl: Path, version: str) -> _Operations:

@@ -2,7 +2,9 @@
 
 import asyncio
 
+from adapters import System
 from canonical.errors import HubError
+from canonical.ports import Connector
 from connectors.soap import SoapConnector
 from gateway.hub import Hub
 from gateway.log import log
@@ -16,6 +18,11 @@ EVERY = 6 * 3600.0
 """Seconds."""
 SOON = 600.0
 """Seconds, when it could not be asked."""
+
+
+def watched(system: System, connector: Connector) -> SoapConnector | None:
+    """The connector whose WSDLs are looked after; None where none are served."""
+    return connector if isinstance(connector, SoapConnector) and system.connector.watch else None
 
 
 class ServiceWatch:

@@ -233,10 +233,18 @@ def _inside(document: Any, declared: Any) -> Any:  # noqa: ANN401
     return _put(document, parts, written(inner, declared.shape)[0].decode())
 
 
+def _operation(document: Any, element: str | tuple[str, ...]) -> tuple[str, Any]:  # noqa: ANN401
+    """Name and content of the operation's element."""
+    if isinstance(element, str):
+        return element, _plain(document)
+    name = next((one for one in element if one in document), element[0])
+    return name, _plain(document.get(name, {}))
+
+
 _WRITERS: Mapping[str, Callable[[Any, Any], Any]] = {
     "json": lambda document, _: json.dumps(_plain(document), ensure_ascii=False).encode(),
     "xml": _xml,
-    "soap": lambda document, declared: soap_body("", declared.element, _plain(document), declared.version),
+    "soap": lambda document, declared: soap_body("", *_operation(document, declared.element), declared.version),
     "pick": lambda document, path: _put({}, parts_of(path), document),
     "text": lambda document, _: document.get("text", "ok") if isinstance(document, dict) else str(document),
     "base64": lambda document, _: base64.b64encode(document if isinstance(document, bytes) else str(document).encode()),

@@ -127,7 +127,7 @@ def _soap(hub: Hub, connected: ConnectedSystem, most: int) -> ports.Connector:
     facts = connected.system.connector
     return SoapConnector(
         connected.url, facts.wsdls, timeout=facts.timeout, ids=hub.ids, now=hub.now,
-        credentials=credentials(facts.account), max_answer=most, version=facts.soap,
+        credentials=credentials(facts.account), max_answer=most, version=facts.soap, prefix=facts.prefix,
     )  # fmt: skip
 
 

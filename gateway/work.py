@@ -13,7 +13,6 @@ from sqlalchemy.engine import make_url
 from canonical.errors import HubError, Misconfigured, Unavailable
 from canonical.message import Verdict
 from canonical.ports import Connector
-from connectors.soap import SoapConnector
 from gateway.configuration import ConnectedSystem
 from gateway.deliver import Deliverer
 from gateway.fetch import Fetcher
@@ -22,7 +21,7 @@ from gateway.hub import Hub
 from gateway.log import log
 from gateway.poll import Poller
 from gateway.receive import Receiving
-from gateway.service_watch import ServiceWatch
+from gateway.service_watch import ServiceWatch, watched
 from gateway.session import Session
 from gateway.subscribe import Subscriber
 from gateway.wiring import connector_for, worked
@@ -101,8 +100,8 @@ class Worker:
         if deliverer is not None:
             self._deliverers.append(deliverer)
             tasks.append(self._deliver(deliverer, stop))
-        if Role.DELIVER in self.roles and isinstance(connector, SoapConnector):
-            tasks.append(self._steadily(ServiceWatch(self.hub, name, connector).round, f"wsdl-{name}", stop))
+        if Role.DELIVER in self.roles and (service := watched(connected.system, connector)) is not None:
+            tasks.append(self._steadily(ServiceWatch(self.hub, name, service).round, f"wsdl-{name}", stop))
         if Role.POLL in self.roles and connected.system.pulls:
             tasks.append(self._steadily(Poller(self.hub, connected, session).round, f"poll-{name}", stop))
         if Role.SUBSCRIBE in self.roles and connected.system.subscription is not None:

@@ -147,3 +147,16 @@ def test_a_wsdl_with_an_entity_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured) as caught:
         connector({"/service": wsdl})
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_reader_that_wants_its_own_prefix_gets_it_and_texts_stay_as_they_are() -> None:
+    given = {"/service": GREETING}
+    made = SoapConnector("http://127.0.0.1:9", given, timeout=1, ids=uuid4, now=lambda: AT, prefix="soapenv")
+    text = "see soap-env:Body <soap-env:x>"
+
+    sealed = made.seal(message(json.dumps({"first": text, "second": "b"})))
+    made.close()
+
+    assert b"<soapenv:Envelope xmlns:soapenv=" in sealed.body
+    assert b"</soapenv:Body>" in sealed.body
+    assert words(sealed.body)[0] == ("first", text)

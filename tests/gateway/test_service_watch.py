@@ -1,6 +1,7 @@
 """The hub tells when a SOAP platform's WSDL is no longer the one in its folder, and when it agrees again."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from connectors.soap import SoapConnector
 from gateway.hub import clock, fresh_id
-from gateway.service_watch import EVERY, FIRST, ServiceWatch
+from gateway.service_watch import EVERY, FIRST, ServiceWatch, watched
 from tests.connectors.test_soap_services import GREETING, Service, served
 from tests.gateway.running import HubUnderTest
 
@@ -73,3 +74,12 @@ def test_the_simulated_urban_platform_serves_what_its_folder_says(start_side: An
 @pytest.fixture(autouse=True)
 def _doors(hub: HubUnderTest) -> None:
     """Doors are open for the API."""
+
+
+def test_a_platform_that_serves_no_wsdl_is_not_asked_for_it(configuration: Any) -> None:
+    system = configuration.systems["urban_management"].system
+    connector = wire("http://127.0.0.1:9", "/service", GREETING)
+
+    assert watched(system, connector) is connector
+    assert watched(replace(system, connector=replace(system.connector, watch=False)), connector) is None
+    connector.close()
