@@ -43,6 +43,8 @@ from canonical.reading import SystemRole
 
 SYSTEM_FILE = "system.yaml"
 _ROLES = 2
+_ANSWERING = frozenset({"http", "soap", "table"})
+"""Protocols whose answers say something."""
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -276,6 +278,9 @@ class _Loader:
                 check_before(declared, every, here)
             if declared.method == "CALL" and self.declared.connector.protocol != "table":
                 self.findings.append(file.finding(("method",), "CALL is for connector: {protocol: table}"))
+            if declared.before and self.declared.connector.protocol not in _ANSWERING:
+                spoken = self.declared.connector.protocol
+                here.wrong(("before",), f"nothing is answered over {spoken}: a question needs http, soap or table")
             if declared.direction == "out" and "repeat" not in file.data:
                 self.findings.append(file.finding((), "repeat is missing: safe, guarded or never"))
         return inbound, outbound

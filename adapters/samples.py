@@ -7,6 +7,7 @@ them. A file's `content` is given as text.
 Every secret `x` is `demo-x` in samples.
 """
 
+import base64
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.explain import near
+from adapters.shape import form_document
 from canonical.case import Action, Binding, Case
 from canonical.errors import HubError, Unacceptable
 from canonical.findings import Finding
@@ -289,11 +291,28 @@ def _told_apart(message: Message, golden: dict[str, Any], name: str) -> Iterator
         yield from _told_differences(name, "", f"headers.{header}", there, value)
 
 
+def _field(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, list):
+        return [_field(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {**value, "content": base64.b64decode(value["content"]).decode("utf-8", "replace")}
+
+
 def body_of(message: Message) -> Any:  # noqa: ANN401
-    """A written body as a sample shows it: JSON as document (out of its form part too), anything else as text."""
+    """A written body as a sample shows it: JSON as document (out of its form part too), anything else as text.
+
+    A form of several parts is an object, a file in it {name, media, content} with its content as text.
+    """
     body = message.body
     if message.content_type.startswith("multipart/form-data"):
-        body = body.split(b"\r\n\r\n", 1)[1].rsplit(b"\r\n--", 1)[0]
+        try:
+            fields = form_document(body, message, "utf-8")
+        except Unacceptable:  # of another charset
+            return body.decode("utf-8", "replace")
+        if len(fields) != 1 or not isinstance(only := next(iter(fields.values())), str):
+            return {name: _field(value) for name, value in fields.items()}
+        body = only.encode()
     try:
         return json.loads(body) if body else None
     except ValueError:

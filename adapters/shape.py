@@ -253,20 +253,25 @@ def _fields(_: object, _scope: Scope, _where: Where, charset: str) -> _Step:
     """All fields of a form as a document; a field met twice is a list, a file {name, media, content: base64}."""
 
     def read(body: bytes, message: Message) -> dict[str, Any]:
-        document: dict[str, Any] = {}
         if media_type(message) not in FORM_TYPES and media_type(message).startswith("multipart/"):
             return {"parts": mixed_parts(body, message.content_type, charset)}
-        for name, given in _form_fields(body, message, charset):
-            value = decoded(given, charset) if isinstance(given, bytes) else given
-            if name not in document:
-                document[name] = value
-            elif isinstance(document[name], list):
-                document[name].append(value)
-            else:
-                document[name] = [document[name], value]
-        return document
+        return form_document(body, message, charset)
 
     return read
+
+
+def form_document(body: bytes, message: Message, charset: str) -> dict[str, Any]:
+    """The fields of a form, as `fields` gives them. Raises Unacceptable."""
+    document: dict[str, Any] = {}
+    for name, given in _form_fields(body, message, charset):
+        value = decoded(given, charset) if isinstance(given, bytes) else given
+        if name not in document:
+            document[name] = value
+        elif isinstance(document[name], list):
+            document[name].append(value)
+        else:
+            document[name] = [document[name], value]
+    return document
 
 
 def _query(_: object, _scope: Scope, _where: Where, charset: str) -> _Step:

@@ -53,7 +53,8 @@ class Subscriber:
         self.declared = connected.system.subscription
         self.asking = Asking(hub, connected.system, session)
         self.patience = connected.system.connector.timeout
-        self.lease = max(LEASE, timedelta(seconds=12 * self.patience))
+        waits = 12 + 2 * sum(map(connected.system.asks, _said(self.declared)))
+        self.lease = max(LEASE, timedelta(seconds=waits * self.patience))
         self.memories = Memories(hub.store)
         self._by = hub.ids()
         self._state = _State()
@@ -157,6 +158,15 @@ class Subscriber:
         due = [state.again_at or state.renew_at, state.alive_at if state.registered else None]
         waits = [(at - now).total_seconds() for at in due if at is not None]
         return min(max(min(waits, default=_LONGEST), 0.05), _LONGEST)
+
+
+def _said(declared: SubscriptionDeclaration | None) -> list[str]:
+    """The messages of a subscription."""
+    if declared is None:
+        return []
+    alive = declared.keepalive.message if declared.keepalive else None
+    said = (declared.register_, declared.subscribe, alive, declared.unsubscribe, declared.unregister)
+    return [message for message in said if message]
 
 
 def _next_sign(declared: SubscriptionDeclaration, now: datetime) -> datetime | None:

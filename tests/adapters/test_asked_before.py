@@ -16,6 +16,7 @@ from canonical.message import Message
 from canonical.reading import FileContent, Outbound
 from tests.adapters.systems import ID, NOW, outbound_of
 from tests.adapters.test_declaration_language import ANSWERS, IN, Make, door, make
+from tests.adapters.test_declaration_language import HEAD as PLATFORM
 
 __all__ = ["make"]
 M = IN + "external_id: {from: id}\nreport: {title: 火}\n"
@@ -204,6 +205,21 @@ def test_what_cannot_be_asked_is_a_finding_with_what_was_probably_meant(
     assert "messages/send.yaml:" in told(make, tmp_path, **messages)
 
 
+def test_where_nothing_is_answered_nothing_can_be_asked_first(make: Make) -> None:
+    send = f"{OUT}before: {{now: current}}\n"
+
+    mqtt = PLATFORM.replace("protocol: http", "protocol: mqtt")
+
+    with pytest.raises(Misconfigured, match="nothing is answered over mqtt: a question needs http, soap or"):
+        make(
+            ANSWERS + door(),
+            head=PLATFORM.replace("protocol: http", "protocol: mqtt"),
+            **BASE,
+            send=send,
+            current=CURRENT,
+        )
+
+
 def test_bytes_of_files_are_wanted_only_where_a_rule_uses_them(make: Make) -> None:
     listed = "body: {files: {from: case.attachments, each: %s}}\n"
     rules = {
@@ -275,3 +291,21 @@ def test_a_sample_gives_what_was_asked_before_and_the_file_and_check_writes_it_w
 
     assert findings({"files": [{"name": "1.jpg", "id": "F1"}]}, {"d": data}) == []
     assert len(findings({"files": []}, {"d": ""})) == 2
+
+
+def test_a_sample_of_a_form_shows_its_fields_and_the_text_of_its_files(make: Make, tmp_path: Path) -> None:
+    upload_ = UPLOAD.replace("body:\n", "body:\n  kind: case\n")
+    make(ANSWERS + door(), **BASE, upload=upload_)
+    file = {"url": "/p/1.jpg", "name": "1.jpg", "media": "image/jpeg", "content": "示例"}
+    golden = {"message": "upload", "given": {"action": ACTION}, "file": file, "path": "/orders"}
+    shown = {"name": "1.jpg", "media": "image/jpeg", "content": "示例"}
+    (tmp_path / "sample/samples").mkdir()
+
+    def findings(body: object) -> list[str]:
+        text = json.dumps(golden | {"body": body}, ensure_ascii=False)
+        (tmp_path / "sample/samples/upload.out.json").write_text(text, encoding="utf-8")
+        return [str(one) for one in adapters.check(tmp_path / "sample")]
+
+    assert findings({"kind": "case", "file": shown}) == []
+    [wrong] = findings({"kind": "case", "file": shown | {"content": "别的"}})
+    assert 'body.file.content: expected "别的", is "示例"' in wrong
