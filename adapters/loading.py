@@ -276,14 +276,18 @@ class _Loader:
             outbound[name] = replace(plan, encoded=self.declared.connector.protocol == "http")
             if None not in given.values():  # else the one that is asked may only be unreadable
                 check_before(declared, every, here)
-            if declared.method == "CALL" and self.declared.connector.protocol != "table":
-                self.findings.append(file.finding(("method",), "CALL is for connector: {protocol: table}"))
-            if declared.before and self.declared.connector.protocol not in _ANSWERING:
-                spoken = self.declared.connector.protocol
-                here.wrong(("before",), f"nothing is answered over {spoken}: a question needs http, soap or table")
+            self._spoken(declared, here)
             if declared.direction == "out" and "repeat" not in file.data:
                 self.findings.append(file.finding((), "repeat is missing: safe, guarded or never"))
         return inbound, outbound
+
+    def _spoken(self, declared: OutboundDeclaration, here: Scope) -> None:
+        """What not every protocol can."""
+        spoken = self.declared.connector.protocol
+        if declared.method == "CALL" and spoken != "table":
+            here.wrong(("method",), "CALL is for connector: {protocol: table}")
+        if declared.before and spoken not in _ANSWERING:
+            here.wrong(("before",), f"nothing is answered over {spoken}: a question needs http, soap or table")
 
     def _message(self, path: Path) -> tuple[YamlFile, InboundDeclaration | OutboundDeclaration] | None:
         file = read_yaml(path, self.findings, name=f"messages/{path.name}")

@@ -207,17 +207,10 @@ def test_what_cannot_be_asked_is_a_finding_with_what_was_probably_meant(
 
 def test_where_nothing_is_answered_nothing_can_be_asked_first(make: Make) -> None:
     send = f"{OUT}before: {{now: current}}\n"
-
     mqtt = PLATFORM.replace("protocol: http", "protocol: mqtt")
 
     with pytest.raises(Misconfigured, match="nothing is answered over mqtt: a question needs http, soap or"):
-        make(
-            ANSWERS + door(),
-            head=PLATFORM.replace("protocol: http", "protocol: mqtt"),
-            **BASE,
-            send=send,
-            current=CURRENT,
-        )
+        make(ANSWERS + door(), head=mqtt, **BASE, send=send, current=CURRENT)
 
 
 def test_bytes_of_files_are_wanted_only_where_a_rule_uses_them(make: Make) -> None:
