@@ -41,11 +41,23 @@ class TableDeclaration(Declared):
     sequence: str = Field(default="", description="column that only grows: a number or a time; order of reading")
     overlap: float = Field(default=0, ge=0, description="sequence: seconds or numbers looked back again")
     where: dict[str, tuple[str, ...]] = Field(default={}, description="column to values that are read")
+    gone: dict[str, str] = Field(
+        default={},
+        description="reload: a row that the table no longer shows is read once as its key with these values, such as"
+        " {STATE: withdrawn}; left out: its disappearing means nothing",
+    )
+    gone_after: float = Field(
+        default=3600,
+        ge=0,
+        description="seconds it must have been missing; an empty table is taken for one that is being filled",
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> "TableDeclaration":
         if self.mode == "flag" and not (self.flag and self.new and self.taken):
             raise ValueError("mode flag needs flag, new and taken")
+        if self.gone and self.mode != "reload":
+            raise ValueError("gone needs mode reload: only a whole list shows what is missing")
         if self.mode == "sequence" and not self.sequence:
             raise ValueError("mode sequence needs sequence")
         return self

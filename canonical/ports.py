@@ -1,6 +1,6 @@
 """The seams between the rooms. The gateway puts the parts together; nobody else knows both sides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -73,6 +73,9 @@ class Memory(Protocol):
 
     def remember(self, digests: Mapping[str, str]) -> None:
         """Key to digest of things that are durable with us now. Raises Unavailable."""
+
+    def absent(self, keys: Collection[str], *, told: str) -> frozenset[str]:
+        """Remembered keys that are not among these; without those whose digest is `told`. Raises Unavailable."""
 
 
 class WorkingCalendar(Protocol):

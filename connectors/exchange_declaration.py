@@ -37,6 +37,10 @@ class Table:
     """Sequence mode: how far to look back each pass, for late commits and clocks that jump; seconds or units."""
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Only rows with one of these values in each of these columns; the empty one is NULL as well."""
+    gone: Mapping[str, str] = field(default_factory=dict)
+    """Reload mode: what a row says, beside its key, that is no longer there. None: nothing is said."""
+    gone_after: float = 0
+    """Seconds it must have been missing."""
 
     @property
     def named(self) -> tuple[str, ...]:

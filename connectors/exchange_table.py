@@ -5,9 +5,9 @@ every verdict. Declared names reach SQL only as columns the database says it has
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -30,6 +30,10 @@ from connectors.exchange_write import TableConnector
 __all__ = ["Table", "TableConnector", "TableReceiver"]
 
 Verdict = Literal["accept", "reject", "defer"]
+
+
+_GONE = "gone"
+"""Digest of a row that is no longer there, once that was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,11 @@ class TableReceiver:
         self._position: Position | None = None
         self._ledger = Ledger()
         self._in_hand: dict[str, _Delivery] = {}
+        self._seen: set[str] | None = None
+        """Names of all rows of this pass, where it matters which are missing."""
+        self._missing: dict[str, datetime] = {}
+        """Rows that the table showed once and does not now, and since when."""
+        self._missed_at: datetime | None = None
 
     def receive(self, *, most: int, wait: float) -> Sequence[Received]:
         """Up to `most` rows that are new; empty at once, whatever `wait`, when the pass is over.
@@ -127,11 +136,12 @@ class TableReceiver:
             if handed := self._handed(layout, page):
                 return handed
             if self._cursor is None:
-                return []
+                return list(self._gone())
 
     def _begin(self, layout: Layout) -> None:
         """Start a pass: from the beginning, or from the position and what lies shortly before it."""
         self._lower, self._ledger = (), Ledger()
+        self._seen = set() if self._table.gone else None
         told = self._memory.position() if self._table.mode == "sequence" else ""
         if not told:
             return
@@ -194,6 +204,8 @@ class TableReceiver:
     def _handed(self, layout: Layout, page: Sequence[Row]) -> list[Received]:
         """Those of a page that are new to us and not in hand already."""
         made = [self._delivery(layout, row) for row in page]
+        if self._seen is not None:
+            self._seen |= {one.name for one in made}
         if self._table.mode == "flag":
             news = frozenset(one.name for one in made)
         else:
@@ -207,6 +219,30 @@ class TableReceiver:
         self._advance()
         self._in_hand |= {one.name: one for one in handed}
         return list(handed)
+
+    def _gone(self) -> Iterator[Received]:
+        """At the end of a whole pass: rows that have been missing for long enough, each once."""
+        seen, self._seen, now = self._seen, None, self._now()
+        soon = timedelta(seconds=self._table.gone_after / 4)  # a list of a million keys is not compared every pass
+        if not seen or (self._missed_at is not None and now - self._missed_at < soon):
+            return
+        self._missed_at = now
+        absent = self._memory.absent(seen, told=_GONE)
+        self._missing = {name: self._missing.get(name, now) for name in sorted(absent)}
+        for name, since in self._missing.items():
+            if (now - since).total_seconds() >= self._table.gone_after and name not in self._in_hand:
+                self._in_hand[name] = told = self._told_gone(name)
+                yield told
+
+    def _told_gone(self, name: str) -> _Delivery:
+        """What is declared of a row that is no longer there, under its key."""
+        key = orjson.loads(name)
+        body = orjson.dumps({**dict(zip(self._table.key, key, strict=True)), **self._table.gone})
+        message = Message(
+            system=self._system, body=body, at=self._now(), id=self._ids(), door=self._door,
+            content_type="application/json", path=self._table.name,
+        )  # fmt: skip
+        return _Delivery(message, name, tuple(key), _GONE, None, self._settle)
 
     def _delivery(self, layout: Layout, row: Row) -> _Delivery:
         told = {
@@ -300,7 +336,7 @@ class TableReceiver:
 
     def _restart(self) -> None:
         """Begin the pass anew, with a fresh look at the table."""
-        self._layout = self._cursor = None
+        self._layout = self._cursor = self._seen = None
 
     def _explained(self, error: SQLAlchemyError) -> HubError:
         """What a failed statement means; when the table has changed, what is missing in it."""

@@ -1,7 +1,7 @@
 """A receiver's memory as the receiver's own thread sees it: blocking calls, answered by the event loop's database."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,6 +44,10 @@ class BlockingMemory:
     def remember(self, digests: Mapping[str, str]) -> None:
         """Key to digest of things that are durable with us now. Raises Unavailable."""
         self._ask(self.memories.remember(self.system, self.name, digests, now=self.now()))
+
+    def absent(self, keys: Collection[str], *, told: str) -> frozenset[str]:
+        """Remembered keys that are not among these; without those whose digest is `told`. Raises Unavailable."""
+        return self._ask(self.memories.absent(self.system, self.name, keys, told=told))
 
     def _ask(self, question: Coroutine[Any, Any, _Answer]) -> _Answer:
         try:

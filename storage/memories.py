@@ -1,6 +1,6 @@
 """What receivers remember between their runs: how far they came, what they have handed over, and whose turn it is."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -53,6 +53,12 @@ class Memories:
     async def remember(self, system: str, name: str, digests: Mapping[str, str], *, now: datetime) -> None:
         """Key to digest of things that are durable with us now."""
         await self._write(_REMEMBER, _digests(system, name, digests, now))
+
+    async def absent(self, system: str, name: str, keys: Collection[str], *, told: str) -> frozenset[str]:
+        """Remembered keys that are not among these; without those whose digest is `told`."""
+        async with self.store.transaction() as transaction:
+            values = {"system": system, "name": name, "keys": sorted(keys), "told": told}
+            return frozenset((await transaction.connection.execute(_ABSENT, values)).scalars())
 
     async def trouble(self, system: str, name: str, trouble: str) -> None:
         """Why it stands still, for people to see; empty when it is over."""
@@ -114,6 +120,10 @@ INSERT INTO seen (system, name, key, digest, seen_at)
 SELECT :system, :name, t.key, t.digest, :now
   FROM unnest(CAST(:keys AS text[]), CAST(:digests AS text[])) AS t(key, digest)
 ON CONFLICT (system, name, key) DO UPDATE SET digest = EXCLUDED.digest, seen_at = EXCLUDED.seen_at
+""")
+_ABSENT = text("""
+SELECT s.key FROM seen s LEFT JOIN unnest(CAST(:keys AS text[])) AS t(key) USING (key)
+ WHERE s.system = :system AND s.name = :name AND s.digest <> :told AND t.key IS NULL
 """)
 _TROUBLE = text("""
 INSERT INTO memory (system, name, trouble) VALUES (:system, :name, :trouble)

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -217,6 +217,9 @@ class Remembered:
 
     def remember(self, digests: Mapping[str, str]) -> None:
         self.digests.update(digests)
+
+    def absent(self, keys: Collection[str], *, told: str) -> frozenset[str]:
+        return frozenset(key for key, digest in self.digests.items() if key not in keys and digest != told)
 
 
 @dataclass

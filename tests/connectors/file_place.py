@@ -1,7 +1,7 @@
 """A folder partners drop files into, of this machine or behind SFTP, as both they and the hub see it."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,6 +49,9 @@ class Remembered:
 
     def remember(self, digests: Mapping[str, str]) -> None:
         self.digests |= digests
+
+    def absent(self, keys: Collection[str], *, told: str) -> frozenset[str]:
+        return frozenset(key for key, digest in self.digests.items() if key not in keys and digest != told)
 
 
 @dataclass

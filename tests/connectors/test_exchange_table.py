@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,6 +45,9 @@ class Notebook:
 
     def remember(self, digests: Mapping[str, str]) -> None:
         self.known |= digests
+
+    def absent(self, keys: Collection[str], *, told: str) -> frozenset[str]:
+        return frozenset(key for key, digest in self.known.items() if key not in keys and digest != told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -542,6 +545,67 @@ def test_a_page_whose_news_could_not_be_asked_for_is_not_stepped_over(site: Site
 
 
 # Reload mode
+
+
+GONE = replace(RELOAD, gone={"state": "withdrawn"}, gone_after=600)
+
+
+def after(receiver: TableReceiver, clock: list[datetime], seconds: int) -> list[dict[str, Any]]:
+    """What comes, all accepted, so many seconds later."""
+    clock[0] += timedelta(seconds=seconds)
+    told = []
+    while batch := receiver.receive(most=2, wait=0):
+        for one in batch:
+            told.append(orjson.loads(one.message.body))
+            one.accept()
+    return told
+
+
+def test_a_row_that_a_list_no_longer_shows_is_told_once_after_a_while_and_is_news_when_it_comes_back(
+    site: Site, opened: Open
+) -> None:
+    site.run("CREATE TABLE desk.queue (id int PRIMARY KEY, state varchar(9))")
+    site.run("INSERT INTO desk.queue VALUES (1, 'new'), (2, 'new'), (3, 'new')")
+    clock, book = [AT], Notebook()
+    receiver = opened(GONE, book, now=lambda: clock[0])
+    assert [row["id"] for row in after(receiver, clock, 0)] == [1, 2, 3]
+
+    site.run("DELETE FROM desk.queue WHERE id = 2")
+    assert after(receiver, clock, 200) == []
+    assert after(receiver, clock, 300) == []
+    assert after(receiver, clock, 400) == [{"id": 2, "state": "withdrawn"}]
+    assert after(receiver, clock, 4000) == []
+
+    site.run("INSERT INTO desk.queue VALUES (2, 'new')")
+    assert after(receiver, clock, 10) == [{"id": 2, "state": "new"}]
+    site.run("DELETE FROM desk.queue WHERE id = 2")
+    assert [after(receiver, clock, 700) for _ in range(3)] == [[], [{"id": 2, "state": "withdrawn"}], []]
+
+
+def test_a_list_that_is_being_filled_again_withdraws_nothing(site: Site, opened: Open) -> None:
+    site.run("CREATE TABLE desk.queue (id int PRIMARY KEY, state varchar(9))")
+    site.run("INSERT INTO desk.queue VALUES (1, 'new'), (2, 'new')")
+    clock = [AT]
+    receiver = opened(GONE, Notebook(), now=lambda: clock[0])
+    after(receiver, clock, 0)
+
+    site.run("DELETE FROM desk.queue")
+    assert [after(receiver, clock, 700) for _ in range(3)] == [[], [], []]
+    site.run("INSERT INTO desk.queue VALUES (1, 'new')")
+    assert after(receiver, clock, 700) == []  # row 2 may still be on its way
+    site.run("INSERT INTO desk.queue VALUES (2, 'new')")
+    assert [after(receiver, clock, 700) for _ in range(2)] == [[], []]
+
+
+def test_without_a_word_about_it_a_missing_row_means_nothing(site: Site, opened: Open) -> None:
+    site.run("CREATE TABLE desk.queue (id int PRIMARY KEY, state varchar(9))")
+    site.run("INSERT INTO desk.queue VALUES (1, 'new'), (2, 'new')")
+    clock = [AT]
+    receiver = opened(RELOAD, Notebook(), now=lambda: clock[0])
+    after(receiver, clock, 0)
+    site.run("DELETE FROM desk.queue WHERE id = 2")
+
+    assert [after(receiver, clock, 9000) for _ in range(2)] == [[], []]
 
 
 def test_a_reload_hands_out_what_is_new_or_changed(site: Site, opened: Open) -> None:
