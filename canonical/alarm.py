@@ -39,7 +39,9 @@ class AlarmPolicy(Value):
     'limit'))"}` with `raise_at: 0`.
     """
 
-    hold: float = Field(default=0, ge=0, description="debounce: active for so long before a case is made")
+    hold: float = Field(
+        default=0, ge=0, description="debounce: active for so long before a case is made, told again or not"
+    )
     times: int = Field(default=1, ge=1, description="debounce: told active so often in a row before a case is made")
     raise_at: float | None = Field(default=None, description="a value at or above it is active")
     clear_below: float | None = Field(
@@ -101,6 +103,10 @@ class AlarmState(Value):
     case_id: UUID | None = None
     case_at: Instant | None = None
     cleared_since_case: bool = False
+    due_at: Instant | None = None
+    """When the clock alone, by the hub's, lets a case be opened: a device that tells once need not tell again."""
+    message_id: UUID | None = None
+    """The latest telling since it became active that holds a report: of it a case is opened when the clock says so."""
     heard: str = ""
     """Digests of the last messages that told of it, oldest first: one delivered again adds nothing."""
 

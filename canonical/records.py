@@ -99,6 +99,8 @@ class Arrival:
     content: Reading | Command | Split | Unacceptable
     pulled: bool = False
     """We asked for it, and windows overlap: word for word known, it is no news and leaves no row."""
+    waited: bool = False
+    """The journal's copy of an alarm that the clock is to judge now: nothing new was told."""
 
 
 @dataclass(slots=True)

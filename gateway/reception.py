@@ -112,12 +112,12 @@ class Reception:
         """Messages of the journal, read with today's declarations; their rows take the new verdicts."""
         outcomes: dict[UUID, Outcome] = {}
         for message in messages:
-            arrivals = await self._read_again(message)
+            arrivals = await self.read_again(message)
             results = await self.take_in(arrivals) if arrivals else []
             outcomes |= {arrival.message.id: result for arrival, result in zip(arrivals, results, strict=True)}
         return outcomes
 
-    async def _read_again(self, message: Message) -> list[Arrival]:
+    async def read_again(self, message: Message) -> list[Arrival]:
         """A message as it was kept; one that came inside another is read out of that one's bytes."""
         part = message.path.removeprefix("#")
         if message.parent is None or part == message.path or not part.isdigit():

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from canonical.errors import HubError, Misconfigured, Unavailable
 from canonical.message import Verdict
 from canonical.ports import Connector
+from gateway.alarm_clock import AlarmClock
 from gateway.configuration import ConnectedSystem
 from gateway.deliver import Deliverer
 from gateway.fetch import Fetcher
@@ -63,6 +64,7 @@ class Worker:
         """Work until `stop` is set; messages on their way are finished first."""
         systems = dict(worked(self.hub))
         tasks = [asyncio.create_task(self._keep_house(stop), name="housekeeping")]
+        tasks.append(asyncio.create_task(self._steadily(AlarmClock(self.hub).round, "alarms", stop), name="alarms"))
         for name, connected in systems.items():
             if connected.url and self._sends(connected):
                 tasks.append(asyncio.create_task(self._sending(connected, stop), name=f"to-{name}"))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from canonical.alarm import Alarm, AlarmState, CapState
+from canonical.alarm import Alarm, AlarmPolicy, AlarmState, CapState
 from canonical.case import Action, Actor, Binding, BindingRole, Case
 from canonical.errors import Unacceptable, Why
 from canonical.lifecycle import ActionKind, Party, Stage
@@ -25,7 +25,7 @@ from routing.city import City
 from routing.commands import CENTRE, command
 from routing.evidence import with_evidence
 from routing.rules import source_due
-from routing.storm import Decision, Told, heard, policy_of, repeats, tell
+from routing.storm import Decision, Told, elapsed, heard, policy_of, repeats, tell
 
 _GONE = frozenset({Stage.REFUSED, Stage.CANCELLED, Stage.MERGED})
 """A further task of such a case is a new case: there is nothing left to join."""
@@ -59,7 +59,8 @@ def decide(
     for index, arrival in enumerate(arrivals):
         outcome, case_id = _take(book, arrival, places.get(index), numbers)
         outcomes.append(outcome)
-        book.changes.journal.append(_entry(arrival, outcome, case_id))
+        if not arrival.waited or case_id is not None:  # else its row says already what was told
+            book.changes.journal.append(_entry(arrival, outcome, case_id))
     if any(arrival.pulled for arrival in arrivals):
         book.changes.journal = _news(arrivals, book.changes.journal)
     return book.changes, outcomes
@@ -99,6 +100,8 @@ def _take(book: Book, arrival: Arrival, place: Place | None, numbers: Iterator[i
             return Outcome(Verdict.SPLIT, text=f"{content.parts} messages"), None
         if isinstance(content, Command):
             return command(book, content, arrival.message)
+        if arrival.waited and content.alarm is not None:
+            return _elapsed(book, content, content.alarm, arrival.message, numbers)
         return _reading(book, content, arrival.message, place, numbers)
     except Unacceptable as error:
         return _unacceptable(error), None
@@ -141,28 +144,52 @@ def _known_case(book: Book, case_id: UUID, reading: Reading, message: Message) -
 
 def _alarm(book: Book, reading: Reading, alarm: Alarm, message: Message, numbers: Iterator[int]) -> Taken:
     """A telling goes through the storm filter; an action or addition beside it is done to the case it speaks of."""
-    state = book.known.alarms.get((reading.system, alarm.device, alarm.kind))
-    state = state or AlarmState(system=reading.system, device=alarm.device, kind=alarm.kind)
-    case = _case_of(book, state)
-    if case is not None and case.id != state.case_id:  # merged: the device follows the case that remained
-        state = state.model_copy(update={"case_id": case.id})
+    state, case = _remembered(book, reading, alarm)
     if repeats(state, alarm, message.at):
         open_case = case if case is not None and not case.ended else None
         told_before = Outcome(
             Verdict.REPEATED, case_no=open_case.no if open_case else "", text="delivered again; counted before"
         )
         return told_before, open_case.id if open_case else None
-    role = book.city.systems.get(reading.system)
     told = tell(
-        heard(state, alarm), book.known.caps.get((reading.system, alarm.kind)), alarm,
-        policy_of(role.alarms if role else {}, alarm.kind), case,
-        received_at=message.at, now=book.now, may_open=reading.report is not None,
+        heard(state, alarm), book.known.caps.get((reading.system, alarm.kind)), alarm, _policy(book, reading, alarm),
+        case, received_at=message.at, now=book.now, may_open=reading.report is not None, message_id=message.id,
     )  # fmt: skip
     if told.decision is Decision.OPEN:
         return _alarm_case(book, reading, told, message, numbers)
     book.remember(told.state)
     _remember_cap(book, told.cap)
     return _beside(book, reading, told, message)
+
+
+def _elapsed(book: Book, reading: Reading, alarm: Alarm, message: Message, numbers: Iterator[int]) -> Taken:
+    """A device that was told active and then nothing more: its case is opened of that telling when the time is over."""
+    state, case = _remembered(book, reading, alarm)
+    cap = book.known.caps.get((reading.system, alarm.kind))
+    told = elapsed(state, cap, _policy(book, reading, alarm), case, now=book.now)
+    if told is None or state.message_id != message.id or reading.report is None:
+        return Outcome(Verdict.COUNTED, text="judged before, or told again meanwhile"), None
+    if told.decision is Decision.OPEN:
+        outcome, case_id = _alarm_case(book, reading, told, message, numbers)
+        return replace(outcome, text="nothing further was told; opened by the clock"), case_id
+    book.remember(told.state)
+    _remember_cap(book, told.cap)
+    return Outcome(Verdict.COUNTED, text=told.text), None
+
+
+def _remembered(book: Book, reading: Reading, alarm: Alarm) -> tuple[AlarmState, Case | None]:
+    """What is remembered of a device, and its case."""
+    state = book.known.alarms.get((reading.system, alarm.device, alarm.kind))
+    state = state or AlarmState(system=reading.system, device=alarm.device, kind=alarm.kind)
+    case = _case_of(book, state)
+    if case is not None and case.id != state.case_id:  # merged: the device follows the case that remained
+        state = state.model_copy(update={"case_id": case.id})
+    return state, case
+
+
+def _policy(book: Book, reading: Reading, alarm: Alarm) -> AlarmPolicy:
+    role = book.city.systems.get(reading.system)
+    return policy_of(role.alarms if role else {}, alarm.kind)
 
 
 def _case_of(book: Book, state: AlarmState) -> Case | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import isnan
+from uuid import UUID
 
 from canonical.alarm import Alarm, AlarmPolicy, AlarmState, CapState
 from canonical.case import Case
@@ -81,12 +82,14 @@ def tell(
     received_at: datetime,
     now: datetime,
     may_open: bool = True,
+    message_id: UUID | None = None,
 ) -> Told:
     """What one more telling comes to.
 
     `state`: what is remembered; of a device never heard of, one with nothing but its key. `case`: the one behind
     `state.case_id` as it stands now. `received_at` stands in for a device without a clock; `now` is the hub's clock,
-    by which `quiet` and the storm cap are counted. `may_open`: False for a telling that holds no report.
+    by which `quiet` and the storm cap are counted. `may_open`: False for a telling that holds no report. `message_id`:
+    the telling itself, of which a case can be opened later when nothing further is told.
     """
     at = _instant(alarm, received_at)
     followed = state.case_id is not None
@@ -103,13 +106,36 @@ def tell(
         return Told(state.model_copy(update=counts), cap, Decision.COUNT, "told before, word for word")
     if not active:
         return _normal(state, cap, policy, counts, at, open_=open_)
-    state = state.model_copy(update=counts | _still_active(state, at))
+    of = message_id if may_open else state.message_id
+    state = state.model_copy(update=counts | _still_active(state, at) | {"due_at": None, "message_id": of})
     if open_:
-        return Told(state, cap, Decision.COUNT, "its case is open")
-    why = _held_back(state, policy, case, at, now) or ("" if may_open else "it holds no report to open a case of")
-    if why:
-        return Told(state, cap, Decision.COUNT, why)
+        return Told(state.model_copy(update=_OPENED), cap, Decision.COUNT, "its case is open")
+    why, left = _held_back(state, policy, case, at, now)
+    if why or not may_open:
+        due = now + timedelta(seconds=min(left, _FAR)) if left is not None and of else None
+        held = state.model_copy(update={"due_at": due})
+        return Told(held, cap, Decision.COUNT, why or "it holds no report to open a case of")
     return _open(state, cap, policy, now)
+
+
+def elapsed(
+    state: AlarmState, cap: CapState | None, policy: AlarmPolicy, case: Case | None, *, now: datetime
+) -> Told | None:
+    """What the clock alone brings about for a device that was told active and then nothing more. None: nothing yet.
+
+    Nothing is counted: nothing was told. `state`, `cap`, `case`, `now` as for `tell`.
+    """
+    if state.due_at is None or state.due_at > now:
+        return None
+    if state.case_id is not None and (case is None or not case.ended):
+        return Told(state.model_copy(update=_OPENED), cap, Decision.COUNT, "its case is open")
+    if _silent(state, now, policy):
+        return Told(state.model_copy(update=_OPENED), cap, Decision.COUNT, "silent for too long")
+    left = policy.quiet - (now - _ended_at(case)).total_seconds() if case is not None else 0.0
+    if left > 0:  # its case was taken up again and has ended later
+        due = now + timedelta(seconds=min(left, _FAR))
+        return Told(state.model_copy(update={"due_at": due}), cap, Decision.COUNT, _QUIET.format(left))
+    return _open(state, cap, policy, now, again=True)
 
 
 def _instant(alarm: Alarm, received_at: datetime) -> datetime:
@@ -117,10 +143,16 @@ def _instant(alarm: Alarm, received_at: datetime) -> datetime:
 
 
 _PLAIN = AlarmPolicy()
+_QUIET = "quiet for {:.0f} s more after its last case"
+_FAR = timedelta(days=366).total_seconds()
+"""Nothing is waited for longer: any time that can be declared has an end."""
+
+_OPENED: dict[str, object] = {"due_at": None, "message_id": None}
+"""Nothing waits for the clock any more."""
 
 _ANEW: dict[str, object] = {
     "active": False, "since": None, "in_a_row": 0, "since_case": 0, "case_id": None, "case_at": None,
-    "cleared_since_case": False,
+    "cleared_since_case": False, "due_at": None, "message_id": None,
 }  # fmt: skip
 """What a device that was silent for too long begins with. `told` and `capped` are kept: they are nobody's state."""
 
@@ -161,7 +193,7 @@ def _normal(
     """Back to normal, or still so. An open case is told once for each time that was a lasting alarm: not each flap."""
     worth_telling = not state.cleared_since_case or not _debouncing(state, policy, state.seen_at or at)
     annotated = open_ and state.active and worth_telling
-    changes = {"active": False, "since": None, "seen_at": at, "in_a_row": 0}
+    changes = _OPENED | {"active": False, "since": None, "seen_at": at, "in_a_row": 0}
     cleared = state.cleared_since_case or state.case_id is not None
     new = state.model_copy(update=counts | changes | {"cleared_since_case": cleared})
     if annotated:
@@ -169,25 +201,35 @@ def _normal(
     return Told(new, cap, Decision.COUNT, "back to normal" if state.active else "normal")
 
 
-def _held_back(state: AlarmState, policy: AlarmPolicy, case: Case | None, at: datetime, now: datetime) -> str:
-    """Why an active device without an open case gets none yet; empty when it gets one."""
+def _held_back(
+    state: AlarmState, policy: AlarmPolicy, case: Case | None, at: datetime, now: datetime
+) -> tuple[str, float | None]:
+    """Why an active device without an open case gets none yet, empty when it gets one; and after how many seconds it
+    gets one though nothing further is told, None where that takes a telling.
+    """
+    why, left = "", 0.0
     if case is not None:
         if policy.rearm == "cleared" and not state.cleared_since_case:
-            return "not normal since its last case"
-        left = policy.quiet - (now - _ended_at(case)).total_seconds()
-        if left > 0:
-            return f"quiet for {left:.0f} s more after its last case"
-    return _debouncing(state, policy, at)
+            return "not normal since its last case", None
+        quiet = policy.quiet - (now - _ended_at(case)).total_seconds()
+        if quiet > 0:
+            why, left = _QUIET.format(quiet), quiet
+    if state.in_a_row < policy.times:
+        return why or _debouncing(state, policy, at), None
+    return why or _debouncing(state, policy, at), max(left, policy.hold - _lasted(state, at))
 
 
 def _debouncing(state: AlarmState, policy: AlarmPolicy, at: datetime) -> str:
     """What an alarm lacks to be believed; empty when it lacks nothing."""
     if state.in_a_row < policy.times:
         return f"held back: told {state.in_a_row} of {policy.times} times in a row"
-    lasted = (at - state.since).total_seconds() if state.since else 0.0
-    if lasted < policy.hold:
+    if (lasted := _lasted(state, at)) < policy.hold:
         return f"held back: active for {lasted:.0f} of {policy.hold:g} s"
     return ""
+
+
+def _lasted(state: AlarmState, at: datetime) -> float:
+    return (at - state.since).total_seconds() if state.since else 0.0
 
 
 def _ended_at(case: Case) -> datetime:
@@ -200,15 +242,19 @@ def _ended_at(case: Case) -> datetime:
     return max((at for at in known if at), default=case.received_at)
 
 
-def _open(state: AlarmState, cap: CapState | None, policy: AlarmPolicy, now: datetime) -> Told:
+def _open(state: AlarmState, cap: CapState | None, policy: AlarmPolicy, now: datetime, *, again: bool = False) -> Told:
+    """A case, unless the storm cap withholds it. `again`: it was told and counted before."""
     if policy.cap:
         cap = cap or CapState(system=state.system, kind=state.kind)
         window = timedelta(seconds=policy.cap_window)
         recent = tuple(at for at in cap.opened if now - at < window)
         if len(recent) >= policy.cap:
-            cap = cap.model_copy(update={"opened": recent[-policy.cap :], "withheld": cap.withheld + 1})
+            kept = recent[-policy.cap :]
+            cap = cap.model_copy(update={"opened": kept, "withheld": cap.withheld + (not again)})
             text = f"withheld by the storm cap: {policy.cap} cases in {policy.cap_window:g} s"
-            return Told(state.model_copy(update={"capped": state.capped + 1}), cap, Decision.COUNT, text)
+            room = kept[0] + window if state.message_id else None
+            held = state.model_copy(update={"capped": state.capped + (not again), "due_at": room})
+            return Told(held, cap, Decision.COUNT, text)
         cap = cap.model_copy(update={"opened": (*recent, now)})
     opened = {"case_id": None, "case_at": now, "since_case": 1, "cleared_since_case": False}
-    return Told(state.model_copy(update=opened), cap, Decision.OPEN, "a case is opened")
+    return Told(state.model_copy(update=opened | _OPENED), cap, Decision.OPEN, "a case is opened")

@@ -78,6 +78,8 @@ def _alarm_rows(alarms: dict[AlarmKey, AlarmState], now: datetime) -> Arrays:
         "devices": [state.device for state in states],
         "kinds": [state.kind for state in states],
         "cases": [state.case_id for state in states],
+        "due": [state.due_at for state in states],
+        "messages": [state.message_id for state in states],
         "seen": [state.seen_at or now for state in states],
         "states": [state.model_dump_json(exclude_defaults=True) for state in states],
     }
@@ -118,12 +120,13 @@ WITH RECURSIVE way AS (
 SELECT id FROM way
 """)
 _SAVE_ALARMS = text("""
-INSERT INTO alarm (system, device, kind, case_id, seen_at, state)
-SELECT s, d, k, c, t, CAST(b AS jsonb) FROM unnest(CAST(:systems AS text[]), CAST(:devices AS text[]),
-  CAST(:kinds AS text[]), CAST(:cases AS uuid[]), CAST(:seen AS timestamptz[]), CAST(:states AS text[]))
-  AS w(s, d, k, c, t, b)
+INSERT INTO alarm (system, device, kind, case_id, seen_at, state, due_at, message_id)
+SELECT s, d, k, c, t, CAST(b AS jsonb), u, m FROM unnest(CAST(:systems AS text[]), CAST(:devices AS text[]),
+  CAST(:kinds AS text[]), CAST(:cases AS uuid[]), CAST(:seen AS timestamptz[]), CAST(:states AS text[]),
+  CAST(:due AS timestamptz[]), CAST(:messages AS uuid[])) AS w(s, d, k, c, t, b, u, m)
 ON CONFLICT (system, device, kind) DO UPDATE
-  SET case_id = EXCLUDED.case_id, seen_at = EXCLUDED.seen_at, state = EXCLUDED.state
+  SET case_id = EXCLUDED.case_id, seen_at = EXCLUDED.seen_at, state = EXCLUDED.state, due_at = EXCLUDED.due_at,
+      message_id = EXCLUDED.message_id
 """)
 _NEW_CAPS = text("""
 INSERT INTO alarm_cap (system, kind, state)

@@ -71,6 +71,11 @@ class Journal:
             found = await self._messages(transaction.connection, [message_id])
         return (JournalRow(*row), found[0]) if row and found else None
 
+    async def whole(self, message_ids: Sequence[UUID]) -> dict[UUID, Message]:
+        """These messages with their bytes; those that are not there are left out."""
+        async with self.store.transaction() as transaction:
+            return {one.id: one for one in await self._messages(transaction.connection, message_ids)}
+
     async def deferred(self, verdict: Verdict, *, system: str = "", external_ids: Sequence[str] = ()) -> list[Message]:
         """Quarantined or held messages in the order they came, whole, so that they can be read again."""
         query = select(message.c.id).where(message.c.verdict == verdict).order_by(message.c.id)

@@ -181,8 +181,11 @@ alarm = Table(  # canonical.alarm.AlarmState as `state`
     Column("case_id", Uuid),
     Column("seen_at", INSTANT, nullable=False),
     Column("state", JSONB, nullable=False),
+    Column("due_at", INSTANT),  # as in the state, or how long a worker has it in hand
+    Column("message_id", Uuid),
     PrimaryKeyConstraint("system", "device", "kind"),
     Index("alarm_case", "case_id", postgresql_where=text("case_id IS NOT NULL")),
+    Index("alarm_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
 )
 
 alarm_cap = Table(  # canonical.alarm.CapState as `state`

@@ -127,11 +127,11 @@ def joined(
     return replace(city, systems=dict(city.systems) | {name: connected}, city=replace(city.city, systems=roles))
 
 
-def city_folder(root: Path, source: str, *, batch: int = 20) -> Path:
+def city_folder(root: Path, source: str, *, batch: int = 20, protocol: str = "table") -> Path:
     """The same as a configuration folder, for a process of its own; MARKET_URL is where complaints come from."""
     config = root / "city"
     shutil.copytree(example_city(), config)
-    folder(config, source, batch=batch)
+    folder(config, source, batch=batch, protocol=protocol)
     with (config / "systems.yaml").open("a", encoding="utf-8") as file:
         file.write(f"\n{NAME}:\n  adapter: {NAME}\n  secrets: {{name: u, word: w}}\n")
         file.write("  urls: {complaints: '${MARKET_URL}'}\n")
