@@ -15,9 +15,9 @@ from fastapi.responses import Response
 from adapters.code_table import CodeTable
 from adapters.shape_json import write_json
 from adapters.shape_xml import xml_text
-from canonical.case import Case
+from canonical.case import Case, Event
 from canonical.codes import ClassKind
-from canonical.lifecycle import STAGE_TITLES
+from canonical.lifecycle import ENDED, STAGE_TITLES
 from canonical.time import in_shanghai
 from routing.catalogue import Catalogue, CatalogueClass
 
@@ -29,6 +29,7 @@ OPEN, CLOSED = "open", "closed"
 _ITEMS = {
     "services": "service",
     "service_requests": "request",
+    "service_request_updates": "request_update",
     "errors": "error",
     "attributes": "attribute",
     "values": "value",
@@ -149,6 +150,21 @@ def request(case: Case, names: Names, *, told: bool) -> Row:
         "lat": place.lat,
         "long": place.lon,
         "media_url": None,  # pictures show faces and number plates
+    }
+
+
+def update(case: Case, event: Event) -> Row:
+    """A step of a case as an update of its request, as apps that follow requests (FixMyStreet) ask for them."""
+    ended = event.to in ENDED
+    notes = event.action.result if ended and event.action.result else STAGE_TITLES[event.to]
+    return {
+        "update_id": f"{case.no}-{event.seq}",
+        "service_request_id": case.no,
+        "status": (CLOSED if ended else OPEN).upper(),
+        "external_status_code": event.to,
+        "updated_datetime": _stamp(event.action.at),
+        "description": public(notes, case),
+        "media_url": None,  # as in a request
     }
 
 

@@ -34,6 +34,7 @@ from gateway.georeport import (
     request,
     service,
     status,
+    update,
     updated,
     written,
 )
@@ -88,6 +89,7 @@ def open311_routes(hub: Hub) -> APIRouter:
             ("/requests.{form}", asked.requests),
             ("/requests/{id}.{form}", asked.one),
             ("/tokens/{id}.{form}", asked.token),
+            ("/servicerequestupdates.{form}", asked.updates),
         ):
             router.add_api_route(path, _guarded(answer), methods=["GET"])
         router.add_api_route("/discovery.{form}", _guarded(asked.discovery), methods=["GET"])
@@ -97,7 +99,7 @@ def open311_routes(hub: Hub) -> APIRouter:
 
 async def _nothing(asked: Request) -> Response:
     form = asked.path_params["rest"].rpartition(".")[2]
-    return failed(form, 404, "there is nothing here; GeoReport v2 has services, requests, tokens and discovery")
+    return failed(form, 404, "only services, requests, tokens, servicerequestupdates and discovery are here")
 
 
 def _guarded(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
@@ -197,6 +199,15 @@ class Asked:
             return failed(form, 404, "token provided was not found")
         return written("service_requests", [{"service_request_id": journey.case.no, "token": token}], form)
 
+    async def updates(self, asked: Request, form: str) -> Response:
+        """What moved in a range of time, the oldest first. Not of the specification, but of its usual extension."""
+        first, last = _range(asked.query_params, self._hub.now())
+        moves = await self._hub.casebook.moves(self._systems, first, last, limit=_FAR + 1)
+        if len(moves) > _FAR:
+            raise Problem("too many updates: ask for a shorter range")
+        rows = [update(one.case, one.event) for one in moves if one.event.from_ not in {None, one.event.to}]
+        return written("service_request_updates", rows, form)
+
     async def _known(self, number: str) -> Journey | None:
         journey = await self._hub.casebook.journey(number)
         return journey if journey and any(one.system in self._systems for one in journey.bindings) else None
@@ -263,18 +274,23 @@ def _door(hub: Hub, system: str) -> str:
 
 def _query(given: Mapping[str, str], now: datetime) -> Query:
     """What is asked. Raises Problem."""
-    first, last = _moment(given, "start_date"), _moment(given, "end_date", day_end=True)
-    if last is None:
-        last = now if first is None else min(max(now, first), first + _SPAN)
-    first = first or last - _SPAN
-    if not timedelta(0) <= last - first <= _SPAN:
-        raise Problem("start_date and end_date must be in order and may not span more than 90 days")
+    first, last = _range(given, now)
     states = frozenset(_listed((given.get("status") or "").lower())) or frozenset({OPEN, CLOSED})
     if states - {OPEN, CLOSED}:
         raise Problem("status must be open or closed")
     page, size = _number(given, "page", 1, _FAR), _number(given, "page_size", _MOST, _MOST)
     moved = _moment(given, "updated_after"), _moment(given, "updated_before", day_end=True)
     return Query(first, last, moved, states, frozenset(_listed(given.get("service_code"))), page, size)
+
+
+def _range(given: Mapping[str, str], now: datetime) -> tuple[datetime, datetime]:
+    first, last = _moment(given, "start_date"), _moment(given, "end_date", day_end=True)
+    if last is None:
+        last = now if first is None else min(max(now, first), first + _SPAN)
+    first = first or last - _SPAN
+    if not timedelta(0) <= last - first <= _SPAN:
+        raise Problem("start_date and end_date must be in order and may not span more than 90 days")
+    return first, last
 
 
 def _moment(given: Mapping[str, str], name: str, *, day_end: bool = False) -> datetime | None:

@@ -1,5 +1,6 @@
 """Cases as people look for them: lists, one case with its whole journey, and the books that must balance."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,6 +37,14 @@ class Journey:
     events: list[Event]
     bindings: list[Binding]
     deliveries: list[SentRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Something that happened to a case, and the case as it is now."""
+
+    case: Case
+    event: Event
 
 
 class Casebook:
@@ -76,6 +85,13 @@ class Casebook:
             bindings=[Binding.model_validate_json(body) for body in bindings],
             deliveries=[SentRow(*row) for row in deliveries],
         )
+
+    async def moves(self, systems: Sequence[str], first: datetime, last: datetime, *, limit: int) -> list[Move]:
+        """What happened in this time, both ends in it, to cases that these systems know; the oldest first."""
+        values = {"systems": list(systems), "first": first, "last": last, "limit": limit}
+        async with self.store.transaction() as transaction:
+            rows = (await transaction.connection.execute(_MOVES, values)).all()
+        return [Move(Case.model_validate_json(row.state), Event.model_validate_json(row.body)) for row in rows]
 
     async def latest(self, limit: int = 5) -> list[Case]:
         """The cases that moved last."""
@@ -128,6 +144,12 @@ _BINDINGS = text("SELECT CAST(body AS text) FROM binding WHERE case_id = :id ORD
 _DELIVERIES = text("""
 SELECT system, message, state, attempts, in_doubt, why, text, event_seq, created_at, done_at FROM delivery
  WHERE case_id = :id ORDER BY created_at, seq
+""")
+_MOVES = text("""
+SELECT CAST(e.body AS text) AS body, CAST(c.state AS text) AS state FROM event e JOIN cases c ON c.id = e.case_id
+ WHERE e.at BETWEEN :first AND :last
+   AND EXISTS (SELECT 1 FROM binding b WHERE b.case_id = c.id AND b.system = ANY(CAST(:systems AS text[])))
+ ORDER BY e.at, c.no, e.seq LIMIT :limit
 """)
 _LATEST = text("""
 SELECT CAST(c.state AS text) FROM cases c

@@ -312,6 +312,47 @@ def test_a_token_is_answered_with_the_number(app_hub: HubUnderTest) -> None:
     assert asked(app_hub, f"tokens/{number}") == [{"service_request_id": number, "token": number}]
 
 
+def updates(hub: HubUnderTest, **query: Any) -> list[tuple[str, str, str]]:
+    rows = asked(hub, "servicerequestupdates", **query)
+    return [(row["service_request_id"], row["status"], row["external_status_code"]) for row in rows]
+
+
+def test_an_app_follows_its_requests_by_what_moved(app_hub: HubUnderTest) -> None:
+    number = filed(app_hub)
+    before = datetime.now(SHANGHAI)
+    closed(app_hub, number)
+
+    assert updates(app_hub) == [
+        (number, "OPEN", "filed"), (number, "OPEN", "dispatched"), (number, "CLOSED", "cancelled"),
+    ]  # fmt: skip
+    assert updates(app_hub, start_date=before.isoformat()) == [(number, "CLOSED", "cancelled")]
+    assert updates(app_hub, end_date=(before - timedelta(hours=1)).isoformat()) == []
+
+
+def test_an_update_has_an_id_of_its_own_and_says_the_same_in_xml(app_hub: HubUnderTest) -> None:
+    closed(app_hub, filed(app_hub))
+
+    rows = asked(app_hub, "servicerequestupdates")
+    root = etree.fromstring(app_hub.client.get(f"{BASE}/servicerequestupdates.xml").content)
+
+    assert len({row["update_id"] for row in rows}) == len(rows) > 1
+    assert root.tag == "service_request_updates"
+    assert [{child.tag: child.text or None for child in one} for one in root.iterfind("request_update")] == rows
+
+
+def test_updates_tell_nothing_of_other_sources(app_hub: HubUnderTest) -> None:
+    push(app_hub, "1")
+    number = filed(app_hub)
+
+    assert {row[0] for row in updates(app_hub)} == {number}
+
+
+def test_updates_of_more_than_a_quarter_are_not_asked_at_once(app_hub: HubUnderTest) -> None:
+    query = {"start_date": "2026-01-01T00:00:00Z", "end_date": "2026-11-01T00:00:00Z"}
+
+    assert refused(app_hub, "servicerequestupdates.json", **query)[0] == 400
+
+
 def test_another_format_is_refused(app_hub: HubUnderTest) -> None:
     answer = app_hub.client.get(f"{BASE}/requests.csv")
 
