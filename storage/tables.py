@@ -94,6 +94,7 @@ event = Table(
     Column("message_id", Uuid),
     Column("body", JSONB, nullable=False),
     PrimaryKeyConstraint("case_id", "seq"),
+    Index("event_at", "at", postgresql_using="brin"),
 )
 
 binding = Table(
