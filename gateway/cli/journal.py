@@ -71,7 +71,7 @@ def show(
 ) -> None:
     """One message.
 
-    Of what we sent, files are kept by their digests alone; --files puts them back in, and ends with 1 when it cannot.
+    Of what we sent, files are kept by their digests alone; --files puts them back in, and says so when it cannot.
     """
     from gateway.carrying import TRAVELLED, travelled
     from gateway.settings import settings

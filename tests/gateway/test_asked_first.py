@@ -21,6 +21,7 @@ from gateway.configuration import Configuration, ConnectedSystem
 from gateway.deliver import GIVE_UP
 from storage.attachments import Attachments
 from storage.files import FileStore
+from tests.gateway.outside import typed
 from tests.gateway.picture_office import Office, Server, opened
 from tests.gateway.pulling import NAME, Desk, desk
 from tests.gateway.pushes import FORM, HOTLINE, hotline, ticket
@@ -224,6 +225,18 @@ def test_a_token_that_expires_between_question_and_message_costs_a_salt_and_no_d
     working(tell, send=SIGNED)
 
 
+def test_a_token_that_is_refused_on_the_question_and_its_successor_on_the_message_is_renewed_twice(
+    working: Working, office: Office
+) -> None:
+    async def tell(desk: Desk) -> None:
+        desk.session.token = "expired"
+        office.meanwhile["/salt"] = lambda: office.meanwhile.update({"/salt": office.tokens.clear})
+        assert await deliver(desk) == ("acknowledged", 1, False)
+        assert (office.count("POST /login"), office.count("GET /salt"), len(office.orders)) == (2, 3, 1)
+
+    working(tell, send=SIGNED)
+
+
 def test_an_office_that_restarts_between_question_and_message_is_asked_anew(
     working: Working, office: Office, server: Server
 ) -> None:
@@ -240,7 +253,7 @@ def test_an_office_that_restarts_between_question_and_message_is_asked_anew(
         assert office.count("GET /salt") == 2
         assert len(office.orders) == 1
 
-    working(tell, send=SIGNED)
+    working(tell, send=SIGNED.replace("repeat: safe", "repeat: never"))
 
 
 def test_a_version_that_was_read_first_is_what_the_change_is_made_on(working: Working, office: Office) -> None:
@@ -324,6 +337,16 @@ def test_pictures_inside_the_message_travel_whole_and_the_journal_keeps_their_di
         assert len(kept.body) < 1000
         whole = travelled(kept, FileStore(desk.hub.settings.file_folder))
         assert json.loads(whole) == order
+
+        url, folder = desk.hub.settings.database_url, desk.hub.settings.file_folder
+        known = os.environ | ENVIRONMENT | {"GRIDHUB_DATABASE_URL": url, "GRIDHUB_FILES": str(folder)}
+        shown = await asyncio.to_thread(typed, known, "journal", "show", str(id_), "--body", "--files")
+        assert json.loads(shown.stdout) == order
+        store = FileStore(folder)
+        store.path(digest).unlink()
+        failed = await asyncio.to_thread(typed, known, "journal", "show", str(id_), "--body", "--files")
+        assert (failed.returncode, failed.stdout) == (4, "")
+        assert "the file store cannot be read" in failed.stderr
 
     working(tell, send=INLINE)
 
@@ -475,7 +498,7 @@ def test_a_worker_killed_between_upload_and_message_uploads_again_and_the_order_
         assert office.count("POST /files") == 4  # one of the lost worker, one that met the old token, two that counted
         assert len(office.orders) == 1
 
-    working(tell, send=WITH_IDS, upload=UPLOAD)
+    working(tell, send=WITH_IDS.replace("repeat: safe", "repeat: never"), upload=UPLOAD)
 
 
 def test_a_worker_that_was_taken_for_dead_while_it_asked_sends_nothing(working: Working, office: Office) -> None:

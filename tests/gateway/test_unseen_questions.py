@@ -9,9 +9,11 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
+from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -19,11 +21,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
 import adapters
+from canonical.errors import Unauthenticated
 from gateway.configuration import Configuration, ConnectedSystem
 from gateway.fetch import Fetcher
 from gateway.file_sources import FileSources
 from gateway.stub import Stub
 from gateway.stub import server as stub_server
+from storage.attachments import DueFile
 from storage.files import FileStore
 from tests.gateway.picture_office import Served, serving
 from tests.gateway.pulling import NAME, Desk, desk
@@ -140,6 +144,7 @@ class Appeals:
         self.session = ""
         self.replies: list[dict[str, list[str]]] = []
         self.number = 0
+        self.answered: list[str] = []
 
     def fresh(self, letter: str) -> str:
         """Something to be used once."""
@@ -157,6 +162,7 @@ class Appeals:
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
     ) -> Served:
         """As its manual says."""
+        self.answered.append(path)
         if path == "/getPublicKey":
             name, key = self.fresh("k"), rsa.generate_private_key(65537, 2048)
             self.keys[name] = key
@@ -216,6 +222,28 @@ def test_a_platform_that_wants_a_key_a_ticket_and_a_token_for_everything_is_pull
     [reply] = appeals.replies
     assert (reply["id"], reply["text"]) == (["2"], ["重复上报"])
     assert base64.b64decode(reply["pic"][0]) == PICTURE
+
+
+def test_two_files_that_found_a_token_refused_at_once_share_the_new_one(
+    database_url: str, tmp_path: Path, configuration: Configuration
+) -> None:
+    appeals = Appeals()
+
+    async def run(url: str) -> None:
+        connected = connect(tmp_path, url, APPEALS, user="示例", word="示例口令")
+        async with desk(configuration, database_url, connected, data=tmp_path) as one:
+            with FileSources(one.hub) as sources, ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+                file = DueFile(UUID(int=1), NAME, "f1", "", 1, None, one.hub.now(), id="f1")
+                for thread in (first, second):
+                    with pytest.raises(Unauthenticated):
+                        thread.submit(sources.fetch, NAME, file).result()
+                assert [thread.submit(sources.sign_in, NAME).result() for thread in (first, second)] == [True, True]
+                assert appeals.answered.count("/login") == 1
+                for thread in (first, second):
+                    assert thread.submit(sources.fetch, NAME, file).result().body == PICTURE
+
+    with serving(appeals.answer) as url:
+        asyncio.run(run(url))
 
 
 async def fetched(desk: Desk) -> None:
