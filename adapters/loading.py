@@ -378,14 +378,14 @@ class _Loader:
         self._both()
 
     def _both(self) -> None:
-        """Of a case that the platform reported and works itself it is told what `both` says, and nothing else."""
+        """A case that the platform reported is given to it only where `both` says how; else it waits at the desk."""
         declared = self.declared
         if len(set(declared.roles)) < _ROLES or not declared.tells or declared.tells.get("both"):
             return
         if not declared.unsupported.get("both"):
             text = (
-                "it may report a case and be given it to work on; of such a case it is told nothing, not even the"
-                " dispatch: add tells.both, or unsupported.both with the reason"
+                "a case it reported is never given to it to work on, but waits at the desk: add tells.both with what it"
+                " is told then, or unsupported.both with the reason"
             )
             self.findings.append(self.file.finding(("tells",), text, Severity.WARNING))
 

@@ -206,7 +206,7 @@ def test_few_signs_are_read_as_what_is_met_in_chinese_texts(text: str, charset: 
     assert text_of(text.encode(charset), "auto") == read
 
 
-def test_who_may_report_and_work_on_one_case_but_is_told_nothing_of_it_is_warned_of(make: Make, tmp_path: Path) -> None:
+def test_a_platform_that_is_never_given_its_own_cases_is_warned_of(make: Make, tmp_path: Path) -> None:
     roles = SYSTEM.replace("[source]", "[source, owner]") + "tells: {owner: {dispatch: out}, source: {close: out}}\n"
     out = OUT.replace("ask", "out") + "repeat: safe\n"
 
