@@ -84,14 +84,15 @@ class Reception:
     async def _commit(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
         numbers = await self.store.numbers(len(arrivals))
         for race in range(_RACES):
-            now = self.now()
+            now, left = self.now(), iter(numbers)
             try:
                 async with self.store.transaction() as transaction:
                     known = await transaction.known(arrivals)
                     changes, outcomes = decide(
-                        arrivals, known, self.configuration.city, numbers=iter(numbers), now=now, ids=self.ids
+                        arrivals, known, self.configuration.city, numbers=left, now=now, ids=self.ids
                     )  # fmt: skip
                     await transaction.save(changes, now)
+                self.store.give_back(list(left))
                 return outcomes
             except IntegrityError:
                 if race == _RACES - 1:

@@ -3,7 +3,8 @@
 The hot path is one statement with arrays (`storage.rows.SAVE`): writing n cases costs one round trip, not n.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
@@ -40,7 +41,7 @@ class Store:
     def __init__(self, url: str, *, pool: int = 8) -> None:
         # Parameters are citizens' words: they must not stand in error texts, which are logged.
         self.engine: AsyncEngine = create_async_engine(url, pool_size=pool, max_overflow=pool, hide_parameters=True)
-        self._numbers: Iterator[int] = iter(())
+        self._numbers: deque[int] = deque()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -69,12 +70,17 @@ class Store:
         """`wanted` fresh running numbers for cases. A process that ends leaves a gap: harmless."""
         taken: list[int] = []
         while len(taken) < wanted:
-            taken += [number for _, number in zip(range(wanted - len(taken)), self._numbers, strict=False)]
+            while self._numbers and len(taken) < wanted:
+                taken.append(self._numbers.popleft())
             if len(taken) < wanted:
                 async with self.transaction() as transaction:
                     first = await transaction.next_block()
-                self._numbers = iter(range(first, first + NUMBERS_AT_ONCE))
+                self._numbers.extend(range(first, first + NUMBERS_AT_ONCE))
         return taken
+
+    def give_back(self, numbers: Sequence[int]) -> None:
+        """Numbers that no case was given: most of what is polled is known already."""
+        self._numbers.extendleft(reversed(numbers))
 
 
 class Transaction:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.configuration import Configuration
-from tests.gateway.pulling import Desk, Platform, declared, desk, platform
+from tests.gateway.pulling import PULL, Desk, Platform, declared, desk, pages, platform, tree
 from tests.gateway.pushes import FORM, HOTLINE, hotline, ticket
 
 Working = Callable[..., None]
@@ -112,3 +112,18 @@ def test_in_a_queue_the_same_words_again_are_said_again(working: Working, parks:
         assert await events(desk) == ["ask_extension", "ask_extension"]
 
     working(tell, QUEUE)
+
+
+def test_what_is_known_already_takes_no_case_numbers(working: Working, parks: Platform) -> None:
+    parks.on["/trees"] = pages([tree(number) for number in range(40)])
+
+    async def tell(desk: Desk) -> None:
+        for turn in range(6):
+            await desk.round(after=60.0 * turn)
+        last = int((await desk.rows("SELECT max(no) FROM cases"))[0][0][-7:])
+        parks.on["/trees"] = pages([tree(number) for number in range(41)])
+        await desk.round(after=600.0)
+        numbers = [int(row[0][-7:]) for row in await desk.rows("SELECT no FROM cases ORDER BY received_at, no")]
+        assert (len(numbers), max(numbers)) == (42, last + 1)
+
+    working(tell, PULL)
