@@ -46,6 +46,8 @@ _URL = "%/:?[]@!$&'()*+,;=-._~"
 """What stays as it is in a path on its way."""
 _LONGEST = 2000
 """Characters of one value that are shown: a picture in base64 is no use to a reader."""
+CUT = 0
+"""As a status: the line is cut, and no answer comes."""
 _PAGES = 200
 """Pages looked at to find the one that is asked for."""
 
@@ -108,6 +110,14 @@ class Stub:
         self._counts = {one.declared.count.ask: one.name for one in system.pulls if one.declared.count}
         self._items = {pull.name: list(_sampled(folder, pull.name)) for pull in system.pulls}
         self._number = 0
+
+    def listed(self, pull: str, _asked: Mapping[str, str]) -> list[Any]:
+        """The items that a request for a list, its number or one of its items is answered from."""
+        return self._items[pull]
+
+    def kept(self, route: Route) -> Answered | None:
+        """The sample answer to a message, given as it stands."""
+        return stored(self.folder, route.name)
 
     def troubles(self) -> list[str]:
         """Messages that cannot be answered so that it counts, said before anything comes."""
@@ -183,7 +193,7 @@ class Stub:
         return document, ""
 
     def _answer(self, route: Route, asked: Mapping[str, str], message: Message) -> Answered:
-        if (kept := stored(self.folder, route.name)) is not None:
+        if (kept := self.kept(route)) is not None:
             return kept
         if self.system.files and self.system.files.fetch == route.name:
             return Answered(b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(64) + b"\xff\xd9", "image/jpeg")
@@ -195,12 +205,11 @@ class Stub:
         if (pull := self._pulls.get(route.name)) is not None:
             return self._page(pull, asked, make)
         if (pull := self._details.get(route.name)) is not None:
-            detail = self.system.pull(pull).detail
-            items = self._items[pull][:1]
-            return make(more={_one_path(detail.items if detail else "."): items[0] if items else {}})
+            items = self.listed(pull, asked)[:1]
+            return self.detail_of(route, items[0] if items else {}, message)
         if (pull := self._counts.get(route.name)) is not None:
             count = self.system.pull(pull).count
-            return make(more={count.path: len(self._items[pull])} if count else {})
+            return make(more={count.path: len(self.listed(pull, asked))} if count else {})
         with suppress(NoAnswer):  # its rows want something else there: then without
             return make(more=self._read_later(route.name))
         return make()
@@ -210,6 +219,13 @@ class Stub:
         kinds = {"path": f"/sim/{self._number}", "value": f"SIM-{self._number}"}
         made = {path: kinds[how] for path, how in read_later(name, self._declarations).items()}
         return made | {path: f'"{made[path]}"' for path in made if path == "$headers.etag"}
+
+    def detail_of(self, route: Route, item: Any, message: Message) -> Answered:  # noqa: ANN401
+        """The answer that tells everything about one item."""
+        detail = self.system.pull(self._details[route.name]).detail
+        answers = self.declared.answers[route.declared.answer]
+        more = {_one_path(detail.items if detail else "."): item}
+        return accepted(self.system, route.name, answers, more=more, number=self._number, asked=message)
 
     def _token(self) -> dict[str, Any]:
         declared = self.declared.sign_in
@@ -225,7 +241,7 @@ class Stub:
 
     def _page(self, pull: str, asked: Mapping[str, str], make: Callable[..., Answered]) -> Answered:
         """The page that is asked for, of the samples."""
-        declared, items = self.system.pull(pull), self._items[pull]
+        declared, items = self.system.pull(pull), self.listed(pull, asked)
         number = self._asked_page(pull, asked)
         start = (number - declared.first_page) * declared.page_size
         rows = items[start : start + declared.page_size]
@@ -452,6 +468,9 @@ def server(stub: Stub, host: str, port: int, tell: Callable[[Heard], None]) -> T
             headers = {name.lower(): value for name, value in self.headers.items()}
             answer, heard = stub.hear(self.command, self.path, headers, body)
             tell(heard)
+            if answer.status == CUT:
+                self.close_connection = True
+                return
             with suppress(ConnectionError):
                 self.send_response(answer.status)
                 for name, value in {**answer.headers, "content-type": answer.content_type}.items():

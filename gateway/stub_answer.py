@@ -8,6 +8,7 @@ import gzip
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from adapters.samples import ID, NOW
 from adapters.shape_declaration import Step
 from adapters.shape_xml import soap_body, xml_text
 from adapters.trace import paths_of
-from canonical.errors import HubError, Misconfigured
+from canonical.errors import Duplicate, HubError, InDoubt, Misconfigured, Refused, Unauthenticated, Unavailable
 from canonical.message import Message
 
 _EXPRESSION = re.compile(
@@ -61,6 +62,14 @@ def stored(folder: Path, name: str) -> Answered | None:
     return None
 
 
+def stored_answers(folder: Path, system: System) -> Iterator[tuple[Path, str]]:
+    """(file, message) of every sample answer to a message that the system declares."""
+    for path in sorted(folder.glob("samples/*.answer.*")):
+        name = path.name.partition(".answer.")[0]
+        if name in system.writers:
+            yield path, name
+
+
 def accepted(
     system: System, name: str, declared: AnswerDeclaration, *, more: Mapping[str, Any] | None = None, number: int = 1,
     holds: Callable[[Answered], bool] | None = None, asked: Message | None = None,
@@ -81,6 +90,20 @@ def accepted(
         f"no small document was found that `answers` judges accepted for {name}; put an answer at"
         f" samples/{name}.answer.json 没有试出被判为成功的回执, 请放一份样例"
     )
+
+
+def judged_as(
+    system: System, name: str, declared: AnswerDeclaration, then: str, *, asked: Message | None = None
+) -> Answered | None:
+    """An answer to message `name` that is judged `then`, such as refused, absent or unauthenticated; None: none found.
+
+    A row that asks for an HTTP status alone is enough.
+    """
+    with suppress(_NotMade):
+        for candidate in _candidates(declared, _echoes(declared, asked), 1, then):
+            if verdict_of(system, name, candidate, asked) == then:
+                return candidate
+    return None
 
 
 def _echoes(declared: AnswerDeclaration, asked: Message | None) -> dict[str, Any]:
@@ -106,23 +129,37 @@ def example_asked(declared: AnswerDeclaration) -> Message:
 
 
 def _judged(system: System, name: str, candidate: Answered, asked: Message | None) -> bool:
+    return verdict_of(system, name, candidate, asked) == "accepted"
+
+
+_RAISED: Mapping[type[HubError], str] = {
+    Duplicate: "duplicate", Refused: "refused", Unauthenticated: "unauthenticated", Unavailable: "unavailable",
+    InDoubt: "in_doubt",
+}  # fmt: skip
+
+
+def verdict_of(system: System, name: str, candidate: Answered, asked: Message | None = None) -> str:
+    """How the folder judges an answer: `accepted`, `absent`, or the word of what is raised, such as `refused`."""
     try:
-        return not system.judge(name, replace(candidate.message(system.role.id), asked=asked)).absent
-    except HubError:
-        return False
+        told = system.judge(name, replace(candidate.message(system.role.id), asked=asked))
+    except HubError as error:
+        return next((word for kind, word in _RAISED.items() if isinstance(error, kind)), "in_doubt")
+    return "absent" if told.absent else "accepted"
 
 
 class _NotMade(Exception):
     """A step of the shape that nobody here writes."""
 
 
-def _candidates(declared: AnswerDeclaration, more: Mapping[str, Any], number: int) -> Iterator[Answered]:
+def _candidates(
+    declared: AnswerDeclaration, more: Mapping[str, Any], number: int, then: str = "accepted"
+) -> Iterator[Answered]:
     for row in declared.rows:
-        if row.then != "accepted":
+        if row.then != then:
             continue
         wanted = dict(_wanted(row))
-        ids = {path: f"SIM-{number}" for path in _paths(row.external_id) + _paths(row.visible_no) if path not in wanted}
-        for said in ({**ids, **wanted, **more}, {**wanted, **more}):
+        ids = dict.fromkeys(_paths(row.external_id) + _paths(row.visible_no), f"SIM-{number}")
+        for said in ({**wanted, **ids, **more}, {**ids, **wanted, **more}, {**wanted, **more}):
             for typed in (said, {path: _typed(value) for path, value in said.items()}):
                 yield _answered(row, declared.shape, typed)
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -24,6 +24,7 @@ import httpx
 import structlog
 import uvicorn
 import yaml
+from sqlalchemy import create_engine, text
 
 import adapters
 import simulators
@@ -33,15 +34,17 @@ from canonical.message import Message
 from canonical.reading import Outcome
 from canonical.records import Arrival
 from gateway.api import create_app
+from gateway.certify.exchange import QUIET, Exchange
 from gateway.certify.file_server import file_server
 from gateway.certify.material import Material, declaration, material
+from gateway.certify.other_side import OtherSide, playable, serving
 from gateway.configuration import Configuration, load
 from gateway.hub import Hub, wire
 from gateway.serve import _config
 from gateway.settings import Settings, example_city
 from gateway.views import View, books_view
 from gateway.work import Role, Worker
-from storage.embedded import EmbeddedPostgres
+from storage.embedded import NAME, EmbeddedPostgres
 from storage.journal import JournalRow
 from storage.schema import migrate
 
@@ -51,8 +54,12 @@ SOURCE = "certify_source"
 UNIT = "certify_unit"
 _QUICK = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 """The database of a certification need not survive a power cut."""
-_OVER_HTTP = frozenset({"http", "soap"})
+OVER_HTTP = frozenset({"http", "soap"})
+_READS_NOTHING = frozenset({Role.DELIVER, Role.FETCH})
+"""Of a live platform nothing is taken: no list is worked off, nothing is acknowledged, nobody is subscribed."""
 _START = 30.0
+_SOON = 0.4
+"""Seconds between two looks of the hub at the side that the bench plays."""
 _TIMEOUT = 1
 """Seconds an answer of the platform is waited for, so that late answers are late soon."""
 
@@ -74,13 +81,23 @@ def until(true: Callable[[], object], seconds: float) -> bool:
 class Bench:
     """One platform on a private hub. `with Bench(...) as bench`."""
 
-    def __init__(self, folder: Path, *, url: str = "", simulator: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, url: str = "", simulator: bool = True, account: Mapping[str, str] | None = None
+    ) -> None:  # fmt: skip
         self.name = folder.resolve().name
         self.given, self.live = folder.resolve(), url
+        self.unreached = False
+        """A live platform that is not there, or does not let us in."""
+        self._given_secrets = dict(account or {})
         self.said_success = ""
         """What the platform was answered last when its report became a case."""
         self.declared = declaration(self.given)
         self.simulated = simulator and not url and simulated(self.name, self.declared)
+        self.side: OtherSide | None = None
+        """The platform's other side where it speaks HTTP and nobody has a simulated platform of it."""
+        self.exchange: Exchange | None = None
+        """Its folders and tables."""
+        self.pulls = frozenset(self.declared.pulls)
         self.secret = f"certify-{secrets.token_hex(8)}"
         self.token = secrets.token_hex(16)
         self.client = httpx.Client(trust_env=False, timeout=30)
@@ -111,9 +128,9 @@ class Bench:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self._stack.callback(self.listener.close)
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        self.other_url = self.live or (self._simulated() if self.simulated else "")
-        self._configure()
         server = self._stack.enter_context(EmbeddedPostgres(None, settings=_QUICK))
+        self.other_url = self.live or (self._simulated() if self.simulated else self._played(server))
+        self._configure()
         asyncio.run(migrate(server.url))
         self.database_url = server.url
         thread = threading.Thread(target=self._loop.run_forever, name="bench")
@@ -142,19 +159,26 @@ class Bench:
         shutil.copytree(self.given, self.declared_folder)
         path = self.declared_folder / "system.yaml"
         declared = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if self.simulated:
+        if self.simulated or self.played:
             declared.setdefault("connector", {})["timeout"] = _TIMEOUT
+            for one in declared.get("receivers", {}).values():
+                if "files" in one:
+                    one["files"]["quiet"] = QUIET
             path.write_text(yaml.safe_dump(declared, allow_unicode=True, sort_keys=False), encoding="utf-8")
         needed = [name for name, one in self.declared.secrets.items() if not one.optional]
         samples = adapters.sample_secrets(self.declared_folder)
         # A secret with a form of its own has that of its sample. A simulated platform has one secret for everything.
         self.secrets = {
             name: self.secret if self.simulated and not self.declared.secrets[name].sample else samples[name]
-            for name in dict.fromkeys([*needed, *self._shown()])
-        }
+            for name in dict.fromkeys([*needed, *self._shown(), *self._given_secrets])
+        } | self._given_secrets
         given = {name: f"${{SECRET_{number}}}" for number, name in enumerate(self.secrets)}
         entry = {"adapter": self.name, "url": self.other_url, "every": 1, "secrets": given}
         entry["hub_url"] = self.url
+        if self.exchange is not None:
+            entry["urls"] = self.exchange.addresses
+        if self.played:
+            entry["every"] = _SOON
         _source(config / SOURCE)
         systems = {self.name: entry, SOURCE: {"adapter": SOURCE, "secrets": {"key": "${SECRET}"}}}
         (config / "systems.yaml").write_text(yaml.safe_dump(systems, allow_unicode=True), encoding="utf-8")
@@ -164,6 +188,10 @@ class Bench:
         """Optional secrets: the first that stands for a static one, so that no signing in is needed for it."""
         optional = [name for name, one in self.declared.secrets.items() if one.optional]
         signing = set(self.declared.sign_in.secrets) if self.declared.sign_in else set()
+        for one in self.declared.receivers.values():  # folders and tables of the bench ask for no account
+            signing |= set(one.account.model_dump().values())
+        if self.declared.connector.protocol not in OVER_HTTP:
+            signing |= set(self.declared.connector.account.model_dump().values())
         return [name for name in optional if name not in signing]
 
     async def _wired(self, configuration: Configuration) -> Hub:
@@ -192,7 +220,7 @@ class Bench:
         assert self._stop is not None
         hub = await self._wired(self.configuration)
         try:
-            await Worker(hub, frozenset(Role)).run(self._stop)
+            await Worker(hub, _READS_NOTHING if self.live else frozenset(Role)).run(self._stop)
         finally:
             await hub.store.close()
 
@@ -228,6 +256,26 @@ class Bench:
         if process.poll() is not None:
             raise BenchFailed(f"the simulated {self.name} ended with {process.returncode}")
         return url
+
+    @property
+    def played(self) -> bool:
+        """Whether the bench itself is the platform's other side."""
+        return self.side is not None or self.exchange is not None
+
+    def _played(self, server: EmbeddedPostgres) -> str:
+        """The other side made of the folder; its address, empty where there is nothing to be sent."""
+        protocols = {self.declared.connector.protocol, *(one.kind for one in self.declared.receivers.values())}
+        address = ""
+        if self.declared.connector.protocol in OVER_HTTP:
+            loaded = adapters.load(self.given, adapters.sample_secrets(self.given), name=self.name)
+            self.side = playable(self.given, loaded)
+            address = self._stack.enter_context(serving(self.side)) if self.side else ""
+        if protocols & {"table", "files"}:
+            database = _database(server) if "table" in protocols else ""
+            self.exchange = Exchange(self.given, self.declared, self.folder / "exchange", database)
+            self._stack.callback(self.exchange.close)
+            address = self.exchange.url if self.exchange.writes else address
+        return address
 
     def _answers(self, url: str) -> bool:
         try:
@@ -284,6 +332,12 @@ class Bench:
         """The books as they stand."""
         return books_view(self.do(self.hub.casebook.books(self.hub.now())))
 
+    def trouble(self, door: str) -> str:
+        """What the hub has against the list, folder or table it should fetch from; empty when nothing."""
+        told = self.api("GET", "/api/systems").json()
+        flows = [flow for one in told["items"] if one["id"] == self.name for flow in one["inflow"]]
+        return next((str(flow["trouble"]) for flow in flows if flow["name"] == door and flow["trouble"]), "")
+
     def defects(self) -> str:
         """What the hub's log says of defects; empty when there are none."""
         self._log.flush()
@@ -302,7 +356,22 @@ async def _handed_in(hub: Hub, message: Message) -> list[Outcome]:
 
 def simulated(name: str, declared: SystemDeclaration) -> bool:
     """Whether there is a simulated platform the bench can run: one without a database, broker or shared folder."""
-    return name in simulators.SYSTEMS and declared.connector.protocol in _OVER_HTTP and not declared.receivers
+    return name in simulators.SYSTEMS and declared.connector.protocol in OVER_HTTP and not declared.receivers
+
+
+def _database(server: EmbeddedPostgres) -> str:
+    """A database of its own for the tables of the platform."""
+    name = "exchange"
+    socket = server.url.partition("?host=")[2]
+
+    def address(database: str) -> str:
+        return f"postgresql+psycopg://{NAME}@/{database}?host={socket}"
+
+    engine = create_engine(address(NAME), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return address(name)
 
 
 def _options(name: str) -> frozenset[str]:
@@ -389,10 +458,10 @@ report:
 
 
 def _source(folder: Path) -> None:
-    for name, text in _SOURCE.items():
+    for name, content in _SOURCE.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(content, encoding="utf-8")
 
 
 def folder_of(given: str) -> Path:

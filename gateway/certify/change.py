@@ -1,6 +1,7 @@
 """How a good message is spoiled: one function a change, by the name scenarios.yaml uses. Pure; nothing is sent here."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from canonical.reading import Reading
 from gateway.certify.material import Material, Play
 from gateway.certify.moment import rewritten
 from gateway.certify.signer import checks_of, replaced
+from gateway.certify.single import decoded, without
 
 CORRECTED = "（更正）"
 DEAD_LINK = "http://127.0.0.1:9/dead-link.jpg"
@@ -57,17 +59,22 @@ def changed(name: str, given: Given) -> list[Message]:
 
 
 def _text(given: Given) -> str:
+    return _decoded(given)[0]
+
+
+def _decoded(given: Given) -> tuple[str, str]:
+    """The message as text, and its charset."""
     try:
-        return given.message.body.decode()
+        return decoded(given.message.body)
     except UnicodeDecodeError:
         raise CannotChange("报文不是文本 | the message is no text") from None
 
 
 def _put(given: Given, old: str, new: str, what: str) -> Message:
-    text = _text(given)
+    text, charset = _decoded(given)
     if not old or old not in text:
         raise CannotChange(f"样例里没有{what} | the sample does not hold it as it is read: {what}")
-    return replace(given.message, body=text.replace(old, new).encode())
+    return replace(given.message, body=text.replace(old, new).encode(charset))
 
 
 def _other_words(given: Given) -> Iterator[Message]:
@@ -90,11 +97,17 @@ def _id(one: Reading | Unacceptable) -> str:
 
 def _gb18030(given: Given) -> Iterator[Message]:
     """The same text in the charset of older platforms, said where the transport says it."""
-    message, text = given.message, _text(given)
+    message, (text, charset) = given.message, _decoded(given)
+    if charset == "gb18030" and not text.isascii():
+        yield message  # it is sent so anyway
+        return
     head, kind = text[:100].lower(), message.content_type.split(";")[0]
     if "encoding=" in head:
         text = text[:100].replace("UTF-8", "GB18030").replace("utf-8", "GB18030") + text[100:]
     made = replace(message, body=text.encode("gb18030"), content_type=f"{kind}; charset=GB18030")
+    if given.message.door in given.material.declared.pulls:  # the list is in it, not its items: the hub will tell
+        yield made
+        return
     read = given.material.system.read(made)
     if read != given.material.system.read(message):
         raise NoSuchThing("声明只收 UTF-8 | the declaration takes UTF-8 only")
@@ -167,12 +180,46 @@ def _json(message: Message, document: object) -> Message:
 
 
 def _missing(given: Given) -> Iterator[Message]:
+    """Without one member that the contract requires, of a message in any form that can be taken apart."""
     wanted = _required(given)
-    whole, inside = _document(given, wanted)
-    for name in wanted[:_MISSING]:
-        kept = inside.pop(name)
-        yield _json(given.message, whole)
-        inside[name] = kept
+    if not wanted:
+        raise NoSuchThing("契约没有必填成员 | the contract requires no member")
+    if _is_json(given):
+        whole, inside = _document(given, wanted)
+        for name in wanted[:_MISSING]:
+            kept = inside.pop(name)
+            yield _json(given.message, whole)
+            inside[name] = kept
+        return
+    made = [one for name in wanted[:_MISSING] if (one := _without(given, name))]
+    if not made:
+        raise NoSuchThing(
+            "报文是密文或压缩包, 拆不出成员 | the message is sealed or packed: it has no members to leave out"
+        )
+    yield from made
+
+
+def _is_json(given: Given) -> bool:
+    return given.message.body.lstrip()[:1] in (b"{", b"[")
+
+
+def _without(given: Given, name: str) -> Message | None:
+    """XML without an element, a form without a field, a table of text without a column."""
+    try:
+        text, charset = decoded(given.message.body)
+    except UnicodeDecodeError:
+        return None
+    tag = rf"(?:\w+:)?{re.escape(name.lstrip('@'))}"
+    patterns = (
+        rf"<{tag}(?:\s[^>]*)?>.*?</{tag}>",
+        rf"<{tag}(?:\s[^>]*)?/>",
+        rf"(?:(?<=^)|(?<=&)){re.escape(name)}=[^&]*&?",
+    )
+    for pattern in patterns:
+        left = re.sub(pattern, "", text, flags=re.DOTALL)
+        if left != text:
+            return replace(given.message, body=left.encode(charset))
+    return without(given.message, name)
 
 
 def _extra(given: Given) -> Iterator[Message]:

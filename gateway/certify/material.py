@@ -16,11 +16,13 @@ from adapters.loading import sample_secrets
 from adapters.samples import inbound_samples, outbound_samples
 from adapters.trace import TracedField, trace
 from adapters.yaml_file import read_yaml
-from canonical.alarm import AlarmPolicy
+from canonical.alarm import Alarm, AlarmPolicy
 from canonical.lifecycle import BY_ACTION, Party, Stage
 from canonical.message import Message
 from canonical.reading import Reading
 from gateway.certify.signer import Signer, replaced
+from gateway.certify.single import singles
+from routing.storm import policy_of
 
 _NAMING = ("external_id", "case_key", "visible_no")
 _NAMED = frozenset({*_NAMING, "alarm.device"})
@@ -45,9 +47,13 @@ class Play:
         found = [value for one in self.fields if one.field == field for _, value in one.raw if value not in (None, "")]
         return str(found[0]) if found and isinstance(found[0], str | int | float) else ""
 
+    def fresh_ids(self, number: int) -> tuple[str, ...]:
+        """The ids of `fresh`."""
+        return tuple(_other(old, number) for old in self.ids)
+
     def fresh(self, number: int) -> Message:
         """The message under ids made of `number`: the same number, the same message."""
-        return _renamed(self.message, {old: _other(old, number) for old in self.ids})
+        return renamed(self.message, {old: _other(old, number) for old in self.ids})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,20 @@ class Material:
         read = {one.reading.report.reporter.name for one in self.plays if one.reading.report}
         return frozenset({*read, *(str(value) for one in told for _, value in one.raw if value), *self.written} - {""})
 
+    def answer_of(self, message: str) -> str:
+        """The name of what judges the answers to a message."""
+        return self.system.writers[message][0].declared.answer
+
+    @property
+    def works(self) -> Mapping[str, tuple[Play, ...]]:
+        """Step of the owner's work to the samples that report it."""
+        found: dict[str, tuple[Play, ...]] = {}
+        for play in self.plays:
+            kind = play.reading.action.kinds.get(Party.OWNER) if play.reading.action else None
+            if kind:
+                found[str(kind)] = (*found.get(str(kind), ()), play)
+        return found
+
     @property
     def doors(self) -> frozenset[str]:
         """Names of doors."""
@@ -110,9 +130,9 @@ def material(
         message = _sealed(sample.message(system.role.id), folder, secrets)
         message = _with_links(system, replace(message, door=sample.door), files_url)
         message = signer.signed(message, message.at)
-        found = _play(system, message, sample.path.name)
+        found = _plays(system, message, sample.path.name)
         if found:
-            plays.append(found)
+            plays += found
         elif not _reads(system, message):
             unread.append(sample.path.name)
     reports = [one for one in plays if _opens(one.reading, declared)]
@@ -176,9 +196,16 @@ def _opens(reading: Reading, declared: SystemDeclaration) -> bool:
     alarm = reading.alarm
     if reading.report is None or alarm is None:
         return reading.report is not None
-    policy = declared.alarms.get(alarm.kind, AlarmPolicy())
-    high = alarm.active if policy.raise_at is None else (alarm.value or 0) >= policy.raise_at
-    return high and policy.times == 1 and not policy.hold
+    policy = policy_of(declared.alarms, alarm.kind)
+    return _raises(alarm, policy) and policy.times == 1 and not policy.hold
+
+
+def _raises(alarm: Alarm, policy: AlarmPolicy) -> bool:
+    """Whether a telling is one of an alarm: a threshold decides where there is one, either way."""
+    if alarm.value is None or (policy.raise_at is None and policy.raise_below is None):
+        return alarm.active
+    above = policy.raise_at is not None and alarm.value >= policy.raise_at
+    return above or (policy.raise_below is not None and alarm.value <= policy.raise_below)
 
 
 def _plainness(play: Play) -> tuple[bool, bool, bool, str]:
@@ -212,6 +239,15 @@ def _sealed(message: Message, folder: Path, secrets: Mapping[str, str]) -> Messa
     return message
 
 
+def _plays(system: System, message: Message, name: str) -> list[Play]:
+    """A message with one reading; of one with several, each row or element that reads alone."""
+    if whole := _play(system, message, name):
+        return [whole]
+    if len(system.read(message)) < 2:
+        return []
+    return [one for single in singles(message) if (one := _play(system, single, name))]
+
+
 def _play(system: System, message: Message, name: str) -> Play | None:
     """A message with one reading; None otherwise."""
     try:
@@ -236,7 +272,7 @@ def _with_links(system: System, message: Message, files_url: str) -> Message:
     said = [part for one in readings for part in (one.report, one.action, one.addition) if part]
     links = dict.fromkeys(file.url for part in said for file in part.attachments if file.url)
     names = {link: f"{files_url}/{number}.jpg" for number, link in enumerate(links, 1)}
-    made = _renamed(message, names)
+    made = renamed(message, names)
     return made if all(isinstance(one, Reading) for one in system.read(made)) else message
 
 
@@ -270,7 +306,7 @@ def _other(text: str, number: int) -> str:
     return f"{text[: found.start()]}{lowest + number % (9 * lowest)}{text[found.end() :]}"
 
 
-def _renamed(message: Message, names: Mapping[str, str]) -> Message:
+def renamed(message: Message, names: Mapping[str, str]) -> Message:
     """Every text replaced where it stands alone: not inside a longer word or number."""
     if not names:
         return message

@@ -1,16 +1,18 @@
 """Playing the pack: each scenario on the bench, step by step, until something does not hold."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from canonical.errors import HubError
-from gateway.certify.bench import Bench, until
+from gateway.certify.bench import OVER_HTTP, Bench, until
 from gateway.certify.change import CannotChange, NoSuchThing
 from gateway.certify.scenario import Need, Scenario, Shape, Tier
 from gateway.certify.sending import Exchange
-from gateway.certify.step import Broken, Stage, play
+from gateway.certify.stage import Broken, Stage
+from gateway.certify.step import play
+from gateway.stub_answer import stored_answers
 
 PASSED, FAILED, NOT_APPLICABLE = "passed", "failed", "not applicable"
 _SETTLING = 15.0
@@ -45,13 +47,16 @@ class Result:
 
 def certify(
     folder: Path, scenarios: Sequence[Scenario], *, url: str = "", simulator: bool = True, everything: bool = True,
+    account: Mapping[str, str] | None = None,
     told: Callable[[Scenario, Result | None], None] = lambda _scenario, _result: None,
 ) -> list[Result]:  # fmt: skip
     """Every scenario's result, in order. `url`: a live platform instead of a simulated one; `everything`: also what
-    leaves something behind there. `told` is called before and after each. Raises BenchFailed, Misconfigured.
+    leaves something behind there; `account`: our secrets there. `told` is called before and after each.
+
+    Raises BenchFailed, Misconfigured.
     """
     results, number = [], 1
-    with Bench(folder, url=url, simulator=simulator) as bench:
+    with Bench(folder, url=url, simulator=simulator, account=account) as bench:
         for scenario in scenarios:
             told(scenario, None)
             result = _played(bench, scenario, number=number, everything=everything)
@@ -146,7 +151,32 @@ def _missing(bench: Bench, scenario: Scenario, *, everything: bool) -> CannotCha
     if lacks := _lacks(bench, scenario) or _untold(bench, scenario):
         return lacks
     missing = next((need for need in scenario.needs if not _HAS[need](bench)), None)
-    return CannotChange(_REASONS[missing]) if missing else None
+    if missing is Need.OTHER_SIDE and bench.unreached:
+        return CannotChange("对端没有应答, 见 reached | the platform was not reached, see there")
+    if missing:
+        return (NoSuchThing if missing is Need.STUB else CannotChange)(_REASONS[missing])
+    if any(step.do == "emit" for step in scenario.steps) and not bench.simulated and not _reports(bench):
+        return CannotChange(_REASONS[Need.REPORT])
+    return _made_up(bench, scenario)
+
+
+def _made_up(bench: Bench, scenario: Scenario) -> CannotChange | None:
+    """Gold needs answers of the platform's own: those made of the folder's judge agree with it, right or wrong."""
+    sides = {Shape.HANDED, Shape.TOLD, Shape.BOTH} & set(scenario.core)
+    if bench.side is None or scenario.tier is not Tier.GOLD or not sides:
+        return None
+    said = {message for _, message in stored_answers(bench.given, bench.material.system)}
+    parties = ("owner", "both") if Shape.HANDED in sides else ("source", "both")
+    wanted = scenario.source_told or ("dispatch",)
+    told = [name for party in parties for action, name in bench.material.tells(party).items() if action in wanted]
+    missing = next((name for name in told if name not in said), "")
+    if not missing:
+        return None
+    return CannotChange(
+        f"回执是由声明推出的, 证明不了判得对: 请放一份真实的回执 samples/{missing}.answer.json | "
+        f"its answers were made of the folder's own rows, which proves nothing: put one of the platform's at "
+        f"samples/{missing}.answer.json"
+    )
 
 
 def _lacks(bench: Bench, scenario: Scenario) -> CannotChange | None:
@@ -181,6 +211,25 @@ def _source(bench: Bench) -> bool:
     return "source" in bench.declared.roles
 
 
+def _listed(bench: Bench) -> bool:
+    report = bench.material.report
+    return report is not None and report.message.door in bench.pulls
+
+
+def _live(bench: Bench) -> bool:
+    return bool(bench.live) and bench.declared.connector.protocol in OVER_HTTP
+
+
+def _dropped(bench: Bench) -> bool:
+    report = bench.material.report
+    found = bench.declared.receivers.get(report.message.door) if report else None
+    return found is not None and found.files is not None
+
+
+def _both(bench: Bench) -> bool:
+    return "dispatch" in bench.material.tells("both")
+
+
 def _handed(bench: Bench) -> bool:
     return bool(bench.material.tells("owner"))
 
@@ -190,6 +239,10 @@ _SHAPES: dict[Shape, Callable[[Bench], bool]] = {
     Shape.DOOR: lambda bench: _source(bench) and bool(bench.material.doors),
     Shape.TOLD: lambda bench: bool(bench.material.tells("source") or bench.material.tells("both")),
     Shape.HANDED: _handed,
+    Shape.BOTH: _both,
+    Shape.LISTED: lambda bench: _listed(bench) and bench.side is not None,
+    Shape.DROPPED: _dropped,
+    Shape.LIVE: _live,
 }
 _HAS: dict[Need, Callable[[Bench], bool]] = {
     Need.REPORT: _reports,
@@ -197,14 +250,25 @@ _HAS: dict[Need, Callable[[Bench], bool]] = {
     Need.DOOR: _through_a_door,
     Need.OWNER: lambda bench: "dispatch" in bench.material.tells("owner"),
     Need.SOURCE: _source,
-    Need.SIMULATOR: lambda bench: bench.simulated,
-    Need.OTHER_SIDE: lambda bench: bool(bench.other_url),
+    Need.LISTED: lambda bench: _listed(bench) and bench.side is not None,
+    Need.DROPPED: lambda bench: _dropped(bench) and bench.exchange is not None,
+    Need.SIGNS_IN: lambda bench: bench.declared.sign_in is not None,
+    Need.BOTH: _both,
+    Need.SIMULATOR: lambda bench: bench.simulated or bench.played,
+    Need.OTHER_SIDE: lambda bench: bool(bench.other_url) and not bench.unreached,
+    Need.STUB: lambda bench: bench.side is not None,
+    Need.LIVE: _live,
 }
 _OWN: dict[Need, Callable[[Bench], bool]] = {
     Need.ACTION: lambda bench: bench.material.report is None or bench.material.action is not None,
     Need.DOOR: lambda bench: bench.material.report is None or _through_a_door(bench),
     Need.OWNER: _handed,
     Need.SOURCE: _source,
+    Need.LIVE: _live,
+    Need.LISTED: _listed,
+    Need.DROPPED: _dropped,
+    Need.SIGNS_IN: lambda bench: bench.declared.sign_in is not None,
+    Need.BOTH: _both,
 }
 """What the platform itself must have; without it there is nothing to play. All other needs are the bench's."""
 _REASONS: dict[Need, str] = {
@@ -214,5 +278,11 @@ _REASONS: dict[Need, str] = {
     Need.OWNER: "平台不承接派遣 | the platform is handed no cases",
     Need.SOURCE: "平台不是来源 | the platform is no source",
     Need.SIMULATOR: "没有它的模拟平台 | there is no simulated platform of it",
+    Need.LISTED: "所报的不是枢纽问来的 | what it reports is not asked for by the hub",
+    Need.DROPPED: "所报的不是投放的文件 | what it reports does not come as files",
+    Need.SIGNS_IN: "不用登录 | nobody has to sign in",
+    Need.LIVE: "没给 --url | no --url was given",
+    Need.STUB: "对端不由演练台扮演 | the other side is not played by the bench",
+    Need.BOTH: "自报的案件不派回给它 | what it reported is not handed back to it",
     Need.OTHER_SIDE: "没有对端: 无模拟平台也没给 --url | no other side: no simulated platform, and no --url",
 }

@@ -41,6 +41,18 @@ class Need(StrEnum):
     """A simulated or a live platform that answers."""
     SOURCE = "source"
     """The platform reports cases."""
+    LISTED = "listed"
+    """The bench answers the questions for what it reports."""
+    DROPPED = "dropped"
+    """It drops what it reports as files, and the bench can do so."""
+    SIGNS_IN = "signs_in"
+    """The hub signs in before it asks."""
+    LIVE = "live"
+    """A live platform that speaks HTTP."""
+    STUB = "stub"
+    """The other side is played by the bench over HTTP."""
+    BOTH = "both"
+    """What it reported can be handed back to it."""
 
 
 class Shape(StrEnum):
@@ -52,6 +64,14 @@ class Shape(StrEnum):
     """It has a door of ours to push to, and is a source."""
     TOLD = "told"
     """As a source it is told what became of its reports."""
+    LISTED = "listed"
+    """The hub asks for what it reports, and the bench answers."""
+    DROPPED = "dropped"
+    """It drops its reports as files."""
+    BOTH = "both"
+    """What it reported can be handed back to it, as the owner."""
+    LIVE = "live"
+    """It is a live platform."""
     HANDED = "handed"
     """As an owner it is told something."""
 
@@ -75,7 +95,8 @@ class Step(_Data):
     """One thing done, and what must have come of it."""
 
     do: Literal[
-        "samples", "send", "add_row", "replay", "hand_over", "behave", "until", "act", "files", "burst", "emit"
+        "samples", "send", "add_row", "replay", "hand_over", "behave", "until", "act", "files", "burst", "emit",
+        "half", "whole", "not_believed", "reach",
     ]  # fmt: skip
     sample: Literal["report", "action"] = "report"
     change: str = Field(default="", description="how the sample is changed before it is sent, see change.py")

@@ -3,8 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -13,82 +11,27 @@ from sqlalchemy import select
 import adapters
 from adapters.samples import inbound_samples, outbound_of
 from canonical.case import Case
-from canonical.message import Message, Verdict
-from canonical.reading import Outcome, Reading
+from canonical.message import Verdict
 from gateway.certify.bench import SOURCE, UNIT, Bench, until
-from gateway.certify.change import DEAD_LINK, HUGE_FILE, CannotChange, Given, NoSuchThing, changed
-from gateway.certify.code_row import without_row
-from gateway.certify.material import Play
+from gateway.certify.change import DEAD_LINK, HUGE_FILE, CannotChange, NoSuchThing
+from gateway.certify.channel import NotTaken
+from gateway.certify.message_step import add_row, burst, half, replay, send, whole
+from gateway.certify.reach import Unreached, reached
 from gateway.certify.scenario import Step
-from gateway.certify.sending import Exchange, alike, masked, same, veiled
-from gateway.reception import named, summed_up
+from gateway.certify.stage import Broken, Stage, case_of
+from gateway.certify.working import work
+from gateway.stub_answer import Answered, stored_answers, verdict_of
 from storage.tables import attachment
 
-CALM = {"slow": 0, "silent": 0, "down": 0, "drop_answer": 0, "return": 0, "delay": 0, "refuse": 0}
-_SENDERS = 8
+_COUNTING = 10.0
+_MANY = 60.0
+"""Seconds at most until what was left in a list, a folder or a table is a case each."""
 _SETTLED = frozenset({"stored", "gone"})
 """States of a file that is not tried again."""
 _COUNTED = frozenset({Verdict.COUNTED, Verdict.NOTED})
 _UNHEARD = frozenset({"down", "silent"})
 """What the simulated platform calls requests that it did not look into."""
-
-
 _ENDED = frozenset({"closed", "evaluated"})
-_ONE_ANSWER = (
-    "门只有一种应答, 拒绝与成功无从由应答分辨, 只看了账 | "
-    "the door has one answer whatever comes: no refusal can be told by it, the books alone were looked at"
-)
-
-
-class Broken(Exception):
-    """Something that must hold does not."""
-
-
-@dataclass(slots=True)
-class Stage:
-    """What one scenario has done so far."""
-
-    bench: Bench
-    number: int
-    exchanges: list[Exchange] = field(default_factory=list)
-    success: str = ""
-    """What the platform was answered when its first message became a case."""
-    case_no: str = ""
-    others: int = 0
-    restore: Callable[[], None] | None = None
-    marker: str = ""
-    """Words of the case handed over, that no other case has."""
-    limit: str = ""
-    """What this scenario could not look at although it passed."""
-    items: int = 0
-    """How many cases the simulated platform had before one was handed over."""
-
-    def play_of(self, step: Step) -> Play:
-        """The sample of a step."""
-        found = self.bench.material.action if step.sample == "action" else self.bench.material.report
-        assert found is not None  # the scenario's needs
-        return found
-
-    def message(self, step: Step, play: Play) -> Message:
-        """The sample under the scenario's ids, or under ids of its own."""
-        self.others += step.fresh
-        return play.fresh(self.number + (self.others if step.fresh else 0))
-
-    def note(self, sent: str, answer: str = "", outcome: Outcome | None = None) -> None:
-        """Evidence for the report."""
-        told = (str(outcome.verdict), str(outcome.why or ""), outcome.text) if outcome else ("", "", "")
-        self.exchanges.append(Exchange(*map(self.veiled, (sent, answer, *told))))
-
-    def veiled(self, text: str) -> str:
-        """A text as the report may show it."""
-        return veiled(text, self.bench.material.names, self.bench.secrets.values())
-
-    def end(self) -> None:
-        """As it was before: the tables, and a platform that behaves."""
-        if self.restore:
-            self.restore()
-        if self.bench.simulated:
-            self.bench.client.post(f"{self.bench.other_url}/_sim/behaviour", json=CALM)
 
 
 def play(stage: Stage, step: Step) -> None:
@@ -96,154 +39,19 @@ def play(stage: Stage, step: Step) -> None:
     before = stage.bench.books()["cases"]["all"]
     _VERBS[step.do](stage, step)
     if step.cases is not None:
-        _counted(stage, before + step.cases, before)
+        _counted(stage, before + step.cases, before, _MANY if step.do == "burst" else _COUNTING)
     if step.done:
         _done(stage, step)
     if step.received is not None:
         _received(stage, step.received, step.seconds)
 
 
-def _counted(stage: Stage, wanted: int, before: int) -> None:
-    if not until(lambda: stage.bench.books()["cases"]["all"] >= wanted, 10.0):
+def _counted(stage: Stage, wanted: int, before: int, seconds: float) -> None:
+    if not until(lambda: stage.bench.books()["cases"]["all"] >= wanted, seconds):
         pass  # told below with the number that is there
     found = stage.bench.books()["cases"]["all"]
     if found != wanted:
         raise Broken(f"应多 {wanted - before} 案, 实多 {found - before} | {found - before} cases more")
-
-
-# --- messages of the platform ---
-
-
-def _send(stage: Stage, step: Step) -> None:
-    play_, bench = stage.play_of(step), stage.bench
-    if step.change == "without_row":
-        _send_without_row(stage, step, play_)
-        return
-    given = Given(bench.material, play_, stage.message(step, play_), bench.hub.now(), bench.files_url)
-    for message in changed(step.change, given):
-        outcome, answer = _told(stage, message)
-        stage.note(masked(message, bench.material.names, bench.secrets.values()), answer, outcome)
-        _judged(stage, step, outcome, answer)
-
-
-def _told(stage: Stage, message: Message) -> tuple[Outcome, str]:
-    """Over the wire where the platform pushes, else as a pull or receiver hands it in."""
-    bench = stage.bench
-    if message.door not in bench.material.doors:
-        return summed_up(bench.hand_in(message)), ""
-    newest = bench.newest()
-    answer = bench.push(message)
-    rows = bench.rows_since(newest)
-    if not rows:
-        raise Broken(f"交换记录里没有这条报文 | not in the journal: HTTP {answer.status_code}")
-    row = rows[-1]
-    return Outcome(Verdict(row.verdict), row.case_no, row.why or None, row.text), _answer(answer)  # type: ignore[arg-type]
-
-
-def _answer(answer: httpx.Response) -> str:
-    return f"HTTP {answer.status_code}\n{answer.text}"
-
-
-def _judged(stage: Stage, step: Step, outcome: Outcome, answer: str) -> None:
-    adds = stage.play_of(step).reading.addition is not None
-    allowed = [one for one in step.verdict if one is not Verdict.ADDED or adds]
-    if step.verdict and outcome.verdict not in allowed:
-        wanted = " / ".join(allowed)
-        raise Broken(f"应为 {wanted}, 实为 {outcome.verdict} ({outcome.text}) | {outcome.verdict} instead of {wanted}")
-    if step.why and outcome.why and outcome.why not in step.why:
-        raise Broken(f"原因不对 | the reason is {outcome.why}, not {' / '.join(step.why)}")
-    if outcome.verdict is Verdict.CASE:
-        stage.case_no, stage.success = outcome.case_no, stage.success or answer
-    if answer and step.answer == "success" and stage.success and not same(answer, stage.success):
-        raise Broken(f"没有答成功 | the answer is not that of success: {stage.veiled(answer)}")
-    if answer and step.answer == "refusal" and _one_answer(stage):
-        stage.limit = _ONE_ANSWER
-    elif answer and step.answer == "refusal" and alike(answer, stage.success or stage.bench.said_success):
-        raise Broken(f"拒绝却答了成功 | refused, but answered as success: {stage.veiled(answer)}")
-    if outcome.verdict is Verdict.CASE and answer:
-        stage.bench.said_success = answer
-    if step.same_text:
-        _same_text(stage, step)
-
-
-def _one_answer(stage: Stage) -> bool:
-    """Whether the door says the same whatever comes: its platform reads no answer, so none can tell a refusal."""
-    report = stage.bench.material.report
-    door = stage.bench.declared.doors.get(report.message.door) if report else None
-    rows = door.reply.rows if door and door.reply else ()
-    return len(rows) == 1 and not rows[0].model_fields_set - {"body", "headers", "status"}
-
-
-def _same_text(stage: Stage, step: Step) -> None:
-    system, play_ = stage.bench.material.system, stage.play_of(step)
-    unchanged = play_.fresh(stage.number)
-    wanted = [one.report for one in system.read(stage.bench.material.signer.signed(unchanged, unchanged.at))
-              if isinstance(one, Reading) and one.report]  # fmt: skip
-    case = _case(stage)
-    if not wanted or case["description"] != wanted[0].description:
-        raise Broken("文字变了 | the text did not survive")
-
-
-def _send_without_row(stage: Stage, step: Step, play_: Play) -> None:
-    """To a hub whose table lacks the row: the private folder's, before it is put back."""
-    bench = stage.bench
-    message = bench.material.signer.signed(stage.message(step, play_), bench.hub.now())
-    stage.restore = without_row(bench, play_, message)
-    edited = bench.edited()
-    try:
-        arrivals = edited.reception.read(replace(message, at=edited.now(), id=edited.ids()), again=True)
-        outcomes = bench.do(edited.reception.take_in(arrivals))
-        outcome = summed_up(outcomes)
-        answer = ""
-        if message.door in bench.material.doors:
-            parts = [(named(one), result) for one, result in zip(arrivals, outcomes, strict=True)]
-            answer = edited.configuration.systems[bench.name].system.reply(message, outcome, parts).body.decode()
-    finally:
-        bench.do(edited.store.close())
-    stage.note(masked(message, bench.material.names, bench.secrets.values()), answer, outcome)
-    _judged(stage, step, outcome, "")
-
-
-def _add_row(stage: Stage, _step: Step) -> None:
-    assert stage.restore is not None
-    stage.restore()
-    stage.restore = None
-    stage.note("补上对照行 | the row is added")
-
-
-def _replay(stage: Stage, step: Step) -> None:
-    edited = stage.bench.edited()
-    try:
-        waiting = stage.bench.do(edited.journal.deferred(Verdict.QUARANTINED, system=stage.bench.name))
-        outcomes = stage.bench.do(edited.reception.take_in_again(waiting))
-    finally:
-        stage.bench.do(edited.store.close())
-    if not outcomes:
-        raise Broken("隔离区里没有报文 | nothing was quarantined")
-    for outcome in outcomes.values():
-        stage.note("重放 | replayed", "", outcome)
-        _judged(stage, step, outcome, "")
-
-
-def _burst(stage: Stage, step: Step) -> None:
-    play_, bench = stage.play_of(step), stage.bench
-    alarm = play_.reading.alarm
-    cap = bench.declared.alarms[alarm.kind].cap if alarm and alarm.kind in bench.declared.alarms else 0
-    if 0 < cap < step.number + stage.number:
-        raise NoSuchThing(f"声明限 {cap} 案防告警风暴 | a storm of alarms is capped at {cap} cases")
-    fresh = [play_.fresh(stage.number + 1 + index) for index in range(step.number)]
-    messages = [bench.material.signer.signed(one, bench.hub.now()) for one in fresh]
-    if play_.message.door not in bench.material.doors:
-        outcomes = [outcome for message in messages for outcome in bench.hand_in(message)]
-        wrong = Counter(str(one.verdict) for one in outcomes if one.verdict not in step.verdict)
-        stage.note(f"{step.number} × {play_.name}")
-    else:
-        with ThreadPoolExecutor(_SENDERS) as senders:
-            answers = [_answer(one) for one in senders.map(bench.push, messages)]
-        wrong = Counter(stage.veiled(one) for one in answers if not same(one, answers[0]))
-        stage.note(f"{step.number} × {play_.name}", answers[0])
-    if wrong:
-        raise Broken(f"{wrong.total()} 件没有成功 | not taken: {wrong.most_common(1)[0][0]}")
 
 
 # --- the platform's own side ---
@@ -258,11 +66,27 @@ def _samples(stage: Stage, _step: Step) -> None:
         raise Broken("; ".join(map(str, findings[:5])))
     if not read + written:
         raise Broken("没有样例 | there is no sample")
+    for path, message in stored_answers(bench.given, bench.material.system):
+        _good_answer(bench, path.name, message, Answered(path.read_bytes(), status=200))
+
+
+def _good_answer(bench: Bench, name: str, message: str, answer: Answered) -> None:
+    """A sample answer is one that says yes; the folder must hear that."""
+    judged = verdict_of(bench.material.system, message, answer)
+    if judged != "accepted":
+        rows = bench.material.answer_of(message)
+        raise Broken(
+            f"samples/{name}: 收下的回执被判为 {judged}: 见 system.yaml 的 answers.{rows} | "
+            f"an answer that says yes is judged {judged}: see answers.{rows} in system.yaml"
+        )
 
 
 def _emit(stage: Stage, step: Step) -> None:
     """Its own report, as it makes it: pushed, or found by the next pull."""
     bench = stage.bench
+    if not bench.simulated:
+        send(stage, step.model_copy(update={"verdict": (Verdict.CASE,)}))
+        return
     before, newest = bench.books()["cases"]["all"], bench.newest()
     ids = bench.client.post(f"{bench.other_url}/_sim/emit", json={"n": step.number}).json().get("ids", [])
     if not ids:
@@ -285,6 +109,13 @@ def _emit(stage: Stage, step: Step) -> None:
 
 
 def _behave(stage: Stage, step: Step) -> None:
+    side = stage.bench.side
+    if side is not None:
+        side.behave(step.switches)
+        stage.note(f"对方由声明推出 | the other side, made of the folder: {json.dumps(step.switches)}")
+        return
+    if not stage.bench.simulated:
+        raise CannotChange("演练台只能让 HTTP 对端出错 | the bench can only let the other side of HTTP misbehave")
     answer = stage.bench.client.post(f"{stage.bench.other_url}/_sim/behaviour", json=step.switches)
     if answer.status_code != httpx.codes.OK:
         raise Broken(f"模拟平台不认 | the simulated platform knows no such switch: {answer.text[:200]}")
@@ -298,10 +129,14 @@ def _items(bench: Bench) -> int:
 def _received(stage: Stage, wanted: int, seconds: float) -> None:
     """How many cases the simulated platform made of it; where it keeps none, how often it was asked to."""
     bench = stage.bench
-    if not bench.simulated:
+    if not bench.simulated and not bench.played:
         return
 
     def found() -> int:
+        if bench.side is not None:
+            return bench.side.has({*bench.material.tells("owner").values(), *bench.material.tells("both").values()})
+        if bench.exchange is not None:
+            return bench.exchange.count(stage.marker)
         made = _items(bench) - stage.items
         if made:
             return made
@@ -329,6 +164,8 @@ def example_case(bench: Bench) -> Case:
 def _hand_over(stage: Stage, _step: Step) -> None:
     bench, example = stage.bench, example_case(stage.bench)
     stage.items = _items(bench) if bench.simulated else 0
+    if bench.side is not None:
+        bench.side.handing_over()
     key = f"handed-{stage.number}"
     stage.marker = f"认证第{stage.number}件"
     body = {"id": key, "description": f"{stage.marker}：{example.description}", "address": "示例路1号"}
@@ -353,6 +190,7 @@ _ORDERS: dict[str, dict[str, Any]] = {
     "file": {"class_code": "30428.2:E01-10"},
     "refuse": {"reason": "不属于受理范围"},
     "dispatch": {"unit": "certify_desk"},
+    "dispatch_back": {"kind": "dispatch", "unit": UNIT},
     "redispatch": {"unit": UNIT, "reason": "再派"},
     "ask_extension": {"reason": "需要备料", "limit": {"value": 2, "unit": "work_day"}},
     "dispose": {"result": "已处置完毕"},
@@ -364,10 +202,12 @@ _ORDERS: dict[str, dict[str, Any]] = {
 
 
 def _act(stage: Stage, step: Step) -> None:
-    case = _case(stage)
-    if step.action == "close" and case["stage"] == "closed":
+    case = case_of(stage)
+    if step.action == "close" and case["stage"] in _ENDED:
         return  # the city's policy closes after a passed check
-    order = {"kind": step.action, **_ORDERS[step.action]}
+    order = {"kind": step.action} | _ORDERS[step.action]
+    if bench_side := stage.bench.side:
+        bench_side.handing_over()
     if step.action == "refuse" and case["stage"] != "reported":  # the city files such a class by itself
         if "cancel" not in stage.bench.material.tells("source"):
             raise NoSuchThing("城市自动立案，声明不告知作废 | filed by itself, and the source is not told of the end")
@@ -385,34 +225,81 @@ def _act(stage: Stage, step: Step) -> None:
     stage.note(f"中心 | the centre: {order['kind']}", stage.case_no)
 
 
-def _case(stage: Stage) -> dict[str, Any]:
-    case: dict[str, Any] = stage.bench.api("GET", f"/api/cases/{stage.case_no}").json()
-    return case
-
-
 def _until(stage: Stage, step: Step) -> None:
     """The case's stage, and the state of everything sent about it to this platform."""
+    if stage.bench.played and _WORKED & set(step.stages):
+        _work(stage, step)
     states = step.state.split("/") if step.state else []
     case: dict[str, Any] = {}
 
     def there() -> bool:
         nonlocal case
-        case = _case(stage)
+        case = case_of(stage)
         sent = [row for row in case["deliveries"] if row["system"] == stage.bench.name]
         return (not step.stages or case["stage"] in step.stages) and (
             not states or (bool(sent) and all(row["state"] in states for row in sent))
         )
 
-    reached = until(there, step.seconds)
+    def hopeless() -> bool:
+        return bool(states) and "parked" not in states and any(row["state"] == "parked" for row in case["deliveries"])
+
+    until(lambda: there() or hopeless(), step.seconds)
+    reached = there()
     sent = [f"{row['message']}: {row['state']} {row['text']}" for row in case["deliveries"]]
     stage.note(f"等到 | until {' / '.join([*step.stages, *states])}", "\n".join([case["stage"], *sent]))
     if not reached:
-        raise Broken(f"{step.seconds:g} 秒内没有等到 | still {case['stage']}; {'; '.join(sent)}")
+        raise Broken(f"{step.seconds:g} 秒内没有等到, 或已搁置 | parked, or still {case['stage']}; {'; '.join(sent)}")
+
+
+def _reach(stage: Stage, _step: Step) -> None:
+    """The live platform is there, lets us in and shows its lists."""
+    try:
+        for found in reached(stage.bench):
+            stage.note(found)
+    except Unreached as error:
+        stage.bench.unreached = True
+        raise Broken(str(error)) from None
+
+
+def _not_believed(stage: Stage, step: Step) -> None:
+    """What was answered was no answer of the platform's: the hub must not hold it for one."""
+    side = stage.bench.side
+    assert side is not None  # the scenario's needs
+    if not until(lambda: side.state.switches["page"] == 0, step.seconds):
+        raise Broken("没有发出 | nothing was sent")
+    believed: list[str] = []
+
+    def settled() -> bool:
+        sent = [row for row in case_of(stage)["deliveries"] if row["system"] == stage.bench.name]
+        believed[:] = [row["message"] for row in sent if row["state"] == "acknowledged"]
+        return bool(believed) or any(row["text"] or row["state"] == "parked" for row in sent)
+
+    until(settled, step.seconds)
+    taken = side.has(set(believed))
+    stage.note("对方只答了一页网页 | the platform answered a page for people", ", ".join(believed) or "not believed")
+    if believed and not taken:
+        raise Broken(
+            f"一页网页被当作收下 | a page for people is held for an answer: {', '.join(believed)}: "
+            f"answers.{stage.bench.material.answer_of(believed[0])}"
+        )
+
+
+_WORKED = frozenset({"disposed", "returned"})
+"""Stages to which the owner's own work leads."""
+
+
+def _work(stage: Stage, step: Step) -> None:
+    """The bench works in the platform's place, once it has the case."""
+    _until(stage, step.model_copy(update={"stages": (), "state": "acknowledged"}))
+    try:
+        work(stage)
+    except NotTaken as error:
+        raise Broken(str(error)) from None
 
 
 def _done(stage: Stage, step: Step) -> None:
     def found() -> Counter[str]:
-        return Counter(event["action"]["kind"] for event in _case(stage)["events"])
+        return Counter(event["action"]["kind"] for event in case_of(stage)["events"])
 
     until(lambda: all(found()[kind] >= count for kind, count in step.done.items()), step.seconds)
     for kind, count in step.done.items():
@@ -449,6 +336,7 @@ def _files(stage: Stage, step: Step) -> None:
 
 
 _VERBS: dict[str, Callable[[Stage, Step], None]] = {
-    "send": _send, "samples": _samples, "add_row": _add_row, "replay": _replay, "burst": _burst, "emit": _emit,
-    "behave": _behave, "hand_over": _hand_over, "act": _act, "until": _until, "files": _files,
+    "send": send, "samples": _samples, "add_row": add_row, "replay": replay, "burst": burst, "emit": _emit,
+    "behave": _behave, "hand_over": _hand_over, "act": _act, "until": _until, "files": _files, "half": half,
+    "whole": whole, "not_believed": _not_believed, "reach": _reach,
 }  # fmt: skip

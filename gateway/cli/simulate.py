@@ -20,6 +20,7 @@ def add_to(app: typer.Typer) -> None:
 
     @app.command()
     def simulate(
+        context: typer.Context,
         system: Annotated[
             str,
             typer.Argument(
@@ -66,6 +67,7 @@ def add_to(app: typer.Typer) -> None:
         import simulators
 
         if system not in simulators.SYSTEMS:
+            _ignored(context)
             _play(system, config, host, port, slow)
             return
         wanted: dict[str, object] = {"slow": slow, "refuse": refuse, "return": returns, "silent": silent}
@@ -98,6 +100,25 @@ def add_to(app: typer.Typer) -> None:
 
 _LINES, _WIDTH = 24, 78
 """Lines of a body that are shown, and their length."""
+
+
+_OF_A_FOLDER = frozenset({"system", "host", "port", "slow", "config"})
+
+
+def _ignored(context: typer.Context) -> None:
+    """Options that the other side of a folder does not know are told, not dropped."""
+    given = [
+        max(one.opts, key=len)
+        for one in context.command.params
+        if one.name and one.name not in _OF_A_FOLDER
+        and (source := context.get_parameter_source(one.name)) and source.name == "COMMANDLINE"
+    ]  # fmt: skip
+    if given:
+        raise typer.BadParameter(
+            "only --host, --port and --slow are known to the other side of a folder;"
+            " a simulated system knows the others 文件夹的对端只认 --host、--port、--slow",
+            param_hint=", ".join(given),
+        )
 
 
 def _play(given: str, config: Path | None, host: str, port: int, slow: float) -> None:

@@ -12,12 +12,15 @@ import yaml
 from typer.testing import CliRunner
 
 import adapters
+from canonical.alarm import Alarm, AlarmPolicy
 from canonical.errors import Misconfigured
 from canonical.findings import Severity
+from canonical.reading import Reading
+from canonical.report import Report
 from gateway.certify.bench import folder_of
 from gateway.certify.certificate import schema, text
 from gateway.certify.digest import digest, tier_of
-from gateway.certify.material import declaration
+from gateway.certify.material import _opens, declaration
 from gateway.certify.report import page, view, write
 from gateway.certify.run import FAILED, NOT_APPLICABLE, PASSED, Result, certify, grade, reaches
 from gateway.certify.scenario import Scenario, Tier, pack
@@ -25,6 +28,7 @@ from gateway.cli.main import app
 from gateway.configuration import load, read
 from gateway.hub import clock
 from gateway.settings import example_city
+from tests.gateway.parks import FILES, parks
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "certification.md"
 STATED = dict(re.findall(r"^\| `([a-z0-9_]+)` \|.*\| (none|bronze|silver|gold) \|$", DOCUMENT.read_text("utf-8"), re.M))
@@ -130,10 +134,12 @@ def test_a_platform_whose_repeats_get_another_answer_fails(tmp_path: Path) -> No
     assert outcomes(certify(folder, chosen("duplicate"), simulator=False)) == {"duplicate": FAILED}
 
 
-def test_without_a_simulator_what_needs_the_other_side_does_not_apply() -> None:
+def test_without_a_simulator_the_other_side_is_made_of_the_folder_and_its_own_answers_are_asked_for_gold() -> None:
     results = certify(folder_of("hotline_12345"), chosen("create", "handed_over", "lost_answer"), simulator=False)
 
-    assert outcomes(results) == {"create": PASSED, "handed_over": NOT_APPLICABLE, "lost_answer": NOT_APPLICABLE}
+    assert outcomes(results) == {"create": PASSED, "handed_over": PASSED, "lost_answer": NOT_APPLICABLE}
+    assert "samples/dispatch.answer.json" in results[-1].why or ".answer.json" in results[-1].why
+    assert results[-1].caps
 
 
 def result(name: str, ended: str, why: str = "", *, core: bool = False, cannot: bool = False) -> Result:
@@ -152,11 +158,119 @@ def test_what_the_bench_cannot_play_caps_the_tier_only_where_it_is_core() -> Non
     assert with_told(core=False, cannot=True) is Tier.SILVER
 
 
-def test_a_platform_that_is_told_something_is_no_more_than_bronze_when_nobody_played_its_side() -> None:
+def test_a_platform_played_against_answers_made_of_its_own_declaration_is_no_more_than_silver() -> None:
     results = certify(folder_of("hotline_12345"), pack(), simulator=False)
 
-    assert grade(results) is Tier.BRONZE
-    assert {"told", "handed_over", "lost_answer"} <= {one.scenario.name for one in results if one.caps}
+    assert grade(results) is Tier.SILVER
+    assert {"late_answer", "lost_answer"} <= {one.scenario.name for one in results if one.caps}
+
+
+def test_a_platform_nobody_has_met_is_asked_page_by_page_handed_cases_and_reaches_gold(tmp_path: Path) -> None:
+    results = certify(parks(tmp_path), pack())
+
+    assert {one.scenario.name: one.why for one in results if one.result == FAILED} == {}
+    assert grade(results) is Tier.GOLD
+    played = {name for name, ended in outcomes(results).items() if ended == PASSED}
+    assert {"create", "duplicate", "unknown_code", "burst", "page_repeats", "list_fails", "token_ends"} <= played
+    assert {"handed_over", "worked", "platform_down", "late_answer", "lost_answer", "page_for_people"} <= played
+
+
+PLANTED = {
+    "a wrong code map": (
+        "codes/kinds.csv", "E01-10", "E01-02", "samples", ["samples/orders.new.in.json", "class_code"],
+    ),
+    "a wrong identity key": (
+        "messages/order.yaml", "external_id: {from: no}", "external_id: {from: kind}", "samples",
+        ["samples/orders.new.in.json", "external_id"],
+    ),
+    "a text that is dropped": (
+        "messages/order.yaml", "  description: {from: text}\n", "", "samples",
+        ["samples/orders.new.in.json", "report.description"],
+    ),
+    "a wrong success predicate": (
+        "system.yaml", 'when: {ret: "0"}', 'when: {ret: "1"}', "samples",
+        ["samples/hand_over.answer.json", "answers.envelope"],
+    ),
+    "a member that goes to the wrong place": (
+        "messages/hand_over.yaml", "ourNo: {from: case.reference}", "ourNumber: {from: case.reference}", "samples",
+        ["samples/hand-over.out.json"],
+    ),
+    "a token that is looked for in the wrong place": (
+        "system.yaml", "token: data.token", "token: data.tokens", "create", ["orders", "no token"],
+    ),
+    "an answer that is always yes": (
+        "system.yaml", "    shape: [json]\n    rows:\n",
+        "    shape: [text]\n    rows:\n      - {http: 2xx, then: accepted}\n", "page_for_people", ["answers.envelope"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_a_broken_folder_falls_and_the_report_says_where(tmp_path: Path, fault: str) -> None:
+    file, right, wrong, scenario, told = PLANTED[fault]
+    assert FILES[file].count(right) == 1
+    folder = parks(tmp_path, **{file: FILES[file].replace(right, wrong)})
+
+    results = certify(folder, chosen("samples", scenario))
+
+    [broken] = [one for one in results if one.scenario.name == scenario]
+    assert broken.result == FAILED
+    assert all(word in broken.why for word in told), broken.why
+    assert grade(results) is Tier.NONE
+
+
+def test_the_same_mistake_in_declaration_and_samples_leaves_a_case_without_words(tmp_path: Path) -> None:
+    read = json.loads(FILES["samples/orders.new.reading.json"])
+    del read[0]["report"]["description"]
+    folder = parks(tmp_path, **{
+        "messages/order.yaml": FILES["messages/order.yaml"].replace("  description: {from: text}\n", ""),
+        "samples/orders.new.reading.json": json.dumps(read),
+    })  # fmt: skip
+
+    [_, create] = certify(folder, chosen("samples", "create"))
+
+    assert create.result == FAILED
+    assert "messages/order.yaml: report.description" in create.why
+
+
+def test_an_identity_that_no_sample_can_change_caps_every_tier(tmp_path: Path) -> None:
+    read = json.loads(FILES["samples/orders.new.reading.json"])
+    read[0]["external_id"] = "T1"
+    order = FILES["messages/order.yaml"].replace("external_id: {from: no}", "external_id: {from: kind}")
+    folder = parks(tmp_path, **{
+        "messages/order.yaml": order,
+        "samples/orders.new.reading.json": json.dumps(read),
+    })  # fmt: skip
+
+    [_, create] = results = certify(folder, chosen("samples", "create"))
+
+    assert create.caps
+    assert grade(results) is Tier.NONE
+
+
+@pytest.mark.parametrize(
+    ("policy", "value", "opens"),
+    [
+        ({"raise_below": 3}, 2.5, True),
+        ({"raise_below": 3}, 3.5, False),
+        ({"raise_at": 20, "raise_below": 3}, 2.5, True),
+        ({"raise_at": 20, "raise_below": 3}, 10, False),
+        ({"raise_at": 20}, 21, True),
+        ({"raise_at": 20}, 2.5, False),
+        ({"raise_below": 3, "times": 2}, 2.5, False),
+    ],
+)
+@pytest.mark.parametrize("kind", ["pressure", "*"])
+def test_a_low_alarm_opens_a_case_by_its_own_threshold(
+    policy: dict[str, float], value: float, opens: bool, kind: str
+) -> None:
+    declared = declaration(folder_of("sensors")).model_copy(update={"alarms": {kind: AlarmPolicy(**policy)}})
+    alarm = Alarm(device="d", kind="pressure", active=False, value=value)
+    reading = Reading(
+        system="s", kind="k", edition="1", external_id="e", report=Report(description="示例"), alarm=alarm
+    )
+
+    assert _opens(reading, declared) is opens
 
 
 def test_an_owner_that_reports_nothing_is_graded_by_what_it_is_handed() -> None:
