@@ -209,7 +209,8 @@ class OutboundDeclaration(Declared):
     contract: str | None = Field(default=None, description="JSON Schema the written body must keep")
     body: Any = Field(default=None, description="tree of objects, lists, literals and rules; left out: no body")
     seal: dict[str, Any] = Field(
-        default={}, description="members added to the body afterwards, such as a signature over `body`"
+        default={},
+        description="members added to the body afterwards, such as a signature over `body`; `head.sign`: in `head`",
     )
     without_empty: bool = Field(default=False, description="leave empty members of the body out")
     answer: str = Field(description="which of `answers` judges it")

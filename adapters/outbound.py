@@ -13,9 +13,10 @@ from adapters.charset import contradiction
 from adapters.charset import written as encoded
 from adapters.contract import Contract
 from adapters.declaration import Common
+from adapters.explain import near
 from adapters.inbound import digest
 from adapters.message_declaration import OutboundDeclaration
-from adapters.path import ANYTHING, Get, Names, path_getter
+from adapters.path import ANYTHING, Get, Names, parts_of, path_getter, put_member
 from adapters.rule import compile_rule, compile_tree
 from adapters.rule_step import as_bytes
 from adapters.scope import FILE_BYTES, FILE_PLACES, FILES_ASKED_FOR, USES_FILES, Scope
@@ -125,7 +126,7 @@ class OutboundPlan:
         if self.declared.without_empty:
             document = _without_empty(document)
         for name, get in self.seal.items():
-            document[name] = get({**view, "body": document})
+            put_member(document, name, get({**view, "body": document}))
         if self.contract:
             self.contract.check(document)
         return document
@@ -255,6 +256,10 @@ def compile_outbound(
         scope.wrong(("format",), "xml needs its root element: add root: NAME")
     if (declared.seal or common.seal) and declared.body is not None and not isinstance(declared.body, dict):
         scope.wrong(("seal",), "only an object can get further members")
+    for name in (*common.seal, *declared.seal) if isinstance(declared.body, dict) else ():
+        *way, _ = parts_of(name)
+        if way and not isinstance(declared.body.get(way[0]), dict):
+            scope.wrong(("seal", name), f"the body has no object '{way[0]}' to add to" + near(way[0], declared.body))
     if declared.format in {"fields", "multipart"} and not isinstance(declared.body, dict):
         scope.wrong(("format",), "a form needs a body with named members")
     if declared.fingerprint and not isinstance(declared.body, dict):

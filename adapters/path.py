@@ -143,6 +143,17 @@ def with_member(document: Any, parts: Sequence[str], value: Any) -> Any:  # noqa
     return copied
 
 
+def put_member(document: dict[str, Any], path: str, value: Any) -> None:  # noqa: ANN401
+    """Add a member where a path leads, in place; objects on the way are made."""
+    *way, last = parts_of(path)
+    for part in way:
+        below = document.get(part)
+        if not isinstance(below, dict):
+            below = document[part] = {}
+        document = below
+    document[last] = value
+
+
 def context_used(path: str) -> str:
     """The context member a path begins with, such as `$headers`; empty for a path into the document."""
     first = path.partition(".")[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.charset import contradiction
 from adapters.condition import compile_condition
-from adapters.path import ANYTHING, Get
+from adapters.path import ANYTHING, Get, put_member
 from adapters.reply_declaration import ReplyDeclaration, ReplyRow
 from adapters.rule import compile_rule, compile_tree
 from adapters.scope import Scope
@@ -120,7 +120,7 @@ class ReplyPlans:
     def _sealed(self, plan: _ReplyPlan, values: dict[str, Any], version: str) -> tuple[str, bytes]:
         body = values["body"] = plan.body(values)
         for name, get in self.seal.items() if isinstance(body, dict) else ():
-            body[name] = get(values)
+            put_member(body, name, get(values))
         if plan.declared.fault:
             return _soap_type(version), soap_fault(plan.declared.fault, as_text(body), version, self.declared.prefix)
         kind, element = plan.declared.format or self.declared.format, plan.declared.element or self.declared.element

@@ -95,8 +95,10 @@ class Rule(_Part):
     encrypt: CipherKeys | None = Field(
         default=None, description="the text, or the object as JSON, encrypted; alike values give alike texts"
     )
-    encode: Literal["base64", "base64url", "hex", "url", "path"] | None = Field(
-        default=None, description="the text, encoded; base64url: without padding; path: as url, but / stays"
+    encode: Literal["base64", "base64url", "hex", "url", "path", "json"] | None = Field(
+        default=None,
+        description="the text, encoded; base64url: without padding; path: as url, but / stays; json: an object or list"
+        " as JSON text, members in the given order",
     )
     then: Any = Field(default=None, description="a rule for what came of this one; its paths begin there, `.` is it")
     default: Any = Field(default=None, description="value or rule when empty")

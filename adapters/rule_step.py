@@ -422,6 +422,8 @@ def as_bytes(value: object, charset: str = "") -> bytes:
 def _encoded(rule: Rule, get: Get, _scope: Scope, _where: Where, _convert: Convert) -> Get:
     if rule.encode is None:
         return get
+    if rule.encode == "json":
+        return lambda document: None if empty(value := get(document)) else orjson.dumps(value).decode()
     encode = _ENCODED[rule.encode]
     return lambda document: None if empty(value := get(document)) else encode(as_bytes(value, rule.charset))
 

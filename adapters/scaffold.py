@@ -88,6 +88,8 @@ def said(text: str) -> str:
 def _rule(leaf: Leaf, more: str = "") -> str:
     packed = f", parse: [{leaf.packed}]" if leaf.packed else ""
     packed += f", pick: {said(leaf.inside)}" if leaf.inside else ""
+    if packed and more.startswith("match:"):  # else it would look at what is still packed
+        more = f'then: {{from: ".", {more}}}'
     return f"{{from: {said(leaf.path)}{packed}{', ' + more if more else ''}}}"
 
 

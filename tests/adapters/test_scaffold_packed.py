@@ -14,8 +14,10 @@ import yaml
 
 import adapters
 from adapters.sample_document import open_sample
+from adapters.samples import InboundSample
 from adapters.scaffold import Scaffold, scaffold
 from adapters.scaffold_packed import members
+from canonical.reading import Reading
 from canonical.time import SHANGHAI
 
 NOW = datetime(2026, 5, 21, 12, 0, tzinfo=SHANGHAI)
@@ -158,3 +160,20 @@ def test_a_short_name_in_letters_changes_no_other_word() -> None:
         "name": "示例市民",
         "lxr": "示例市民",
     }
+
+
+def test_two_numbers_in_one_text_of_a_packed_document_are_read_by_the_draft(tmp_path: Path) -> None:
+    body = json.dumps({"eventId": "E-7", "content": "井盖破损", "zb": "118.3765,31.3327"}, ensure_ascii=False)
+    drafted = scaffold("parks", "a.json", said({"head": {"nonce": "1"}, "body": body}), now=NOW)
+    for name, content in drafted.files.items():
+        (tmp_path / "parks" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "parks" / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    system = adapters.load(tmp_path / "parks", adapters.sample_secrets(tmp_path / "parks"))
+    sample = next((tmp_path / "parks/samples").glob("*.in.json"))
+    [reading] = system.read(InboundSample(sample, sample).message("parks"))
+
+    assert isinstance(reading, Reading)
+    assert reading.report
+    assert reading.report.coordinate
+    assert (reading.report.coordinate.x, reading.report.coordinate.y) == (118.3765, 31.3327)
