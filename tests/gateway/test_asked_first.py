@@ -230,7 +230,7 @@ def test_a_token_that_is_refused_on_the_question_and_its_successor_on_the_messag
 ) -> None:
     async def tell(desk: Desk) -> None:
         desk.session.token = "expired"
-        office.meanwhile["/salt"] = lambda: office.meanwhile.update({"/salt": office.tokens.clear})
+        office.meanwhile["/login"] = lambda: office.meanwhile.update({"/salt": office.tokens.clear})
         assert await deliver(desk) == ("acknowledged", 1, False)
         assert (office.count("POST /login"), office.count("GET /salt"), len(office.orders)) == (2, 3, 1)
 
