@@ -181,11 +181,11 @@ class OutboundPlan:
         return list(dict.fromkeys(found))
 
     def fingerprint(self, view: Mapping[str, Any]) -> str:
-        """Digest of the declared fields of the body; empty when none are declared."""
+        """Digest of the declared fields of the body; empty when none are declared. Raises ContractViolation."""
         if not self.digested:
             return ""
         document = self.body(view)
-        return digest(as_text(get(document)) for get in self.digested)
+        return digest(text_at(get(document), "fingerprint") for get in self.digested)
 
     def _written(self, document: object, id: UUID) -> tuple[bytes, str]:  # noqa: A002
         try:

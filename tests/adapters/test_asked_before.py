@@ -3,15 +3,19 @@
 import base64
 import hashlib
 import json
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import adapters
 from adapters import System
 from adapters.before import MOST, Before, answered
-from canonical.errors import ContractViolation, InDoubt, Misconfigured, Refused, Unavailable
+from canonical.errors import ContractViolation, HubError, InDoubt, Misconfigured, Refused, Unavailable
 from canonical.message import Message
 from canonical.reading import FileContent, Outbound
 from tests.adapters.systems import ID, NOW, outbound_of
@@ -302,3 +306,48 @@ def test_a_sample_of_a_form_shows_its_fields_and_the_text_of_its_files(make: Mak
     assert findings({"kind": "case", "file": shown}) == []
     [wrong] = findings({"kind": "case", "file": shown | {"content": "别的"}})
     assert 'body.file.content: expected "别的", is "示例"' in wrong
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8) | st.just("key"), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(answers=st.lists(st.dictionaries(st.sampled_from(["id", "key", "etag", "code"]), VALUES) | VALUES, max_size=3))
+def test_whatever_is_answered_the_message_is_written_or_refused_in_words(
+    answers: list[Any], hostile: System
+) -> None:  # fmt: skip
+    """Never another error: what was answered travels on into paths, headers, bodies and further questions."""
+    told = iter(answers)
+
+    def hear(ask: Any) -> Any:
+        hostile.write(replace(given_, message=ask.message), now=NOW, id=ID, **ask.names)
+        document: Any = next(told, {})
+        return said(document, 200, etag=str(document)[:20]), document
+
+    given_ = outbound(p1=FileContent(b"\xff1", "image/jpeg"))
+    with suppress(HubError):
+        before = answered(hostile.before("send", given_), hear)
+        hostile.write(given_, now=NOW, id=ID, before=before.answers)
+        hostile.fingerprint(given_, now=NOW, id=ID, before=before.answers)
+
+
+@pytest.fixture
+def hostile(make: Make) -> System:
+    """A message that uses what is answered everywhere."""
+    send = (
+        f"{OUT.replace('path: /orders', 'path: {from: before.tickets.0.key}')}"
+        "before:\n  tickets: {ask: upload, each: case.attachments}\n  put: {ask: put, each: before.tickets}\n"
+        "  now: current\nheaders: {If-Match: {from: before.now.$headers.etag}}\nquery: {v: {from: before.now.id}}\n"
+        "body:\n  ids: {from: before.put, each: {from: [id, $file.id]}}\n"
+        "  data: {from: before.put, each: {from: $file.$file.content, encode: base64}}\n"
+        "  whole: {from: before.now}\n  all: {expr: 'doc.before.tickets.map(t, t.key)'}\n"
+        "seal: {sign: {from: before.now, digest: md5}}\nfingerprint: [ids.0]\n"
+    )
+    put = f"{ASK.replace('path: /orders', 'path: {from: file.key}')}format: bytes\nbody: {{from: file.$file.content}}\n"
+    return make(ANSWERS + door(), **BASE, send=send, upload=UPLOAD, put=put, current=CURRENT)
