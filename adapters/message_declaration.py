@@ -138,7 +138,11 @@ class InboundDeclaration(Declared):
     external_id: Any = Field(description="the system's own id: key of repeats, address of callbacks")
     case_key: Any = None
     visible_no: Any = None
-    reference: Any = Field(default=None, description="our number, when the message carries it back")
+    reference: Any = Field(
+        default=None,
+        description="our number, when the message carries it back: the reference, or the case number alone where the"
+        " case was given to the system once",
+    )
     fingerprint: tuple[Any, ...] = Field(default=(), description="fields we once sent, for a digest")
     report: ReportFields | None = None
     action: StatedFields | None = None

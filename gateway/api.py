@@ -18,7 +18,7 @@ from canonical.lifecycle import Stage
 from canonical.message import ACCEPTED, Message
 from canonical.reading import Outcome
 from canonical.records import Arrival, Command
-from gateway.door import PREFIX, IntakeDoor, Receive, Scope, Send
+from gateway.door import LONGEST_BODY, PREFIX, IntakeDoor, Receive, Scope, Send
 from gateway.hub import Hub
 from gateway.open311 import filing, open311_routes
 from gateway.orders import ActionOrder, ordered
@@ -57,8 +57,8 @@ class Refusal(HubError):
         self.status, self.code, self.hint = status, code, hint
 
 
-def create_app(hub: Hub) -> "Front":
-    """The whole application: the intake door and the API, on one hub."""
+def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY) -> "Front":
+    """The whole application: the intake door and the API, on one hub. `longest_body`: seconds a push may take."""
     committer = Committer(hub.reception)
 
     @asynccontextmanager
@@ -77,7 +77,7 @@ def create_app(hub: Hub) -> "Front":
     app.exception_handler(Unavailable)(_unavailable)
     app.exception_handler(RequestValidationError)(_invalid)
     app.openapi = lambda: _openapi(app, hub)  # type: ignore[method-assign]
-    return Front(app, IntakeDoor(hub, committer))
+    return Front(app, IntakeDoor(hub, committer, longest_body))
 
 
 class Front:

@@ -46,6 +46,7 @@ class IntakeDoor:
 
     hub: Hub
     committer: Committer
+    longest_body: float = LONGEST_BODY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI, HTTP only."""
@@ -69,10 +70,10 @@ class IntakeDoor:
     ) -> None:  # fmt: skip
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
         try:
-            async with asyncio.timeout(LONGEST_BODY):
+            async with asyncio.timeout(self.longest_body):
                 body, complete = await _body(receive, door.max_bytes)
         except TimeoutError:
-            slow = f"the whole message is expected within {LONGEST_BODY:g} seconds"
+            slow = f"the whole message is expected within {self.longest_body:g} seconds"
             await _plain(send, 408, "slow", slow, {"connection": "close"})
             return
         if body is None:

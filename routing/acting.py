@@ -10,6 +10,7 @@ from canonical.lifecycle import ActionKind, Party, Stage
 from canonical.message import Message, Verdict
 from canonical.reading import Outcome, Reading, StatedAction
 from routing.book import Book
+from routing.said import remember_said, said_before
 
 
 def act(book: Book, case_id: UUID, reading: Reading, stated: StatedAction, message: Message) -> Outcome:
@@ -20,9 +21,12 @@ def act(book: Book, case_id: UUID, reading: Reading, stated: StatedAction, messa
         return _of_ended_round(case, ended, stated)
     parties = [party for party in _parties(book, case, reading.system) if party in stated.kinds]
     actions = [_action(reading, stated, party, book.now) for party in parties]
+    if any(said_before(book, case, reading, action) for action in actions):
+        return Outcome(Verdict.REPEATED, case_no=case.no)
     possible = next((action for action in actions if _possible(action, case)), None)
     if possible is not None:
         book.do(case_id, possible, message.id)
+        remember_said(book, case, reading, possible)
         book.follow(case_id)
         return Outcome(Verdict.APPLIED, case_no=case.no)
     if any(_ALREADY.get(kind, _never)(case, reading.system) for kind in stated.kinds.values()):

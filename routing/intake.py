@@ -24,6 +24,7 @@ from routing.book import Book
 from routing.city import City
 from routing.commands import CENTRE, command
 from routing.evidence import with_evidence
+from routing.numbers import named_by_us, rounds_of
 from routing.rules import source_due
 from routing.storm import Decision, Told, elapsed, heard, policy_of, repeats, tell
 
@@ -249,19 +250,28 @@ def _called(book: Book, case: Case, reading: Reading) -> bool:
 def _find(book: Book, reading: Reading) -> UUID | None:
     """The case a reading speaks of: by the system's own id, else by our number, else by what we once sent."""
     known = book.known
+    named, round_ = named_by_us(known, reading)
     binding = known.bindings.get((reading.system, reading.external_id))
     if binding is not None:
+        contradicts = named is not None and named.id != binding.case_id and named.stage is not Stage.MERGED
+        if contradicts and binding.role is BindingRole.OWNER:
+            raise Unacceptable("the reference names another case than the id does", why=Why.NOT_ALLOWED)
         return binding.case_id
-    no, _, round_ = reading.reference.partition("-")
-    case_id = known.by_no.get(no) if round_.isdigit() else None
-    if case_id is None and reading.fingerprint:
+    if named is None and reading.fingerprint:
         case_id = known.by_fingerprint.get((reading.system, reading.fingerprint))
-    case = known.cases.get(case_id) if case_id else None
-    if case is None or not any(assignment.system == reading.system for assignment in case.assignments):
+        printed = known.cases.get(case_id) if case_id else None
+        named = printed if printed and rounds_of(printed, reading.system) else None
+    if named is None:
         return None
-    if reading.external_id != reading.reference:
-        book.bind(_owner_binding(case, reading, int(round_) if round_.isdigit() else len(case.assignments)))
-    return case.id
+    if round_ is not None or not reading.reference:
+        _bind_owner(book, named, reading, round_ or len(named.assignments))
+    return named.id
+
+
+def _bind_owner(book: Book, case: Case, reading: Reading, round_: int) -> None:
+    """The owner's own id of the case, when it tells one beside our number."""
+    if reading.external_id.partition("-")[0] != case.no:
+        book.bind(_owner_binding(case, reading, round_))
 
 
 def _owner_binding(case: Case, reading: Reading, round_: int) -> Binding:

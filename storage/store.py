@@ -99,7 +99,8 @@ class Transaction:
         readings = [arrival.content for arrival in arrivals if isinstance(arrival.content, Reading)]
         commands = [arrival.content for arrival in arrivals if isinstance(arrival.content, Command)]
         numbers = {no for command in commands for no in (command.case_no, command.action.target) if no}
-        references = {r.reference.partition("-")[0] for r in readings if 0 < len(r.reference) <= MAX_REFERENCE}
+        said = {text for r in readings for text in (r.reference, r.external_id) if 0 < len(text) <= MAX_REFERENCE}
+        references = {text.partition("-")[0] for text in said}
         numbers |= {no for no in references if no.isdigit()}
         known = Known()
         if not readings and not numbers:

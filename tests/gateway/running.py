@@ -15,6 +15,7 @@ import uvicorn
 
 from gateway.api import create_app
 from gateway.configuration import Configuration
+from gateway.door import LONGEST_BODY
 from gateway.hub import Hub, clock, wire
 from gateway.serve import _config
 from gateway.settings import Settings
@@ -99,9 +100,10 @@ class HubUnderTest:
 
     # Starting and stopping
 
-    def open_doors(self) -> None:
-        """Serve on the socket, in a thread of its own."""
-        server = uvicorn.Server(_config(create_app(self.wired()), "127.0.0.1", self.port))
+    def open_doors(self, *, longest_body: float = LONGEST_BODY) -> None:
+        """Serve on the socket, in a thread of its own. `longest_body`: seconds a push may take."""
+        app = create_app(self.wired(), longest_body=longest_body)
+        server = uvicorn.Server(_config(app, "127.0.0.1", self.port))
 
         async def main(loop: Loop) -> None:
             assert loop.stop is not None

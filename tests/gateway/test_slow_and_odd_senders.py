@@ -3,19 +3,20 @@
 import json
 import socket
 import time
+from collections.abc import Callable
 
 import pytest
 
-import gateway.door
 from tests.gateway.pushes import ACCEPTED, GRID, HOTLINE, good, hotline, last_row, part, ticket, told
 from tests.gateway.running import HubUnderTest
 
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_that_never_ends_is_given_up_and_nothing_is_stored(
-    hub: HubUnderTest, chunked: bool, monkeypatch: pytest.MonkeyPatch
+    start_hub: Callable[..., HubUnderTest], chunked: bool
 ) -> None:
-    monkeypatch.setattr(gateway.door, "LONGEST_BODY", 1.0)
+    hub = start_hub(doors=False)
+    hub.open_doors(longest_body=1.0)
     head = "transfer-encoding: chunked" if chunked else "content-length: 100"
     begun = "5\r\nabcde\r\n" if chunked else "abcde"
 

@@ -232,9 +232,10 @@ def stated(
     reference: str = "",
     fingerprint: str = "",
     report: Report | None = None,
+    **more: Any,
 ) -> Arrival:
-    """What that system says was done."""
-    action = StatedAction(kinds=kinds, reason=reason, result=result)
+    """What that system says was done. `more`: further facts of the action."""
+    action = StatedAction(kinds=kinds, reason=reason, result=result, **more)
     reading = Reading(
         system=system,
         kind="status",

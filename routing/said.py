@@ -1,0 +1,55 @@
+"""Said before: what tells an action that is redelivered from the same action done again.
+
+Where the platform dates it, the date is its identity. Where it does not, the state has to show it: an extension that
+was asked for in the same words is the same while the round of work is.
+"""
+
+import hashlib
+
+from canonical.case import Action, Binding, BindingRole, Case
+from canonical.lifecycle import BY_ACTION, ActionKind
+from canonical.reading import Reading
+from canonical.time import SHANGHAI
+from routing.book import Book
+
+SAID = "#said"
+"""Key in a binding's `extra`: digests of the last actions said under it."""
+_LAST = 16
+_DIGITS = 12
+
+
+def said_before(book: Book, case: Case, reading: Reading, action: Action) -> bool:
+    """Whether the system has said just this before."""
+    digest, binding = _digest(case, action), _binding(book, case, reading)
+    return bool(digest and binding and digest in binding.extra.get(SAID, "").split())
+
+
+def remember_said(book: Book, case: Case, reading: Reading, action: Action) -> None:
+    """`case`: as it stood before."""
+    digest, binding = _digest(case, action), _binding(book, case, reading)
+    if digest and binding:
+        kept = [one for one in binding.extra.get(SAID, "").split() if one != digest]
+        book.amend(binding.model_copy(update={"extra": binding.extra | {SAID: " ".join([*kept, digest][-_LAST:])}}))
+
+
+def _digest(case: Case, action: Action) -> str:
+    """Empty where nothing tells a repetition from another time."""
+    stays = BY_ACTION[action.kind].to is None
+    stated = action.stated_at
+    if stated is None and action.kind is not ActionKind.ASK_EXTENSION:
+        return ""
+    if stated is not None and not stays and f"{stated.astimezone(SHANGHAI):%H%M%S}" == "000000":
+        return ""  # a day alone: the same work may be done twice on one
+    when = stated.isoformat() if stated else (len(case.assignments), case.reworks)
+    of = (action.kind, when, action.reason, action.result, action.limit and action.limit.model_dump_json())
+    return hashlib.sha256(repr(of).encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
+
+
+def _binding(book: Book, case: Case, reading: Reading) -> Binding | None:
+    """The binding it spoke under; of an owner that speaks by our number alone, its own of the case."""
+    spoken = book.known.bindings.get((reading.system, reading.external_id))
+    if spoken is not None and spoken.case_id == case.id:
+        return spoken
+    own = [one for one in book.known.of_case.get(case.id, ()) if one.system == reading.system]
+    owners = [one for one in own if one.role is BindingRole.OWNER]
+    return next(reversed(owners or own), None)
