@@ -23,6 +23,10 @@ class Unavailable(HubError):
         """Seconds the other side asked us to wait, if it did."""
 
 
+class Drifted(Unavailable):
+    """What it goes to is no longer as declared, such as a table without one of its columns. Repaired, it heals."""
+
+
 class InDoubt(HubError):
     """Sent, and no answer came: the other side may or may not have taken it."""
 

@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import Connection, and_, insert, inspect, update
 from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
-from canonical.errors import ContractViolation, InDoubt
+from canonical.errors import ContractViolation, Drifted, InDoubt
 from canonical.message import Message
 from connectors.exchange_call import Caller
 from connectors.exchange_columns import Layout, column_value, layout_of
@@ -71,8 +71,8 @@ class TableConnector:
     def send(self, message: Message) -> Message:
         """Write once. 200 `{"rows": n}`; 409 when the row is there already; 422 when the table does not take it.
 
-        Raises Unavailable before anything can have been committed, InDoubt when the answer to the commit is missing,
-        ContractViolation when message and table do not fit together.
+        Raises Unavailable before anything can have been committed, and Drifted when table or columns are not there (any
+        more), InDoubt when the answer to the commit is missing, ContractViolation when the message is no row.
         """
         whom = f"{message.system}: {message.path}"
         told = _object(message, whom)
@@ -106,7 +106,7 @@ class TableConnector:
     def _place(self, connection: Connection, path: str, names: tuple[str, ...]) -> _Place:
         known = self._places.get((path, names))
         if known is None:
-            known = _Place(layout_of(connection, path, names, every=True), names, *_habits(connection, path))
+            known = _Place(_layout(connection, path, names, every=True), names, *_habits(connection, path))
             self._places[path, names] = known
         return known
 
@@ -136,12 +136,19 @@ class TableConnector:
         raise ours(whom, error) from None
 
     def _look_again(self, path: str, place: _Place) -> None:
-        """Raises ContractViolation when columns are missing now."""
+        """Raises Drifted when columns are missing now."""
         try:
             with self._engine.connect() as connection:
-                layout_of(connection, path, place.names, every=False)
+                _layout(connection, path, place.names, every=False)
         except SQLAlchemyError:
             return  # the statement's own error says more
+
+
+def _layout(connection: Connection, path: str, names: Sequence[str], *, every: bool) -> Layout:
+    try:
+        return layout_of(connection, path, names, every=every)
+    except ContractViolation as error:  # the message is as declared: it is the table that has changed
+        raise Drifted(str(error)) from None
 
 
 def _object(message: Message, whom: str) -> dict[str, Any]:

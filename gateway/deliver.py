@@ -21,6 +21,7 @@ from canonical.message import Message, Verdict
 from canonical.ports import Connector
 from canonical.reading import Answer, Outbound
 from gateway.configuration import ConnectedSystem
+from gateway.drifting import Drifting
 from gateway.find import Finder
 from gateway.hub import Hub
 from gateway.log import log
@@ -64,6 +65,7 @@ class Deliverer:
         self.wake = asyncio.Event()
         self.writer = Writer(hub, session, lease=self.lease, send=self._send, renew=self._renewed)
         self.finder = Finder(hub, self.writer, renew=self._renewed, send=self._send)
+        self.drifting = Drifting(hub, self.name)
         self._under_way: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(connected.concurrency, thread_name_prefix=f"to-{self.name}")
 
@@ -205,6 +207,7 @@ class Deliverer:
         binding = self._binding(claimed, read, written.before if written else {})
         note = "; ".join(written.notes) if written else ""
         learned = await self.hub.outbox.acknowledge(claimed, sent, answer, binding, now=self.hub.now(), note=note)
+        await self.drifting.over(claimed.message)
         if learned is Learned.CONFLICT:
             log.error(
                 "delivery.parked", system=self.name, case_no=claimed.case.no, delivery=str(claimed.id), why=learned
@@ -252,6 +255,7 @@ class Deliverer:
         self, claimed: Claimed, sent: Message | None, answer: Message | None, error: Unavailable
     ) -> None:  # fmt: skip
         now = self.hub.now()
+        await self.drifting.told(claimed.message, error)
         trouble = Trouble(Unavailable.__name__, str(error), in_doubt=claimed.in_doubt)
         if now - claimed.created_at > self._give_up(claimed):
             await self._park(claimed, sent, answer, trouble)

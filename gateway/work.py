@@ -16,6 +16,7 @@ from canonical.ports import Connector
 from gateway.alarm_clock import AlarmClock
 from gateway.configuration import ConnectedSystem
 from gateway.deliver import Deliverer
+from gateway.drifting import CONNECTOR
 from gateway.fetch import Fetcher
 from gateway.file_sources import FileSources
 from gateway.hub import Hub
@@ -34,8 +35,6 @@ __all__ = ["Role", "Worker", "connector_for"]
 
 IDLE = 1.0
 """Seconds after which lanes are looked at though nobody woke us."""
-CONNECTOR = "connector"
-"""Under this name, beside a system's receivers, people are shown why nothing can be sent to it."""
 _HOUSEKEEPING = 30.0
 _AFTER_TROUBLE = 2.0
 _SETTINGS = 60.0
