@@ -3,6 +3,7 @@
 python -m gateway.systems_page docs/systems
 """
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,12 +17,19 @@ from canonical.findings import Finding
 from canonical.lifecycle import BY_ACTION, ActionKind
 
 INDEX = "README.md"
+_TIER = re.compile(r"^\| `([a-z0-9_]+)` \| ([^|]+) \| (none|bronze|silver|gold) \|$", re.MULTILINE)
 _PARTIES = {"source": "as a source 作为来源", "owner": "as an owner 作为承办", "both": "as both 既是来源又承办"}
 
 
 def page(folder: Path) -> str:
     """The page of one folder."""
     return "\n".join(_lines(folder)) + "\n"
+
+
+def tiers() -> Mapping[str, tuple[str, str]]:
+    """System to its other side and tier, as docs/certification.md states and its test checks."""
+    document = Path(adapters.__file__).parents[1] / "docs" / "certification.md"
+    return {name: (side, tier) for name, side, tier in _TIER.findall(document.read_text(encoding="utf-8"))}
 
 
 def _yaml(folder: Path, name: str) -> Mapping[str, Any]:
@@ -39,6 +47,9 @@ def _lines(folder: Path) -> Iterator[str]:
     yield " ".join(_comment(folder / "system.yaml")) or "No remark."
     yield ""
     yield f"Edition {system['edition']}; roles: {', '.join(system['roles'])}; what we send goes by {_reached(system)}."
+    if tier := tiers().get(folder.name):
+        yield ""
+        yield f"Certified: {tier[1]}, its other side {tier[0]}; see [certification](../certification.md)."
     yield from _settings(system)
     yield from _entrances(folder.name, system)
     yield from _told(system)
@@ -86,13 +97,14 @@ def _index_lines() -> Iterator[str]:
     yield "Made from the folders: `python -m gateway.systems_page docs/systems`. A platform of your own:"
     yield "[connect your platform](../connect-your-platform.md)."
     yield ""
-    yield "| system | title | roles | we reach it by | how its messages come | what it is told |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield "| system | title | roles | certified | we reach it by | how its messages come | what it is told |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    certified = tiers()
     for name, folder in sorted(adapters.shipped().items()):
         system = _yaml(folder, "system.yaml")
         cells = [
-            f"[{name}]({name}.md)", system["title"], ", ".join(system["roles"]), _reached(system),
-            "<br>".join(_ways(system)) or "-", ", ".join(_told_kinds(system)) or "-",
+            f"[{name}]({name}.md)", system["title"], ", ".join(system["roles"]), certified.get(name, ("", "-"))[1],
+            _reached(system), "<br>".join(_ways(system)) or "-", ", ".join(_told_kinds(system)) or "-",
         ]  # fmt: skip
         yield f"| {' | '.join(cells)} |"
 

@@ -359,6 +359,18 @@ def simulated(name: str, declared: SystemDeclaration) -> bool:
     return name in simulators.SYSTEMS and declared.connector.protocol in OVER_HTTP and not declared.receivers
 
 
+def other_side(name: str, declared: SystemDeclaration, *, simulator: bool) -> str:
+    """Who plays the platform's other side, in words, where nobody gave a live one."""
+    if simulator and simulated(name, declared):
+        return "模拟平台 simulated"
+    sent = any(declared.tells.values()) or declared.pulls or declared.sign_in
+    if declared.connector.protocol in {"table", "files"} or any(
+        one.kind in {"table", "files"} for one in declared.receivers.values()
+    ):
+        return "演练台的文件夹和表 folders and tables of the bench"
+    return "由文件夹推出 made of the folder" if sent and declared.connector.protocol in OVER_HTTP else "无 none"
+
+
 def _database(server: EmbeddedPostgres) -> str:
     """A database of its own for the tables of the platform."""
     name = "exchange"

@@ -26,6 +26,7 @@ h4 { font-size: .85rem; font-weight: 600; color: var(--dim); margin: .5rem 0 .25
 small { color: var(--dim); font-weight: 400; font-size: .85em; }
 td small { display: block; }
 .head { border-bottom: 2px solid var(--ink); padding-bottom: 1.25rem; }
+.look { margin: .75rem 0 0; padding-left: 1.1rem; list-style: "→ "; } .look li { margin: .2rem 0; }
 .head p { margin: .15rem 0; color: var(--dim); }
 .tier { font-size: 1.35rem; font-weight: 700; margin: 1rem 0 .1rem !important; color: var(--good) !important; }
 .tier.none { color: var(--bad) !important; } .tier.partial { color: var(--dim) !important; }
@@ -33,7 +34,7 @@ b.caps { color: var(--bad); font-weight: 600; }
 table { width: 100%; border-collapse: collapse; }
 th, td { text-align: left; vertical-align: top; padding: .5rem .75rem .5rem 0; border-bottom: 1px solid var(--line); }
 th { font-size: .85rem; color: var(--dim); font-weight: 600; }
-td:first-child { white-space: nowrap; }
+td:first-child { white-space: nowrap; } td:nth-child(2) { min-width: 16rem; }
 .n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; padding-right: 0; }
 b.passed { color: var(--good); } b.failed, p.failed { color: var(--bad); } b.not-applicable { color: var(--none); }
 a { color: inherit; text-underline-offset: .2em; }
@@ -42,6 +43,13 @@ ol { padding-left: 1.5rem; margin: .5rem 0; }
 li { margin-bottom: .75rem; } li p { margin: .2rem 0; }
 pre { background: var(--soft); padding: .6rem .75rem; margin: .25rem 0; font-size: .8rem; line-height: 1.45;
       white-space: pre-wrap; overflow-wrap: anywhere; max-height: 18rem; overflow: auto; }
+@media screen and (max-width: 40rem) {  /* a row is a card */
+  tr, td { display: block; min-width: 0; } tr:first-child { display: none; }
+  tr { border-bottom: 1px solid var(--line); padding: .6rem 0; } td { border: 0; padding: 0; }
+  td:nth-child(2) { min-width: 0; }
+  td:first-child { color: var(--dim); font-size: .85rem; }
+  .n { text-align: left; color: var(--dim); font-size: .85rem; }
+  .n::after { content: " s"; } ol { padding-left: 1.1rem; } }
 @media print { body { max-width: none; padding: 0; font-size: 12px; } pre { max-height: none; }
   tr { break-inside: avoid-page; } h2, h3, h4 { break-after: avoid-page; }
   :root { color-scheme: light; --ink: #000; --dim: #444;
@@ -56,6 +64,7 @@ pre { background: var(--soft); padding: .6rem .75rem; margin: .25rem 0; font-siz
 <p>对端 other side: $other_side · $at</p>
 <p class="tier $tier">$tier_words</p>
 <p>$counts</p>
+$look
 </header>
 <h2>场景 <small>Scenarios</small></h2>
 <table>

@@ -59,10 +59,25 @@ def page(told: Mapping[str, Any]) -> str:
         "other_side": escape(system["other_side"]), "at": escape(told["at"]), "tier": told["tier"],
         "tier_words": WORDS[told["tier"]],
         "counts": " · ".join(f"{WORDS[word]} {count}" for word, count in told["counts"].items()),
+        "look": _look(told["scenarios"]),
         "overview": "".join(_line(one) for one in told["scenarios"]),
         "details": "".join(_details(one) for one in told["scenarios"] if one["result"] != NOT_APPLICABLE),
     }  # fmt: skip
     return PAGE.substitute(facts)
+
+
+def _look(scenarios: Sequence[Mapping[str, Any]]) -> str:
+    """What keeps it from a higher tier, first of all: what failed, then what is core and was not played."""
+    failed = [f'<a href="#{one["name"]}">{escape(one["title"]["zh"])}</a>: {escape(one["why"])}'
+              for one in scenarios if one["result"] == FAILED]  # fmt: skip
+    capped: dict[str, list[str]] = {}
+    for one in scenarios:
+        if one["caps"]:
+            capped.setdefault(one["why"], []).append(one["title"]["zh"])
+    left = [f"{escape('、'.join(names))}: {escape(why)}" for why, names in capped.items()]
+    rows = [f'<li><b class="failed">{WORDS[FAILED]}</b> {line}' for line in failed]
+    rows += [f'<li><b class="caps">未演练 not played</b> {line}' for line in left]
+    return f'<ul class="look">{"".join(rows)}</ul>' if rows else ""
 
 
 def _class(result: str) -> str:

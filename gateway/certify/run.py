@@ -111,7 +111,9 @@ def _played(bench: Bench, scenario: Scenario, *, number: int, everything: bool) 
             try:
                 play(stage, step)
             except Broken as error:
-                raise Broken(f"第 {position} 步 step {position} ({step.do} {step.change}): {error}") from None
+                raise Broken(
+                    f"第 {position} 步 step {position} ({' '.join(filter(None, (step.do, step.change)))}): {error}"
+                ) from None
         _honest(bench)
     except CannotChange as error:
         result, why, cannot = NOT_APPLICABLE, str(error), not isinstance(error, NoSuchThing)

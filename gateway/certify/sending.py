@@ -14,6 +14,8 @@ from gateway.masking import masked_name
 from gateway.trial import shown
 
 _LONGEST = 1600
+_RUN = re.compile(r"(\S)\1{39,}")
+"""One and the same character, again and again."""
 _PARTS = 20
 _DIFFERENT = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|\d{4}-\d{2}-\d{2}|\d{2}:\d{2}:\d{2}(?:\.\d+)?|\d{3,}", re.IGNORECASE
@@ -60,6 +62,7 @@ def veiled(text: str, names: Iterable[str], secrets: Iterable[str]) -> str:
 
 def cut(text: str) -> str:
     """The beginning, and how much follows."""
+    text = _RUN.sub(lambda run: f"{run[1] * 3}…(×{len(run[0])})", text)
     text = "".join(one if one.isprintable() or one == "\n" else "·" for one in text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} … (+{len(text) - _LONGEST})"
 

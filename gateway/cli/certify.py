@@ -141,12 +141,12 @@ def _usable(folder: Path, url: str) -> None:
 
 
 def _about(folder: Path, url: str, *, simulator: bool) -> dict[str, str]:
-    from gateway.certify.bench import simulated
+    from gateway.certify.bench import other_side
     from gateway.certify.digest import digest
     from gateway.certify.material import declaration
 
     declared, name = declaration(folder), folder.resolve().name
-    side = url or ("模拟平台 simulated" if simulator and simulated(name, declared) else "无 none")
+    side = url or other_side(name, declared, simulator=simulator)
     facts = {"id": name, "title": declared.title, "edition": declared.edition, "other_side": side}
     return facts | {"digest": digest(folder)}
 

@@ -24,6 +24,7 @@ from gateway.certify.material import _opens, declaration
 from gateway.certify.report import page, view, write
 from gateway.certify.run import FAILED, NOT_APPLICABLE, PASSED, Result, certify, grade, reaches
 from gateway.certify.scenario import Scenario, Tier, pack
+from gateway.certify.sending import cut
 from gateway.cli.main import app
 from gateway.configuration import load, read
 from gateway.hub import clock
@@ -342,6 +343,25 @@ def test_the_page_holds_everything_and_asks_for_nothing() -> None:
     assert "一次上报恰成一案" in html
     assert "&lt;script&gt;" in html
     assert not re.search(r"<script|src=|@import|url\(|https?://", html)
+
+
+def test_the_page_begins_with_what_keeps_a_platform_from_a_higher_tier() -> None:
+    broken = result("duplicate", FAILED, "两案 | two cases")
+    left = [result(name, NOT_APPLICABLE, "put an answer", core=True, cannot=True) for name in ("late_answer", "told")]
+
+    html = page(
+        view({"id": "x", "title": "示例", "edition": "1", "other_side": "无"}, [broken, *left], clock())
+    ).partition("<table>")[0]
+
+    assert "两案 | two cases" in html
+    assert html.count("put an answer") == 1
+    assert "超时之后才应答，不重不丢、来源得知立案和结案" in html
+    assert 'class="look"' not in page(view({"id": "x", "title": "x", "edition": "1", "other_side": "无"}, [], clock()))
+
+
+def test_evidence_shows_the_same_character_again_and_again_once() -> None:
+    assert cut("a" + "[" * 5000) == "a[[[…(×5000)"
+    assert cut("-" * 39) == "-" * 39
 
 
 def test_evidence_shows_no_secret_and_no_whole_telephone_number() -> None:
