@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from adapters.around import Around, beside
@@ -21,6 +23,9 @@ from canonical.reading import Answer
 _SHOWN, _LONGEST_CODE = 200, 40
 _OK = 200
 """The status of an answer that carries none, such as a stored sample."""
+LONGEST_WAIT = 3600.0
+"""Seconds we leave a system alone at the most, whatever it asks for."""
+_DIGITS = 9
 _LONG_NUMBER = re.compile(r"[0-9]{7,}")
 
 
@@ -181,8 +186,27 @@ def _said(get: Get, document: object) -> str:
 
 
 def _unavailable(text: str, answer: Message) -> Unavailable:
-    after = answer.headers.get("retry-after", "")
-    return Unavailable(text, retry_after=float(after) if re.fullmatch("[0-9]{1,6}", after) else None)
+    return Unavailable(text, retry_after=_asked_to_wait(answer))
+
+
+def _asked_to_wait(answer: Message) -> float | None:
+    """Seconds of its Retry-After, which may be an instant by the clock that wrote its Date (RFC 9110, 10.2.3)."""
+    after = answer.headers.get("retry-after", "").strip()
+    if re.fullmatch("[0-9]+", after):
+        return min(float(after[:_DIGITS]), LONGEST_WAIT)
+    until = _instant(after)
+    if until is None:
+        return None
+    seconds = (until - (_instant(answer.headers.get("date", "")) or answer.at)).total_seconds()
+    return min(seconds, LONGEST_WAIT) if seconds > 0 else None
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        at = parsedate_to_datetime(text)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 _ERROR: dict[str, Callable[[str, Message], HubError]] = {

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from adapters.charset import AUTO
 from adapters.shape import query_of
 from canonical.message import Message
+from canonical.time import in_shanghai
 
 _PARAMETER = re.compile(r"\{([A-Za-z_]\w*)\}")
 
@@ -97,7 +98,7 @@ _MEMBERS: Mapping[str, Any] = {
     "$whole": lambda around, _parent, _row: around.whole,
     "$parent": lambda _around, parent, _row: parent,
     "$row": lambda _around, _parent, row: row,
-    "$at": lambda around, _parent, _row: around.message.at,
+    "$at": lambda around, _parent, _row: in_shanghai(around.message.at),  # the journal gives it back in another zone
     "$body": _body,
     "$method": lambda around, _parent, _row: around.message.method,
     "$door": lambda around, _parent, _row: around.message.door,

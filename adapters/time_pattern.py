@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from zoneinfo import ZoneInfo
 
+from canonical.time import SHANGHAI, in_shanghai
+
 _TOKEN = re.compile(r"yyyy|MM?|dd?|HH?|mm?|ss?|SSS|'[^']*'|[^A-Za-z']+|[A-Za-z']")
 _FIELDS = {"y": "year", "M": "month", "d": "day", "H": "hour", "m": "minute", "s": "second"}
 _WIDTHS = {"yyyy": "[0-9]{4}", "SSS": "[0-9]{3}"}
@@ -44,7 +46,9 @@ def time_pattern(pattern: str, zone: ZoneInfo) -> TimePattern:
     if pattern == "http":
         return TimePattern(_http, lambda at: format_datetime(at.astimezone(UTC), usegmt=True))
     if pattern == "iso":
-        return TimePattern(lambda text: _aware(datetime.fromisoformat(text), zone), lambda at: at.isoformat())
+        return TimePattern(
+            lambda text: _aware(datetime.fromisoformat(text), zone), lambda at: _local(at, zone).isoformat()
+        )
     expression, order, template = _compiled(pattern)
     match = re.compile(expression).fullmatch
     in_order = order == list(_FIELDS.values())[: len(order)]
@@ -110,6 +114,10 @@ def _http(text: str) -> datetime:
         return parsedate_to_datetime(text)
     except TypeError:
         raise ValueError("a time written as HTTP does is expected") from None
+
+
+def _local(at: datetime, zone: ZoneInfo) -> datetime:
+    return in_shanghai(at) if zone is SHANGHAI else at.astimezone(zone)
 
 
 def _aware(at: datetime, zone: ZoneInfo) -> datetime:
