@@ -6,7 +6,9 @@ is committed. A turn that takes long is done in pieces, so that the worker can s
 
 import asyncio
 import random
-from collections.abc import Mapping
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +17,7 @@ from adapters import Page, Pull
 from adapters.path import path_getter
 from adapters.value import int_at
 from canonical.case import Binding
-from canonical.errors import HubError, InDoubt, Unacceptable, Unavailable
+from canonical.errors import HubError, InDoubt, Refused, Unacceptable, Unavailable
 from canonical.message import Message
 from canonical.time import in_shanghai
 from gateway.asking import Asking
@@ -23,13 +25,16 @@ from gateway.configuration import ConnectedSystem
 from gateway.hub import Hub
 from gateway.log import log
 from gateway.pull_page import Misses, PageIntake
-from gateway.pull_window import End, Place, Span, following, spans, swept
+from gateway.pull_window import End, Place, Span, following, offset, only_page, past_end, spans, swept
 from gateway.session import Session
 from storage.cursors import Cursors
 from storage.memories import Memories
 from storage.open_cases import open_bindings
 
-LEASE = timedelta(minutes=10)
+LEASE = timedelta(minutes=1)
+"""How long a pull is ours without a sign of life: what a killed process had in hand waits for so long."""
+BEAT = 15.0
+"""Seconds between signs of life: details and acknowledgements of one page may take long."""
 AT_ONCE = 20.0
 """Seconds of work after which a turn is paused, to go on at once unless the worker is to stop."""
 RESUME = timedelta(minutes=10)
@@ -39,6 +44,7 @@ LONGEST_PAUSE = 3600.0
 FORGET = timedelta(days=30)
 """What a full list has not shown for so long is news when it comes back."""
 _NOT_OURS = 5.0
+_PAGE = re.compile(r"pull\.(?:page|offset|cursor)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,8 @@ class _Job:
     name: str
     """Of its cursor."""
     pull: Pull
+    paged: bool
+    """Whether another page can be asked for."""
     every: float
     jitter: float
     intake: PageIntake
@@ -114,17 +122,23 @@ class Poller:
         self.cursors, self.memories = Cursors(hub.store), Memories(hub.store)
         self.asking = Asking(hub, connected.system, session)
         self._jobs = [job for pull in connected.system.pulls for job in self._of(pull)]
-        self.at_once = AT_ONCE
+        self.at_once, self.lease, self.beat = AT_ONCE, LEASE, BEAT
         self._under_way: dict[str, _Walk] = {}
         self._forgot: dict[str, datetime] = {}
         self._held: dict[str, datetime] = {}
 
     def _of(self, pull: Pull) -> list[_Job]:
         declared, intake = pull.declared, PageIntake(self.hub, pull, self.asking)
-        jobs = [_Job(pull.name, pull, self.every or declared.every, declared.jitter, intake)]
+        paged = self._paged(pull)
+        jobs = [_Job(pull.name, pull, paged, self.every or declared.every, declared.jitter, intake)]
         if declared.sweep:
-            jobs.append(_Job(f"{pull.name}#sweep", pull, declared.sweep.every, 0.0, intake, sweep=True))
+            jobs.append(_Job(f"{pull.name}#sweep", pull, paged, declared.sweep.every, 0.0, intake, sweep=True))
         return jobs
+
+    def _paged(self, pull: Pull) -> bool:
+        """A queue's next page is its first one."""
+        asks, _ = self.system.writers[pull.declared.ask]
+        return pull.declared.acknowledge is not None or _PAGE.search(repr(asks.declared)) is not None
 
     async def round(self) -> float:
         """Ask for everything that is due. Returns the seconds until something is due again."""
@@ -134,10 +148,10 @@ class Poller:
     async def _turn(self, job: _Job) -> float:
         now = self.hub.now()
         held = self._held.get(job.name)  # the database may have gone away before we could give the turn back
-        turn = await self.cursors.claim(self.name, job.name, every=job.soonest, now=now, lease=LEASE, held=held)
+        turn = await self.cursors.claim(self.name, job.name, every=job.soonest, now=now, lease=self.lease, held=held)
         if turn is None:
             return min(job.every, _NOT_OURS)
-        self._held[job.name] = now + LEASE
+        self._held[job.name] = now + self.lease
         walk = self._under_way.pop(job.name, None)
         if walk is None or not walk.goes_on(turn.since, now):
             walk = await self._begun(job, turn.since, now)
@@ -188,7 +202,8 @@ class Poller:
         while walk.lots and (first or clock() < end):
             first = False
             try:
-                await self._step(job, walk)
+                async with self._alive(job, walk):
+                    await self._step(job, walk)
             except HubError as error:
                 if not job.pull.declared.per_case:
                     raise
@@ -196,8 +211,31 @@ class Poller:
                 walk.stuck = True
                 walk.next_lot(job.pull.declared.first_page)
             walk.at = self.hub.now()
-            self._held[job.name] = walk.at + LEASE
-            await self.cursors.keep(self.name, job.name, walk.reached, lease=self._held[job.name])
+            await self._keep(job, walk)
+
+    async def _keep(self, job: _Job, walk: _Walk) -> None:
+        self._held[job.name] = self.hub.now() + self.lease
+        await self.cursors.keep(self.name, job.name, walk.reached, lease=self._held[job.name])
+
+    @asynccontextmanager
+    async def _alive(self, job: _Job, walk: _Walk) -> AsyncIterator[None]:
+        """The turn stays ours however long this takes, and not much longer than we live."""
+        over = asyncio.Event()
+
+        async def beat() -> None:
+            while True:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(over.wait(), self.beat)
+                    return
+                with suppress(HubError):  # the work itself will find out that the database is away
+                    await self._keep(job, walk)
+
+        beating = asyncio.create_task(beat())
+        try:
+            yield
+        finally:
+            over.set()
+            await beating
 
     async def _step(self, job: _Job, walk: _Walk) -> None:
         declared, lot = job.pull.declared, walk.lots[0]
@@ -206,13 +244,18 @@ class Poller:
             if not walk.place.waiting:
                 walk.next_lot(declared.first_page)
                 return
-        answer, page = await self._page(job, lot, walk.place)
+        asked_for = await self._further(job, lot, walk.place)
+        if asked_for is None:
+            walk.next_lot(declared.first_page)
+            return
+        answer, page = asked_for
         misses, asked = replace(walk.misses), self._asked(job, lot, walk.place)
         walk.items += await job.intake.take_in(answer, page, asked, misses, walk.done)
         walk.stuck = walk.stuck or misses.number > walk.misses.number
         walk.misses = misses  # not before: a page that is broken off is asked for again, and its misses with it
         walk.misses.good()
-        self._follow(walk, declared.first_page, following(declared, walk.place, page))
+        step = following(declared, walk.place, page) if job.paged else only_page(declared, page)
+        self._follow(walk, declared.first_page, step)
 
     def _follow(self, walk: _Walk, first_page: int, step: Place | End) -> None:
         if isinstance(step, Place):
@@ -224,10 +267,9 @@ class Poller:
 
     def _asked(self, job: _Job, lot: _Lot, place: Place) -> dict[str, Any]:
         """What pages, details, counts and acknowledgements may use beside their item."""
-        span = lot.span
-        return self.system.asked(
-            job.pull.name, since=span.since, until=span.until, page=place.page, cursor=place.cursor
-        )  # fmt: skip
+        name, span, declared = job.pull.name, lot.span, job.pull.declared
+        asked = self.system.asked(name, since=span.since, until=span.until, page=place.page, cursor=place.cursor)
+        return asked | {"offset": offset(declared, place)}
 
     async def _count(self, job: _Job, lot: _Lot, place: Place) -> int:
         """How many items wait at the other side."""
@@ -238,6 +280,19 @@ class Poller:
             return int_at(path_getter(count.path)(document), count.path)
         except Unacceptable:
             raise InDoubt(f"{self.name}: the answer to '{count.ask}' holds no number at {count.path}") from None
+
+    async def _further(self, job: _Job, lot: _Lot, place: Place) -> tuple[Message, Page] | None:
+        """The page of this place; None when nothing said that it is there, and it is not."""
+        try:
+            answer, page = await self._page(job, lot, place)
+        except Refused as error:
+            if place.guessed:
+                return None
+            if not place.pages:
+                raise
+            told = f"{error} (page {place.page}; where it means that nothing is left, its answer is 'then: absent')"
+            raise Refused(told) from None
+        return None if past_end(place, page) else (answer, page)
 
     async def _page(self, job: _Job, lot: _Lot, place: Place) -> tuple[Message, Page]:
         hub, name, page = self.hub, job.pull.name, place.page

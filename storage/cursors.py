@@ -8,6 +8,9 @@ from sqlalchemy import TextClause, text
 
 from storage.store import Store
 
+_LONGEST = timedelta(hours=2)
+"""Nobody takes a turn, or leaves a system alone, for longer: a later end comes from a clock that was ahead."""
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -32,7 +35,7 @@ class Cursors:
         """
         values = {
             "system": system, "pull": pull, "now": now, "lease": now + lease, "due": now - every, "ahead": now + every,
-            "held": held,
+            "held": held, "never": now + _LONGEST,
         }  # fmt: skip
         async with self.store.transaction() as transaction:
             await transaction.connection.execute(_ADD, values)
@@ -68,7 +71,8 @@ _ADD = text("INSERT INTO cursor (system, pull) VALUES (:system, :pull) ON CONFLI
 _CLAIM = text("""
 UPDATE cursor SET claimed_until = :lease
  WHERE system = :system AND pull = :pull
-   AND (claimed_until IS NULL OR claimed_until < :now OR claimed_until = CAST(:held AS timestamptz))
+   AND (claimed_until IS NULL OR claimed_until < :now OR claimed_until = CAST(:held AS timestamptz)
+        OR claimed_until > :never)
    AND (polled_at IS NULL OR polled_at <= :due OR polled_at > :ahead)
 RETURNING until
 """)

@@ -15,7 +15,10 @@ import pytest
 from gateway.configuration import Configuration, load
 from gateway.settings import Settings, example_city
 from simulators import Behaviour, Setup, running
+from tests.gateway.pulling import parks, telling
 from tests.gateway.running import CENTRE_SECRET, ENVIRONMENT, SECRET, STILL, City, HubUnderTest, Side, connected
+
+__all__ = ["parks", "telling"]
 
 StartHub = Callable[..., HubUnderTest]
 StartCity = Callable[..., City]

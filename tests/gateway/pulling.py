@@ -6,7 +6,7 @@ The desk is one process's view: a hub on a database of its own with a clock that
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import pytest
 from sqlalchemy import text
 
 import adapters
@@ -94,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         body = said.body if isinstance(said.body, bytes) else json.dumps(said.body, ensure_ascii=False).encode()
-        self.send_response(said.status)
+        self.send_response_only(said.status)
         for name, value in said.headers.items():
             self.send_header(name, value)
         self.send_header("content-length", str(len(body)))
@@ -119,6 +120,32 @@ def platform() -> Iterator[Platform]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.fixture
+def parks() -> Iterator[Platform]:
+    """A platform that signs us in and knows nothing else."""
+    with platform() as server:
+        server.on["/login"] = lambda _asked: {"code": "ok", "token": "t1"}
+        yield server
+
+
+Tell = Callable[["Desk"], Coroutine[Any, Any, None]]
+Working = Callable[..., None]
+
+
+@pytest.fixture
+def telling(database_url: str, tmp_path: Path, configuration: Configuration, parks: Platform) -> Working:
+    """Tell a story at a desk whose platform is declared with this text below SYSTEM."""
+
+    def work(tell: Tell, more: str) -> None:
+        async def run() -> None:
+            async with desk(configuration, database_url, declared(tmp_path, more, parks.url)) as one:
+                await tell(one)
+
+        asyncio.run(run())
+
+    return work
 
 
 SYSTEM = """\
@@ -201,6 +228,8 @@ MESSAGES = {
     "plant": PLANT,
     "login": asking("/login", method="POST"),
     "list_trees": asking("/trees", *WINDOW),
+    "trees_from": asking("/trees", "offset=pull.offset"),
+    "all_trees": asking("/all"),
     "one_tree": asking("/tree", "no=pull.item.no"),
     "count_trees": asking("/count"),
     "got_tree": asking("/got", "no=pull.item.no", method="POST"),
@@ -239,6 +268,16 @@ def declared(folder: Path, more: str = PULL, url: str = "", *, every: float | No
 def tree(number: int, **more: str) -> dict[str, str]:
     """A row of the list."""
     return {"no": f"T{number}", "kind": "倒伏"} | more
+
+
+def seconds(text: str) -> float:
+    """An instant of a query, in seconds after NOW."""
+    return (datetime.fromisoformat(text) - NOW).total_seconds()
+
+
+def detail(asked: Asked) -> Any:
+    """The answer about one tree."""
+    return {"code": "ok", "rows": [{"no": asked.query["no"], "kind": "倒伏"}]}
 
 
 def pages(rows: Sequence[Any], size: int = 2) -> Answers:
@@ -294,6 +333,13 @@ class Desk:
     def deliverer(self) -> Deliverer:
         """The lanes to the platform; whoever asks closes it."""
         return Deliverer(self.hub, self.connected, self.session.connector, self.session)
+
+    async def deliver(self) -> None:
+        """One round of the lanes to the platform, until everything it began is over."""
+        lanes = self.deliverer()
+        await lanes.round()
+        await lanes.drained()
+        lanes._threads.shutdown()  # the desk's connector stays
 
 
 @asynccontextmanager

@@ -1,26 +1,21 @@
 """A delivery in doubt is asked for by our number before anything is sent twice; and what cannot be told is shown."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from canonical.message import Message
 from canonical.records import Arrival
-from gateway.configuration import Configuration
 from gateway.deliver import GIVE_UP
 from gateway.orders import ordered
 from gateway.views import journey_view
 from storage.outbox import Parked
-from tests.gateway.pulling import MESSAGES, NAME, NOW, Asked, Desk, Platform, Said, declared, desk, platform
+from tests.gateway.pulling import MESSAGES, NAME, NOW, Asked, Desk, Platform, Said, Tell, Working
 from tests.gateway.pushes import FORM, HOTLINE, hotline, ticket
 
-Tell = Callable[[Desk], Coroutine[Any, Any, None]]
-Working = Callable[..., None]
 OWNER = """\
 pulls:
   trees: {every: 60, ask: list_trees, items: rows, messages: [progress, tree]}
@@ -32,32 +27,17 @@ unsupported:
 FINDS = "finds: {plant: find_plant}\n"
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[Platform]:
-    with platform() as server:
-        yield server
-
-
 @pytest.fixture
-def parks(served: Platform) -> Platform:
-    served.on.clear()
-    served.asked.clear()
-    served.on["/login"] = lambda _asked: {"code": "ok", "token": "t1"}
-    return served
-
-
-@pytest.fixture
-def working(database_url: str, tmp_path: Path, configuration: Configuration, parks: Platform) -> Working:
+def working(telling: Working) -> Working:
     """Tell a story at a desk with one case that is to be handed over to the platform."""
 
     def work(tell: Tell, more: str = OWNER + FINDS) -> None:
-        async def run() -> None:
-            async with desk(configuration, database_url, declared(tmp_path, more, parks.url)) as one:
-                pushed = hotline(ticket("1"))
-                await one.take_in(HOTLINE, pushed.body, FORM)
-                await tell(one)
+        async def with_a_case(desk: Desk) -> None:
+            pushed = hotline(ticket("1"))
+            await desk.take_in(HOTLINE, pushed.body, FORM)
+            await tell(desk)
 
-        asyncio.run(run())
+        telling(with_a_case, more)
 
     return work
 
@@ -65,10 +45,7 @@ def working(database_url: str, tmp_path: Path, configuration: Configuration, par
 async def deliver(desk: Desk, *, after: float = 0.0) -> tuple[Any, ...]:
     """(state, attempts, in_doubt) of the delivery after one round at NOW plus so many seconds."""
     desk.after = timedelta(seconds=after)
-    lanes = desk.deliverer()
-    await lanes.round()
-    await lanes.drained()
-    lanes._threads.shutdown()
+    await desk.deliver()
     return await state(desk)
 
 

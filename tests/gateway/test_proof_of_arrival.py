@@ -1,37 +1,22 @@
 """What proves that a sending in doubt had arrived: that the other side says so, and nothing less."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import adapters
+from canonical.findings import Severity
 from gateway.configuration import Configuration, ConnectedSystem
 from storage.outbox import Parked
-from tests.gateway.pulling import NAME, Asked, Desk, Platform, Said, declared, desk, platform
+from tests.gateway.pulling import NAME, Asked, Desk, Platform, Said, Tell, Working, declared, desk
 from tests.gateway.pushes import FORM, HOTLINE, hotline, ticket
 from tests.gateway.test_find_by_number import deliver
 
 OWNER = "tells:\n  owner: {dispatch: plant}\n  both: {dispatch: plant}\n"
 FINDS = "finds: {plant: find_plant}\n"
 HAD = "      - {when: {code: had}, then: duplicate, text: {from: code}, external_id: {from: id}}\n"
-Tell = Callable[[Desk], Coroutine[Any, Any, None]]
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Platform]:
-    with platform() as server:
-        yield server
-
-
-@pytest.fixture
-def parks(served: Platform) -> Platform:
-    served.on.clear()
-    served.asked.clear()
-    served.on["/login"] = lambda _asked: {"code": "ok", "token": "t1"}
-    return served
 
 
 def guarded(folder: Path, url: str, more: str = OWNER) -> ConnectedSystem:
@@ -49,12 +34,9 @@ def guarded(folder: Path, url: str, more: str = OWNER) -> ConnectedSystem:
         written = path.read_text("utf-8").replace(old, new)
         assert new in written
         path.write_text(written, "utf-8")
-    assert adapters.check(folder / NAME, samples=False) == []
+    assert [one for one in adapters.check(folder / NAME, samples=False) if one.severity is Severity.ERROR] == []
     system = adapters.load(folder / NAME, {"user": "示例"}, name=NAME)
     return ConnectedSystem(system, one.url, None, one.concurrency, paused=False)
-
-
-Working = Callable[..., None]
 
 
 @pytest.fixture
@@ -174,10 +156,7 @@ def test_an_id_that_names_another_case_already_is_shown_to_a_person_and_that_cas
         [first] = await desk.rows("SELECT case_id FROM binding WHERE external_id = 'P-1'")
         pushed = hotline(ticket("2"))
         await desk.take_in(HOTLINE, pushed.body, FORM)
-        lanes = desk.deliverer()
-        await lanes.round()
-        await lanes.drained()
-        lanes._threads.shutdown()
+        await desk.deliver()
 
         waiting = await parked(desk)
         assert (waiting.why, waiting.in_doubt, "'P-1'" in waiting.text) == ("identity_conflict", False, True)

@@ -1,17 +1,12 @@
 """What a platform says every time it is asked happens once, and fills no journal."""
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.configuration import Configuration
-from tests.gateway.pulling import PULL, Desk, Platform, declared, desk, pages, platform, tree
+from tests.gateway.pulling import PULL, Desk, Platform, Tell, Working, pages, tree
 from tests.gateway.pushes import FORM, HOTLINE, hotline, ticket
 
-Working = Callable[..., None]
 OWNER = """\
 pulls:
   progress: {every: 60, jitter: 0, ask: ask_case, items: ., messages: [progress], per_case: true}
@@ -26,37 +21,19 @@ tells:
 """
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[Platform]:
-    with platform() as server:
-        yield server
-
-
 @pytest.fixture
-def parks(served: Platform) -> Platform:
-    served.on.clear()
-    served.asked.clear()
-    served.on["/login"] = lambda _asked: {"code": "ok", "token": "t1"}
-    served.on["/plant"] = lambda asked: {"code": "ok", "id": f"P-{asked.body['no']}"}
-    return served
-
-
-@pytest.fixture
-def working(database_url: str, tmp_path: Path, configuration: Configuration, parks: Platform) -> Working:
+def working(telling: Working, parks: Platform) -> Working:
     """Tell a story at a desk with one case that was handed over to the platform, which is asked how it goes."""
+    parks.on["/plant"] = lambda asked: {"code": "ok", "id": f"P-{asked.body['no']}"}
 
-    def work(tell: Callable[[Desk], Coroutine[Any, Any, None]], more: str = OWNER) -> None:
-        async def run() -> None:
-            async with desk(configuration, database_url, declared(tmp_path, more, parks.url)) as one:
-                pushed = hotline(ticket("1"))
-                await one.take_in(HOTLINE, pushed.body, FORM)
-                lanes = one.deliverer()
-                await lanes.round()
-                await lanes.drained()
-                lanes._threads.shutdown()
-                await tell(one)
+    def work(tell: Tell, more: str = OWNER) -> None:
+        async def handed_over(desk: Desk) -> None:
+            pushed = hotline(ticket("1"))
+            await desk.take_in(HOTLINE, pushed.body, FORM)
+            await desk.deliver()
+            await tell(desk)
 
-        asyncio.run(run())
+        telling(handed_over, more)
 
     return work
 

@@ -1,57 +1,40 @@
 """Pulls against a real platform: every strategy, and everything that platforms do to those who ask them."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+import time
 from contextlib import suppress
-from datetime import timedelta
-from pathlib import Path
+from datetime import UTC, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import asyncpg
 import pytest
 
 from canonical.errors import Unavailable
-from gateway.configuration import Configuration
 from gateway.poll import Poller
-from gateway.pull_window import REPEATED
+from gateway.pull_window import ONE_PAGE, REPEATED
 from storage.open_cases import open_bindings
-from tests.gateway.pulling import NAME, NOW, PULL, Asked, Desk, Platform, Said, declared, desk, pages, platform, tree
-
-Tell = Callable[[Desk], Coroutine[Any, Any, None]]
-Working = Callable[..., None]
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Platform]:
-    with platform() as server:
-        yield server
-
-
-@pytest.fixture
-def parks(served: Platform) -> Platform:
-    served.on.clear()
-    served.asked.clear()
-    served.on["/login"] = lambda _asked: {"code": "ok", "token": "t1"}
-    return served
+from tests.gateway.pulling import (
+    NAME,
+    NOW,
+    PULL,
+    Asked,
+    Desk,
+    Platform,
+    Said,
+    Working,
+    detail,
+    pages,
+    reached,
+    seconds,
+    tree,
+)
 
 
 @pytest.fixture
-def working(database_url: str, tmp_path: Path, configuration: Configuration, parks: Platform) -> Working:
+def working(telling: Working) -> Working:
     """Tell a story at a desk whose platform is declared with `more` beside the plain pull."""
-
-    def work(tell: Tell, more: str = "", *, base: str = PULL) -> None:
-        async def run() -> None:
-            async with desk(configuration, database_url, declared(tmp_path, base + more, parks.url)) as one:
-                await tell(one)
-
-        asyncio.run(run())
-
-    return work
-
-
-def seconds(text: str) -> float:
-    """An instant of a query, in seconds after NOW."""
-    return float((NOW.fromisoformat(text) - NOW).total_seconds())
+    return lambda tell, more="", *, base=PULL: telling(tell, base + more)
 
 
 # Windows and pages
@@ -134,6 +117,25 @@ def test_a_turn_that_was_interrupted_goes_on_at_the_page_where_it_stood(working:
     working(tell)
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_instant_until_which_it_wants_to_be_left_alone_is_honoured(
+    working: Working, parks: Platform, status: int
+) -> None:
+    until = format_datetime((NOW + timedelta(seconds=300)).astimezone(UTC), usegmt=True)
+    now = format_datetime(NOW.astimezone(UTC), usegmt=True)
+    parks.on["/trees"] = lambda _asked: Said({}, status, {"retry-after": until, "date": now})
+
+    async def tell(desk: Desk) -> None:
+        assert await desk.round() == 300
+        parks.on["/trees"] = pages([tree(1)])
+        await desk.round(after=299)
+        assert await desk.known() == []
+        await desk.round(after=301)
+        assert await desk.known() == ["T1"]
+
+    working(tell)
+
+
 def test_a_long_turn_is_done_in_pieces_so_that_the_worker_can_stop_between_them(
     working: Working, parks: Platform
 ) -> None:
@@ -146,6 +148,29 @@ def test_a_long_turn_is_done_in_pieces_so_that_the_worker_can_stop_between_them(
         assert await desk.cursor() == (0, "")
 
     working(tell)
+
+
+def test_a_page_that_takes_longer_than_the_lease_stays_ours(working: Working, parks: Platform) -> None:
+    parks.on["/trees"] = pages([tree(n) for n in range(2)])
+
+    async def tell(desk: Desk) -> None:
+        other = Poller(desk.hub, desk.connected, desk.session)
+        desk.poller.lease, desk.poller.beat = timedelta(seconds=30), 0.05
+
+        def one(asked: Asked) -> Any:
+            desk.after += timedelta(seconds=20)
+            time.sleep(0.2)
+            return detail(asked)
+
+        parks.on["/tree"] = one
+        pulling = asyncio.create_task(desk.poller.round())
+        await reached(lambda: desk.after >= timedelta(seconds=40))
+        assert await other.round() == 5
+        await pulling
+        assert parks.queries("/tree", "no") == ["T0", "T1"]
+        assert await desk.known() == ["T0", "T1"]
+
+    working(tell, DETAIL)
 
 
 def test_an_outage_of_our_own_database_costs_no_item(working: Working, parks: Platform, database_url: str) -> None:
@@ -380,11 +405,22 @@ def test_of_a_full_list_only_what_changed_is_taken_in(working: Working, parks: P
     working(tell, "    changed: true\n")
 
 
+@pytest.mark.parametrize(("more", "trouble"), [("", ""), ("    total: total\n", ONE_PAGE)])
+def test_a_question_that_knows_no_page_is_asked_once(
+    working: Working, parks: Platform, more: str, trouble: str
+) -> None:
+    parks.on["/all"] = lambda _asked: {"code": "ok", "rows": [tree(1), tree(2)], "total": 5}
+
+    async def tell(desk: Desk) -> None:
+        await desk.round()
+        assert parks.paths().count("/all") == 1
+        assert await desk.known() == ["T1", "T2"]
+        assert await desk.cursor() == (0, trouble)
+
+    working(tell, "    changed: true\n" + more, base=PULL.replace("list_trees", "all_trees"))
+
+
 DETAIL = "    detail: {ask: one_tree, items: rows}\n"
-
-
-def detail(asked: Asked) -> Any:
-    return {"code": "ok", "rows": [{"no": asked.query["no"], "kind": "倒伏"}]}
 
 
 def test_each_item_of_a_list_is_asked_about_and_one_that_is_gone_is_left_out(working: Working, parks: Platform) -> None:

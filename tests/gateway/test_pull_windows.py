@@ -11,7 +11,20 @@ from hypothesis import strategies as st
 from adapters import Page
 from adapters.declaration import PullDeclaration
 from canonical.time import SHANGHAI
-from gateway.pull_window import ENDLESS, IN_CIRCLES, MOST_PAGES, REPEATED, End, Place, Span, following, spans, swept
+from gateway.pull_window import (
+    ENDLESS,
+    IN_CIRCLES,
+    MOST_PAGES,
+    REPEATED,
+    SHORT,
+    End,
+    Place,
+    Span,
+    following,
+    offset,
+    spans,
+    swept,
+)
 
 NOW = datetime(2026, 5, 20, 9, 0, tzinfo=SHANGHAI)
 
@@ -117,3 +130,158 @@ def test_a_queue_is_read_from_its_first_page_until_all_that_were_announced_are_t
 
     assert following(declared, second, page(3)) == End()
     assert following(declared, second, page()) == End()
+
+
+def all_taken(served: list[int], size: int, **more: Any) -> list[int]:
+    """What is taken of `served` when every page holds `size` rows, by offset or, with page_number, by page.
+
+    `says`: the total on the first page and on the others. `hidden`: rows that only count. `meanwhile`: what happens to
+    the list after each page. `past`: what stands where nothing is left.
+    """
+    by_page = more.pop("page_number", False)
+    says, hidden = more.pop("says", None), more.pop("hidden", range(0))
+    meanwhile, past = more.pop("meanwhile", lambda _page: None), more.pop("past", [])
+    declared, told = pull(total="n", page_size=100, **more), []
+    place: Place | End = Place(declared.first_page)
+    taken: list[int] = []
+    while isinstance(place, Place):
+        told.append(place.page)
+        begin = (place.page - declared.first_page) * size if by_page else offset(declared, place)
+        rows = [row for row in served[begin : begin + size] if row not in hidden] or (past if len(told) > 1 else [])
+        taken += rows
+        first, later = says or (len(served), len(served))
+        total = first if len(told) == 1 else later
+        meanwhile(len(told))
+        place = following(declared, place, Page((), tuple(rows), total, more=False, cursor=""))
+    assert len(told) < 300
+    assert place.whole
+    return list(dict.fromkeys(taken))
+
+
+ALL = list(range(250))
+by_page_or_offset = pytest.mark.parametrize("page_number", [False, True], ids=["offset", "page"])
+
+
+@by_page_or_offset
+@pytest.mark.parametrize("first_page", [0, 1])
+@pytest.mark.parametrize("size", [1, 20, 99, 100, 250])
+def test_a_platform_that_gives_shorter_or_longer_pages_than_it_is_asked_for_loses_nothing(
+    size: int, first_page: int, *, page_number: bool
+) -> None:
+    assert all_taken(ALL, size, page_number=page_number, first_page=first_page) == ALL
+
+
+TOTALS = {
+    "none": (None, None), "wrong": (0, 0), "on the first page alone": (250, None), "zero after it": (250, 0),
+    "of what is left": (250, 50), "of the page": (20, 20), "of pages": (13, 13), "less than there are": (120, 120),
+    "negative": (-1, -1), "of another time": (900, 900),
+}  # fmt: skip
+
+
+@by_page_or_offset
+@pytest.mark.parametrize("size", [20, 50, 100])
+@pytest.mark.parametrize("says", TOTALS.values(), ids=TOTALS)
+def test_whatever_a_total_is_that_of_all_rows_or_not_nothing_is_lost(
+    size: int, says: tuple[int | None, int | None], *, page_number: bool
+) -> None:
+    assert all_taken(ALL, size, says=says, page_number=page_number) == ALL
+
+
+@by_page_or_offset
+def test_rows_that_are_counted_and_not_shown_leave_holes_that_are_stepped_over(*, page_number: bool) -> None:
+    hidden = range(100, 200)
+
+    assert all_taken(ALL, 100, hidden=hidden, page_number=page_number) == [row for row in ALL if row not in hidden]
+
+
+@by_page_or_offset
+def test_a_list_that_gets_shorter_while_it_is_read_is_read_again(*, page_number: bool) -> None:
+    served = ALL.copy()
+
+    def meanwhile(page: int) -> None:
+        if page == 1:
+            del served[3:10]  # what stood on the second page is now on the first, which we have read
+
+    assert sorted(all_taken(served, 100, meanwhile=meanwhile, page_number=page_number)) == ALL
+
+
+def test_a_list_that_gets_shorter_whenever_it_is_read_is_told_and_not_read_for_ever() -> None:
+    served, pages = ALL.copy(), []
+
+    def meanwhile(page: int) -> None:
+        pages.append(page)
+        served.pop(0)
+
+    taken = all_taken(served, 100, meanwhile=meanwhile, page_number=True)
+    assert set(taken) >= set(served)
+    assert len(pages) == 3 * 4
+
+
+def test_a_list_that_grows_at_its_head_while_it_is_read_loses_none_of_those_behind() -> None:
+    served = ALL.copy()
+
+    assert set(ALL) <= set(all_taken(served, 100, meanwhile=lambda page: served.insert(0, 1000 + page)))
+
+
+@pytest.mark.parametrize("says", [(None, None), (250, 250), (900, 900)])
+def test_the_last_page_given_for_whatever_comes_after_it_ends_the_list(says: tuple[int | None, int | None]) -> None:
+    assert all_taken(ALL, 125, says=says, page_number=True, past=ALL[125:]) == ALL
+
+
+def test_a_list_that_ends_before_its_total_is_told_and_not_asked_for_ever() -> None:
+    assert following(pull(total="n"), Place(4, taken=250, holes=2), counted(900)) == End(SHORT)
+    assert following(pull(total="n"), Place(4, taken=250, pages=3), counted(251)) == End(SHORT)
+    assert following(pull(total="n"), Place(4, taken=250, pages=3), counted(250)) == End()
+
+
+def counted(total: int, *rows: int) -> Page:
+    return Page((), rows, total, more=False, cursor="")
+
+
+def test_pages_that_are_empty_though_more_is_promised_are_not_asked_for_for_ever() -> None:
+    declared, pages = pull(more="more"), 0
+    place: Place | End = Place(1)
+    while isinstance(place, Place):
+        place, pages = following(declared, place, page()), pages + 1
+
+    assert place == End(ENDLESS, whole=False)
+    assert pages <= 101
+
+
+def test_of_a_queue_the_total_is_what_is_left() -> None:
+    declared = pull(acknowledge={"message": "got"}, total="n")
+    second = following(declared, Place(1), counted(3, 1, 2))
+    assert isinstance(second, Place)
+    assert (second.page, offset(declared, second)) == (1, 0)
+
+    assert following(declared, second, counted(1, 3)) == End()
+
+
+def keyset(served: list[int], size: int, declared: PullDeclaration, *, inclusive: bool) -> tuple[list[int], End]:
+    """What is taken where the next page is asked for with the last row's key, which is its tens."""
+    taken: list[int] = []
+    place: Place | End = Place(1)
+    while isinstance(place, Place):
+        after = int(place.cursor) if place.cursor else -1
+        rows = [row for row in served if row // 10 > after or (inclusive and row // 10 == after)][:size]
+        taken += rows
+        cursor = str(rows[-1] // 10) if rows else ""
+        place = following(declared, place, Page((), tuple(rows), None, bool(cursor), cursor))
+    return taken, place
+
+
+@pytest.mark.parametrize("inclusive", [True, False])
+@pytest.mark.parametrize("served", [[], [10], [10, 20, 30, 40, 50], [10, 20, 30, 31], [10, 20, 30, 31, 40, 41, 50, 60]])
+def test_paging_by_the_last_key_ends_with_its_last_row_whether_the_bound_is_inclusive_or_not(
+    served: list[int], *, inclusive: bool
+) -> None:
+    taken, end = keyset(served, 4, pull(cursor="last", page_size=4), inclusive=inclusive)
+
+    assert end == End()
+    assert sorted(set(taken)) == served
+
+
+def test_more_rows_of_one_key_than_a_page_holds_keep_the_cursor_and_are_told() -> None:
+    served = [10, 20, 30, 31, 32, 33, 34]
+
+    assert keyset(served, 3, pull(cursor="last", page_size=3), inclusive=True)[1] == End(REPEATED, whole=False)

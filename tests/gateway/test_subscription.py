@@ -1,19 +1,14 @@
 """Subscriptions: said in order, kept alive, renewed, said anew when the platform forgot us, taken back at the end."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.configuration import Configuration
 from gateway.subscribe import LEASE, Subscriber
-from tests.gateway.pulling import Asked, Desk, Platform, Said, declared, desk, platform
+from tests.gateway.pulling import Asked, Desk, Platform, Said, Working
 
-Tell = Callable[[Desk], Coroutine[Any, Any, None]]
-Working = Callable[..., None]
 PULLS = "pulls:\n  trees: {every: 60, ask: list_trees, items: rows, messages: [tree, progress]}\n"
 WHOLE = """\
 subscription:
@@ -26,34 +21,12 @@ subscription:
 """
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[Platform]:
-    with platform() as server:
-        yield server
-
-
 @pytest.fixture
-def parks(served: Platform) -> Platform:
-    served.on.clear()
-    served.asked.clear()
-    served.on["/login"] = lambda _asked: {"code": "ok", "token": "t1"}
-    for path in ("/register", "/alive", "/subscribe", "/unsubscribe", "/unregister"):
-        served.on[path] = lambda _asked: {"code": "ok"}
-    return served
-
-
-@pytest.fixture
-def working(database_url: str, tmp_path: Path, configuration: Configuration, parks: Platform) -> Working:
+def working(telling: Working, parks: Platform) -> Working:
     """Tell a story at a desk whose platform is declared with this subscription."""
-
-    def work(tell: Tell, more: str = WHOLE) -> None:
-        async def run() -> None:
-            async with desk(configuration, database_url, declared(tmp_path, PULLS + more, parks.url)) as one:
-                await tell(one)
-
-        asyncio.run(run())
-
-    return work
+    for path in ("/register", "/alive", "/subscribe", "/unsubscribe", "/unregister"):
+        parks.on[path] = lambda _asked: {"code": "ok"}
+    return lambda tell, more=WHOLE: telling(tell, PULLS + more)
 
 
 async def at(desk: Desk, one: Subscriber, seconds: float) -> float:
