@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -29,6 +30,7 @@ from sqlalchemy import create_engine, text
 import adapters
 import simulators
 from adapters.declaration import SystemDeclaration
+from adapters.yaml_file import read_yaml
 from canonical.errors import HubError
 from canonical.message import Message
 from canonical.reading import Outcome
@@ -158,7 +160,8 @@ class Bench:
         shutil.copytree(example_city(), config)
         shutil.copytree(self.given, self.declared_folder)
         path = self.declared_folder / "system.yaml"
-        declared = yaml.safe_load(path.read_text(encoding="utf-8"))
+        file = read_yaml(path, [], name="system.yaml")  # YAML 1.1 would read `no` as false and 0401 as 257
+        declared: dict[str, Any] = deepcopy(dict(file.data)) if file else {}
         if self.simulated or self.played:
             declared.setdefault("connector", {})["timeout"] = _TIMEOUT
             for one in declared.get("receivers", {}).values():

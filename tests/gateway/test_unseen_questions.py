@@ -22,6 +22,7 @@ from lxml import etree
 
 import adapters
 from canonical.errors import Unauthenticated
+from gateway.certify.run import PASSED, certify
 from gateway.configuration import Configuration, ConnectedSystem
 from gateway.fetch import Fetcher
 from gateway.file_sources import FileSources
@@ -33,6 +34,7 @@ from tests.gateway.picture_office import Served, serving
 from tests.gateway.pulling import NAME, Desk, desk
 from tests.gateway.pushes import FORM, HOTLINE, hotline, ticket
 from tests.gateway.test_asked_first import PICTURES, brought, deliver, told
+from tests.gateway.test_certify import chosen, outcomes
 from tests.gateway.test_find_by_number import order
 
 PICTURE = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(2000) + b"\xff\xd9"
@@ -451,6 +453,44 @@ def test_a_platform_that_is_only_played_answers_its_questions_so_that_the_messag
     assert [one.trouble for one in heard if one.trouble] == []
     assert heard[-1].message == kind
     assert len(json.dumps([one.body for one in heard], default=str)) < 20_000
+
+
+GIVEN = {
+    "case": {"attachments": [{"url": "/p/1.jpg", "name": "1.jpg", "content": "示例图片"}]},
+    "action": {"kind": "dispatch", "actor": {"party": "hub", "id": "r"}, "at": "2026-05-20T10:00:00+08:00"},
+}
+PLACE = {"put": "/bucket/o1?sig=s", "key": "o1", "$file": {"url": "/p/1.jpg", "name": "1.jpg"}}
+SAMPLES: dict[str, dict[str, Any]] = {
+    "presign": {
+        "file": PLACE["$file"], "path": "/presign",
+        "body": {"name": "1.jpg", "size": 12, "md5": hashlib.md5("示例图片".encode()).hexdigest()},
+    },
+    "put": {"file": PLACE, "path": "/bucket/o1?sig=s", "body": "示例图片"},
+    "entry": {
+        "before": {
+            "places": [PLACE], "objects": [{"$headers": {"etag": "e1"}, "$file": PLACE}], "nonce": {"text": "n"},
+        },
+        "path": "/entries",
+        "body": '<?xml version="1.0" encoding="utf-8"?><entry><no>34022026052000001-1</no><object><etag>e1</etag>'
+        "<key>o1</key><name>1.jpg</name><bytes>12</bytes></object></entry>",
+    },
+}  # fmt: skip
+
+
+def test_a_folder_with_questions_and_files_is_checked_without_a_network_and_certified_without_a_vendor(
+    tmp_path: Path,
+) -> None:
+    samples = {
+        f"samples/{name}.out.json": json.dumps({"message": name, "given": GIVEN, **golden})
+        for name, golden in SAMPLES.items()
+    }
+    receipt = {"samples/entry.answer.xml": "<receipt><state>accepted</state><no>E1</no></receipt>"}
+    written(tmp_path, OBJECTS | samples | receipt)
+    assert list(map(str, adapters.check(tmp_path / NAME))) == []
+
+    results = certify(tmp_path / NAME, chosen("handed_over", "lost_answer"), simulator=False)
+
+    assert outcomes(results) == {"handed_over": PASSED, "lost_answer": PASSED}
 
 
 # --- shared ---
