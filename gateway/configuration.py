@@ -194,7 +194,8 @@ def read(
 
 
 def _city(
-    folder: Path, file: CityFile, systems: Mapping[str, ConnectedSystem], names: frozenset[str], findings: list[Finding]
+    folder: Path, file: CityFile, systems: Mapping[str, ConnectedSystem], names: frozenset[str] | None,
+    findings: list[Finding],
 ) -> City:  # fmt: skip
     windows, work_day = file.calendar.windows, file.calendar.work_day
     calendar = load_calendar(folder / file.calendar.file, windows, findings, work_day=work_day)
@@ -219,16 +220,19 @@ def _city(
 
 def _systems(
     folder: Path, name: str, environment: Mapping[str, str], findings: list[Finding], unset: Severity
-) -> tuple[dict[str, ConnectedSystem], frozenset[str]]:  # fmt: skip
-    """The systems that could be loaded, and the names of all: a broken one must not make its units wrong too."""
+) -> tuple[dict[str, ConnectedSystem], frozenset[str] | None]:  # fmt: skip
+    """The systems that could be loaded, and the names of all: a broken one must not make its units wrong too.
+
+    None: the file cannot be read, and what units name is not held against it.
+    """
     path = folder / name
     found = len(findings)
     document = _document(path, findings)
     if len(findings) > found:
-        return {}, frozenset()
+        return {}, None
     if not isinstance(document, dict):
         findings.append(Finding(name, 0, "", "a mapping of system names is expected"))
-        return {}, frozenset()
+        return {}, None
     lines = _lines(path)
     connected: dict[str, ConnectedSystem] = {}
     for key, value in document.items():
@@ -336,9 +340,10 @@ def _document(path: Path, findings: list[Finding]) -> Any:  # noqa: ANN401 whate
         findings.append(Finding(path.name, 0, "", "not UTF-8"))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        findings.append(
-            Finding(path.name, mark.line + 1 if mark else 0, "", f"not YAML: {getattr(error, 'problem', error)}")
-        )
+        text = f"not YAML: {getattr(error, 'problem', error)}"
+        if mark and "${" in path.read_text(encoding="utf-8").splitlines()[mark.line]:
+            text += '; inside { } a variable stands in quotes: "${NAME}"'
+        findings.append(Finding(path.name, mark.line + 1 if mark else 0, "", text))
     return None
 
 

@@ -54,7 +54,8 @@ class IntakeDoor:
         connected = self.hub.configuration.systems.get(name)
         door = _door(connected, suffix.strip("/"), scope["method"]) if connected else None
         if connected is None or door is None:
-            await _plain(send, 404, "unknown_system", f"no door {scope['path']}; see /api/systems")
+            text = f"no door {scope['path']}; {_there(name, connected, scope)}"
+            await _plain(send, 404, "unknown_system", text)
         elif scope["method"] == "GET" and (wsdl := _wsdl(connected, door, scope)) is not None:
             await _answer(send, Reply(200, "text/xml; charset=utf-8", wsdl, {}))
         elif scope["method"] not in _methods(door):
@@ -125,6 +126,13 @@ def _door(connected: ConnectedSystem, suffix: str, method: str) -> Door | None:
     """The first door of that path that takes the method, else the first of that path."""
     fitting = [door for door in connected.system.doors if door.fits(suffix)]
     return next((door for door in fitting if method in _methods(door)), next(iter(fitting), None))
+
+
+def _there(name: str, connected: ConnectedSystem | None, scope: Scope) -> str:
+    """What somebody who knocked at a wrong place may have meant."""
+    doors = connected.system.doors if connected and connected.admits(scope.get("client")) else ()
+    there = [f"{'|'.join(door.methods)} {PREFIX}{name}/{door.path.text}".rstrip("/") for door in doors]
+    return f"there is {', '.join(there)}" if there else "see /api/systems"
 
 
 def _wsdl(connected: ConnectedSystem, door: Door, scope: Scope) -> bytes | None:

@@ -13,8 +13,10 @@ CENTRE = "centre"
 """Stands in the responsibility list for "deliberately the centre's queue"; no unit may bear this id."""
 
 
-def load_units(path: Path, divisions: Divisions, systems: Collection[str], findings: list[Finding]) -> dict[str, Unit]:
-    """`units.csv` (id, name, level, area, parent, system) by id. `systems`: the names of the declared systems.
+def load_units(
+    path: Path, divisions: Divisions, systems: Collection[str] | None, findings: list[Finding]
+) -> dict[str, Unit]:  # fmt: skip
+    """`units.csv` (id, name, level, area, parent, system) by id. `systems`: names of the declared ones; None: unknown.
 
     Empty `parent`: the top of its tree. Empty `system`: the centre's desk hands the work over.
     """
@@ -33,7 +35,7 @@ def load_units(path: Path, divisions: Divisions, systems: Collection[str], findi
     return units
 
 
-def _unit(row: TableRow, divisions: Divisions, systems: Collection[str], findings: list[Finding]) -> Unit | None:
+def _unit(row: TableRow, divisions: Divisions, systems: Collection[str] | None, findings: list[Finding]) -> Unit | None:
     level = next((level for level in Level if level == row["level"]), None)
     wrong: list[tuple[str, str]] = []
     if not row["id"] or row["id"] == CENTRE:
@@ -43,7 +45,7 @@ def _unit(row: TableRow, divisions: Divisions, systems: Collection[str], finding
     if not divisions.known(row["area"]):
         wrong.append(("area", f"'{row['area']}' is no division of this city"))
     findings += [row.finding(key, text) for key, text in wrong]
-    if row["system"] and row["system"] not in systems:
+    if systems is not None and row["system"] and row["system"] not in systems:
         known = ", ".join(sorted(systems)) or "none"
         findings.append(row.finding("system", f"'{row['system']}' is not a declared system; known: {known}"))
     if wrong or level is None:

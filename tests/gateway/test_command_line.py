@@ -131,6 +131,17 @@ def test_check_names_the_line_of_what_is_wrong_in_a_yaml_file(
     assert any(one["line"] == line and text in one["text"] for one in findings if one["file"] == file), findings[:3]
 
 
+def test_a_variable_that_breaks_the_yaml_is_the_one_finding_and_says_how_it_is_written(folder: Path) -> None:
+    with (folder / "systems.yaml").open("a", encoding="utf-8") as file:
+        file.write("\nwater:\n  adapter: hotline_12345\n  secrets: {token: ${WATER_TOKEN}}\n")
+
+    code, findings = checked(folder)
+
+    assert code == 1
+    assert [one["file"] for one in findings if one["severity"] == "error"] == ["systems.yaml"]
+    assert 'in quotes: "${NAME}"' in next(one["text"] for one in findings if one["file"] == "systems.yaml")
+
+
 @pytest.mark.parametrize("file", ["city.yaml", "systems.yaml", "responsibility.csv", "grids/unit-grids.geojson"])
 def test_check_names_a_file_that_is_empty(folder: Path, file: str) -> None:
     (folder / file).write_bytes(b"")

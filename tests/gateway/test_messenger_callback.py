@@ -30,6 +30,9 @@ def test_a_callback_is_greeted_and_taken_in_once(
     answers = [_post(hub, encrypted) for _ in range(2)]
     strange = _post(hub, sealed(said("x"), corp="wx0"))
 
+    elsewhere = hub.client.post("/in/messenger/callback", content=b"")
+    assert elsewhere.status_code == 404
+    assert "there is POST /in/messenger" in elsewhere.text
     assert (greeted.status_code, greeted.text) == (200, "greeting+/=")
     assert [(one.status_code, one.text) for one in answers] == [(200, "success")] * 2
     assert strange.text == ""
