@@ -61,7 +61,8 @@ def int_at(value: object, at: str) -> int:
 def number_at(value: object, at: str) -> float:
     """A finite number, sent as number or text. Raises ContractViolation."""
     try:
-        number = float(text_at(value, at))
+        text = text_at(value, at)
+        number = float("nan" if "_" in text else text)  # Python's own way to write numbers is nobody's else
     except (ValueError, OverflowError):
         number = float("nan")
     if not abs(number) < 1e15:

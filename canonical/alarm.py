@@ -30,6 +30,8 @@ class Alarm(Value):
     """Of the message that told it, where one is known: what a repetition is recognised by."""
     redelivered: bool = False
     """The broker says that it may have delivered this message before."""
+    retained: bool = False
+    """The broker's memory of its topic, told to whoever begins to listen: no news when it is what was told last."""
 
 
 class AlarmPolicy(Value):
@@ -105,6 +107,8 @@ class AlarmState(Value):
     cleared_since_case: bool = False
     due_at: Instant | None = None
     """When the clock alone, by the hub's, lets a case be opened: a device that tells once need not tell again."""
+    withheld: bool = False
+    """It was the storm cap that held it back last, and counted it."""
     message_id: UUID | None = None
     """The latest telling since it became active that holds a report: of it a case is opened when the clock says so."""
     heard: str = ""

@@ -210,7 +210,9 @@ def _recognisable(content: _Content, part: int, message: Message, *, redelivered
         part,
     )
     digest = hashlib.sha256(repr(of).encode(errors="surrogatepass") + message.body).hexdigest()[:_DIGITS]
-    alarm = content.alarm.model_copy(update={"digest": digest, "redelivered": redelivered})
+    alarm = content.alarm.model_copy(
+        update={"digest": digest, "redelivered": redelivered, "retained": "retained" in message.headers}
+    )
     return content.model_copy(update={"alarm": alarm})
 
 

@@ -57,10 +57,14 @@ def policy_of(policies: dict[str, AlarmPolicy], kind: str) -> AlarmPolicy:
 def repeats(state: AlarmState, alarm: Alarm, received_at: datetime) -> bool:
     """Whether this very message was told before. The same words alone are none: a sensor without a clock has no others.
 
-    Either its broker says that it may be one, or the device dated it, just now, to the same instant.
+    Either its broker says that it may be one, or the device dated it, just now, to the same instant; or it is what the
+    broker remembers of the topic, and nothing else was told since.
     """
-    if not alarm.digest or alarm.digest not in state.heard.split():
+    known = state.heard.split()
+    if not alarm.digest or alarm.digest not in known:
         return False
+    if alarm.retained and alarm.digest == known[-1]:
+        return True
     return alarm.redelivered or (alarm.at is not None and abs(received_at - alarm.at) <= _SHORTLY)
 
 
@@ -135,7 +139,7 @@ def elapsed(
     if left > 0:  # its case was taken up again and has ended later
         due = now + timedelta(seconds=min(left, _FAR))
         return Told(state.model_copy(update={"due_at": due}), cap, Decision.COUNT, _QUIET.format(left))
-    return _open(state, cap, policy, now, again=True)
+    return _open(state, cap, policy, now, again=state.withheld)
 
 
 def _instant(alarm: Alarm, received_at: datetime) -> datetime:
@@ -147,12 +151,12 @@ _QUIET = "quiet for {:.0f} s more after its last case"
 _FAR = timedelta(days=366).total_seconds()
 """Nothing is waited for longer: any time that can be declared has an end."""
 
-_OPENED: dict[str, object] = {"due_at": None, "message_id": None}
+_OPENED: dict[str, object] = {"due_at": None, "message_id": None, "withheld": False}
 """Nothing waits for the clock any more."""
 
 _ANEW: dict[str, object] = {
     "active": False, "since": None, "in_a_row": 0, "since_case": 0, "case_id": None, "case_at": None,
-    "cleared_since_case": False, "due_at": None, "message_id": None,
+    "cleared_since_case": False, "due_at": None, "message_id": None, "withheld": False,
 }  # fmt: skip
 """What a device that was silent for too long begins with. `told` and `capped` are kept: they are nobody's state."""
 
@@ -243,7 +247,7 @@ def _ended_at(case: Case) -> datetime:
 
 
 def _open(state: AlarmState, cap: CapState | None, policy: AlarmPolicy, now: datetime, *, again: bool = False) -> Told:
-    """A case, unless the storm cap withholds it. `again`: it was told and counted before."""
+    """A case, unless the storm cap withholds it. `again`: that was counted before."""
     if policy.cap:
         cap = cap or CapState(system=state.system, kind=state.kind)
         window = timedelta(seconds=policy.cap_window)
@@ -253,7 +257,7 @@ def _open(state: AlarmState, cap: CapState | None, policy: AlarmPolicy, now: dat
             cap = cap.model_copy(update={"opened": kept, "withheld": cap.withheld + (not again)})
             text = f"withheld by the storm cap: {policy.cap} cases in {policy.cap_window:g} s"
             room = kept[0] + window if state.message_id else None
-            held = state.model_copy(update={"capped": state.capped + (not again), "due_at": room})
+            held = state.model_copy(update={"capped": state.capped + (not again), "due_at": room, "withheld": True})
             return Told(held, cap, Decision.COUNT, text)
         cap = cap.model_copy(update={"opened": (*recent, now)})
     opened = {"case_id": None, "case_at": now, "since_case": 1, "cleared_since_case": False}

@@ -50,9 +50,9 @@ class Watch:
     hours: Hours
     judge: AlarmClock
 
-    async def say(self, device: str, title: str = "烟") -> str:
+    async def say(self, device: str, title: str = "烟", **headers: str) -> str:
         """A device tells; the verdict."""
-        message = replace(told("/q", device, title=title), at=self.hub.now(), id=self.hub.ids())
+        message = replace(told("/q", device, title=title, **headers), at=self.hub.now(), id=self.hub.ids())
         [outcome] = await self.hub.reception.take_in(self.hub.reception.read(message, again=True))
         return outcome.verdict
 
@@ -158,6 +158,20 @@ def test_back_to_normal_in_time_opens_nothing(story: Story) -> None:
         await one.judge.round()
         assert await one.count("cases") == 0
         assert await one.count("alarm WHERE due_at IS NOT NULL") == 0
+
+    story(tell)
+
+
+def test_what_the_broker_retained_moves_no_clock_when_the_hub_starts_again(story: Story) -> None:
+    async def tell(made: list[Watch]) -> None:
+        [one] = made
+        await one.say("d1")
+        one.hours.after = 20
+        assert await one.say("d1", retained="true") == "repeated"
+        one.hours.after = 30
+        await one.judge.round()
+        assert await one.rows("SELECT verdict FROM message ORDER BY id") == [("case",), ("repeated",)]
+        assert await one.say("d1", "无烟", retained="true") == "applied"
 
     story(tell)
 

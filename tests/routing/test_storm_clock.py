@@ -154,6 +154,18 @@ def test_what_the_storm_cap_withheld_gets_its_case_when_there_is_room_and_is_wit
     assert second.clock(200) is None
 
 
+def test_what_the_clock_finds_the_storm_cap_full_for_is_counted_as_withheld_once() -> None:
+    first, second = Once(cap=1, cap_window=100, hold=5), Once(cap=1, cap_window=100, hold=5)
+    first.say(0)
+    second.say(0)
+    assert first.clock(5) is OPEN
+    second.cap = first.cap
+    assert [second.clock(5), due(second), second.state.capped] == [COUNT, 105, 1]
+    assert second.cap is not None
+    second.cap = second.cap.model_copy(update={"opened": (after(50),)})
+    assert [second.clock(105), due(second), second.state.capped, second.cap.withheld] == [COUNT, 150, 1, 1]
+
+
 def test_a_device_that_is_silent_for_too_long_opens_nothing_any_more() -> None:
     device = Once(hold=30, forget=60)
     device.say(0)

@@ -60,6 +60,25 @@ def test_a_dated_telling_that_comes_again_soon_is_a_repetition_without_a_mark(se
     assert verdicts(desk.take(heard(second, clock=True))) == [verdict]
 
 
+def retained(second: float, digest: str) -> Arrival:
+    """What the broker remembers of the topic, told at this second to whoever begins to listen."""
+    arrival = heard(second, digest=digest)
+    assert isinstance(arrival.content, Reading)
+    assert arrival.content.alarm is not None
+    alarm = arrival.content.alarm.model_copy(update={"retained": True})
+    return replace(arrival, content=arrival.content.model_copy(update={"alarm": alarm}))
+
+
+def test_what_a_broker_remembers_is_no_news_after_a_restart_unless_something_else_was_told_since() -> None:
+    desk = AlarmDesk(alarmed())
+    desk.take(heard(0))
+    desk.close()
+    assert verdicts(desk.take(retained(600, "a1"))) == [Verdict.REPEATED]
+    assert verdicts(desk.take(heard(700, digest="b2"))) == [Verdict.CASE]
+    desk.close()
+    assert verdicts(desk.take(retained(900, "a1"))) == [Verdict.CASE]
+
+
 def test_what_the_storm_cap_withheld_is_withheld_once() -> None:
     desk = AlarmDesk(alarmed({"smoke": AlarmPolicy(cap=1)}))
     desk.take(telling("x", 0, device="other"), heard(1), heard(2, redelivered=True))
