@@ -411,3 +411,30 @@ def test_a_check_warns_of_systems_below_the_tier_the_city_asks_for_and_the_hub_r
     assert [one.severity for one in told] == ([Severity.WARNING] if said else [])
     assert all(said in one.text and one.line == 1 for one in told)
     assert "sensors" in load(config, {"S": "s"}).systems
+
+
+PERSON, PHONE, CARD = "欧阳示例", "13800000000", "34020219900101001X"
+
+
+def test_nothing_of_a_citizen_stands_in_a_report_wherever_the_platform_writes_it(tmp_path: Path) -> None:
+    order = json.loads(FILES["samples/orders.new.in.json"])
+    order["text"] = f"{PERSON}（电话{PHONE}，证件{CARD}）反映示例路12号行道树倒伏"
+    order |= {"contact": PERSON, "tel": f"+86 {PHONE}"}
+    read = json.loads(FILES["samples/orders.new.reading.json"])
+    read[0]["report"] |= {"description": order["text"], "reporter": {"name": PERSON, "phone": f"+86 {PHONE}"}}
+    told = FILES["messages/order.yaml"] + "  reporter: {name: {from: contact}, phone: {from: tel}}\n"
+    contract = json.loads(FILES["contract/order.json"])
+    contract["properties"] |= {"contact": {"type": "string"}, "tel": {"type": "string"}}
+    folder = parks(tmp_path, **{
+        "messages/order.yaml": told,
+        "contract/order.json": json.dumps(contract),
+        "samples/orders.new.in.json": json.dumps(order, ensure_ascii=False),
+        "samples/orders.new.reading.json": json.dumps(read, ensure_ascii=False),
+    })  # fmt: skip
+
+    results = certify(folder, chosen("samples", "create", "broken_bytes", "missing_members", "changed_repeat"))
+
+    assert {one.scenario.name: one.why for one in results if one.result != PASSED} == {}
+    report = view({"id": "x", "title": "示例", "edition": "1", "other_side": "无"}, results, clock())
+    shown = json.dumps(report, ensure_ascii=False) + page(report)
+    assert [one for one in (PERSON, PHONE, CARD) if one in shown] == []
