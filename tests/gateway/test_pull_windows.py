@@ -194,6 +194,12 @@ def test_rows_that_are_counted_and_not_shown_leave_holes_that_are_stepped_over(*
     assert all_taken(ALL, 100, hidden=hidden, page_number=page_number) == [row for row in ALL if row not in hidden]
 
 
+def test_a_total_that_is_told_once_counts_for_a_page_that_is_shorter_than_the_others() -> None:
+    hidden = range(100, 110)
+
+    assert all_taken(ALL, 100, says=(250, None), hidden=hidden, page_number=True)[-1] == 249
+
+
 @by_page_or_offset
 def test_a_list_that_gets_shorter_while_it_is_read_is_read_again(*, page_number: bool) -> None:
     served = ALL.copy()
