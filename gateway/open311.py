@@ -44,6 +44,7 @@ from storage.casebook import Journey
 
 BASE = "/open311/v2"
 _FILING = tuple(f"requests.{form}" for form in MEDIA)
+_FOLLOWING = tuple(f"servicerequestupdates.{form}" for form in MEDIA)
 _SPAN = timedelta(days=90)
 _MOST = 1000
 """Requests in one answer, as the specification has it."""
@@ -69,13 +70,16 @@ def apps(configuration: Configuration) -> tuple[str, ...]:
 
 
 def filing(hub: Hub, scope: Scope) -> Scope | None:
-    """The scope of a filing as its intake door knows it; None for anything else."""
+    """The scope of a filing, or of an update of one, as its intake door knows it; None for anything else."""
     named = str(scope["path"]).removeprefix(f"{BASE}/")
-    if scope["method"] != "POST" or named not in _FILING:
+    if scope["method"] != "POST" or named not in (*_FILING, *_FOLLOWING):
         return None
-    known = apps(hub.configuration)
-    path = f"{PREFIX}{known[0]}/{named}" if known else ""
-    return {**scope, "path": path, "raw_path": quote(path).encode()} if known else None
+    systems = hub.configuration.systems
+    of = (name for name in apps(hub.configuration) if any(d.path.text == named for d in systems[name].system.doors))
+    if (system := next(of, "")) == "":
+        return None
+    path = f"{PREFIX}{system}/{named}"
+    return {**scope, "path": path, "raw_path": quote(path).encode()}
 
 
 def open311_routes(hub: Hub) -> APIRouter:

@@ -9,6 +9,7 @@ from canonical.message import Message, Verdict
 from canonical.reading import Addition, Outcome, Reading
 from canonical.report import Attachment
 from routing.book import Book
+from routing.said import spoken_under
 
 REMARKS = "#remarks"
 """Key in a binding's `extra`: digests of the last remarks made under it, so that one told again is not made again."""
@@ -23,7 +24,7 @@ _PART = "inline:part:"
 def add(book: Book, case: Case, reading: Reading, addition: Addition, message: Message) -> Outcome:
     """Add what is news of it as a comment; with nothing new in it, it is `repeated`."""
     files = new_files(addition.attachments, case.attachments)
-    remark = addition.remark if addition.remark and _is_new(book, reading, addition.remark) else ""
+    remark = addition.remark if addition.remark and _is_new(book, case, reading, addition.remark) else ""
     if not files and not remark:
         return Outcome(Verdict.REPEATED, case_no=case.no)
     reason = remark or f"补充附件 ({len(files)} files)"
@@ -31,9 +32,9 @@ def add(book: Book, case: Case, reading: Reading, addition: Addition, message: M
     return Outcome(Verdict.ADDED, case_no=case.no)
 
 
-def _is_new(book: Book, reading: Reading, remark: str) -> bool:
+def _is_new(book: Book, case: Case, reading: Reading, remark: str) -> bool:
     """Whether the system has not made this remark under this id before; from now on it has."""
-    binding = book.known.bindings.get((reading.system, reading.external_id))
+    binding = spoken_under(book, case, reading)
     if binding is None:
         return True
     digest = hashlib.sha256(remark.encode(errors="surrogatepass")).hexdigest()[:_DIGITS]

@@ -123,8 +123,10 @@ def _reading(book: Book, reading: Reading, message: Message, place: Place | None
         return _known_case(book, case_id, reading, message), case_id
     if reading.report is not None and place is not None:
         return _report(book, reading, message, place, numbers)
-    # An addition is often faster than its report; an action only where something is under way to its system.
-    awaited = reading.addition is not None or reading.system in book.known.on_their_way
+    # An addition is often faster than its report, but not than our number; an action is awaited only where something
+    # is under way to its system.
+    early = reading.addition is not None and not reading.reference
+    awaited = early or reading.system in book.known.on_their_way
     if awaited and book.now - message.at < HOLD:
         return Outcome(
             Verdict.HELD, text="its case is still on its way to you; kept, and applied when it is there"

@@ -20,13 +20,13 @@ _DIGITS = 12
 
 def said_before(book: Book, case: Case, reading: Reading, action: Action) -> bool:
     """Whether the system has said just this before."""
-    digest, binding = _digest(case, action), _binding(book, case, reading)
+    digest, binding = _digest(case, action), spoken_under(book, case, reading)
     return bool(digest and binding and digest in binding.extra.get(SAID, "").split())
 
 
 def remember_said(book: Book, case: Case, reading: Reading, action: Action) -> None:
     """`case`: as it stood before."""
-    digest, binding = _digest(case, action), _binding(book, case, reading)
+    digest, binding = _digest(case, action), spoken_under(book, case, reading)
     if digest and binding:
         kept = [one for one in binding.extra.get(SAID, "").split() if one != digest]
         book.amend(binding.model_copy(update={"extra": binding.extra | {SAID: " ".join([*kept, digest][-_LAST:])}}))
@@ -45,7 +45,7 @@ def _digest(case: Case, action: Action) -> str:
     return hashlib.sha256(repr(of).encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
 
 
-def _binding(book: Book, case: Case, reading: Reading) -> Binding | None:
+def spoken_under(book: Book, case: Case, reading: Reading) -> Binding | None:
     """The binding it spoke under; of an owner that speaks by our number alone, its own of the case."""
     spoken = book.known.bindings.get((reading.system, reading.external_id))
     if spoken is not None and spoken.case_id == case.id:

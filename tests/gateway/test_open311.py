@@ -353,6 +353,65 @@ def test_updates_of_more_than_a_quarter_are_not_asked_at_once(app_hub: HubUnderT
     assert refused(app_hub, "servicerequestupdates.json", **query)[0] == 400
 
 
+def follow_up(hub: HubUnderTest, number: str, form: str = "json", **changes: str) -> httpx.Response:
+    told = {
+        "api_key": SECRET, "service_request_id": number, "update_id": "u-1", "status": "OPEN",
+        "updated_datetime": datetime.now(SHANGHAI).isoformat(), "description": "还是不亮",
+    }  # fmt: skip
+    return hub.client.post(f"{BASE}/servicerequestupdates.{form}", data=told | changes)
+
+
+def remarks(hub: HubUnderTest, number: str) -> list[str]:
+    journey = hub.case(number)
+    return [event["action"]["reason"] for event in journey["events"] if event["action"]["kind"] == "comment"]
+
+
+def test_a_citizen_s_update_is_a_remark_of_the_case_and_told_twice_it_is_one(app_hub: HubUnderTest) -> None:
+    number = filed(app_hub)
+
+    first, again = follow_up(app_hub, number), follow_up(app_hub, number, "xml")
+    other = follow_up(app_hub, number, update_id="u-2", description="现在亮了", status="FIXED")
+
+    assert (first.status_code, first.json()) == (200, [{"update_id": "u-1"}])
+    root = etree.fromstring(again.content)
+    assert (root.tag, root.findtext("request_update/update_id")) == ("service_request_updates", "u-1")
+    assert other.status_code == 200
+    assert remarks(app_hub, number) == ["[OPEN] 还是不亮", "[FIXED] 现在亮了"]
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"api_key": "wrong"}, 403),
+        ({"service_request_id": "3402209901010000001"}, 404),
+        ({"service_request_id": ""}, 400),
+        ({"description": "", "status": ""}, 400),
+        ({"updated_datetime": "yesterday"}, 400),
+    ],
+)
+def test_a_wrong_update_is_refused_in_the_specifications_form(
+    app_hub: HubUnderTest, form: str, changes: dict[str, str], status: int
+) -> None:
+    number = filed(app_hub)
+
+    answer = follow_up(app_hub, number, form, **changes)
+
+    assert answer.status_code == status, answer.text
+    if form == "xml":
+        root = etree.fromstring(answer.content)
+        assert (root.tag, root.findtext("error/code")) == ("errors", str(status))
+    else:
+        assert [row["code"] for row in answer.json()] == [status]
+    assert remarks(app_hub, number) == []
+
+
+def test_another_source_s_case_takes_no_updates_of_an_app(app_hub: HubUnderTest) -> None:
+    number = push(app_hub, "1")
+
+    assert follow_up(app_hub, number).status_code == 404
+
+
 def test_another_format_is_refused(app_hub: HubUnderTest) -> None:
     answer = app_hub.client.get(f"{BASE}/requests.csv")
 
