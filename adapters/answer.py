@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
 
 from adapters.around import Around, beside
@@ -79,6 +80,8 @@ class AnswerPlan:
             if row.quotes and not read and not unreadable:
                 known = self._as_far_as_read(answer)
             return _ended(row, known, answer), document
+        if answer.status == HTTPStatus.TOO_MANY_REQUESTS:  # RFC 6585: not looked at yet, whatever else it says
+            raise _unavailable("too many requests (HTTP 429)", answer)
         raise unreadable or InDoubt(f"{answer.system}: the answer fits no declared row (HTTP {answer.status})")
 
     def _as_far_as_read(self, answer: Message) -> Any:  # noqa: ANN401

@@ -14,7 +14,7 @@ from adapters.expression import Expression, hub_functions
 from adapters.ledger import Ledger
 from adapters.path import CONTEXT, Get, Names, context_used, names_at, path_getter, unknown_part
 from adapters.yaml_file import Where, YamlFile
-from canonical.findings import Finding
+from canonical.findings import Finding, Severity
 
 FILE_BYTES: Names = MappingProxyType({"$bytes": {}})
 """Below what can only be said of a file whose bytes are at hand."""
@@ -24,6 +24,8 @@ FILE_PLACES = ("case.attachments", "action.attachments", "file")
 """Where files stand whose bytes an outbound message may carry; in a scope's context: a rule goes there."""
 FILES_ASKED_FOR = "before"
 """The same of the files that items of an answer were asked for: `$file` in a list of `before`."""
+_DOTTED = re.compile(r"(@[^.']+)\.([^.'0-9][^.']*)$")
+"""A name of OData and its like, such as @odata.nextLink, that nobody quoted."""
 _OF_FILES = re.compile(r"\.(?:content|media|size)\b(?!\()")
 _FILES = re.compile(r"\b(?:attachments|doc\.file)\b|\$file\b")
 _OF_ASKED = re.compile(r"(?:^|\.)\$file\.(?:content|media|size)$")
@@ -88,6 +90,9 @@ class Scope:
             self.context.add(USES_FILES)
         elif self.writing and _OF_ASKED.search(path):
             self.context.update((USES_FILES, FILES_ASKED_FOR))
+        if (dotted := _DOTTED.match(path)) and not unknown:
+            text = f"this is '{dotted[2]}' inside '{dotted[1]}'; if the dot belongs to the name, write \"'{path}'\""
+            self.findings.append(self.file.finding(where, text, Severity.WARNING))
         if root := context_used(path):
             second = path.split(".")[1] if "." in path else ""
             self._placed(root, where)

@@ -161,7 +161,7 @@ class Receiving:
             # A row or file that comes again word for word is no news. What a transaction does not hold whole keeps
             # its row all the same: its parts are read out of it when they are read again.
             whole = len(flat) <= MOST_TOGETHER
-            flat = [replace(one, pulled=whole or not isinstance(one.content, Split)) for one in flat]
+            flat = [replace(one, pulled=_may_be_no_news(one.content, whole=whole)) for one in flat]
         outcomes: list[Outcome] = []
         try:
             for start in range(0, len(flat), MOST_TOGETHER):
@@ -253,6 +253,11 @@ class Receiving:
     async def _in_thread(self, work: Callable[[], _Answer]) -> _Answer:
         """The receiver was made for one thread: this one."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _may_be_no_news(content: object, *, whole: bool) -> bool:
+    """An empty file is news, each time: nothing in it is known already."""
+    return not isinstance(content, Split) or (whole and content.parts > 0)
 
 
 def pause(failures: int, asked: float | None, *, chance: float) -> float:

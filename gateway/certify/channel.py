@@ -166,7 +166,9 @@ def _gone(bench: Bench, message: Message, path: Path, newest: UUID | None) -> Ou
     if not until(there, _PATIENT):
         raise NotTaken(f"文件没有被取走 | the file was not fetched within {_PATIENT:g} s: {_why(bench, message.door)}")
     rows = [row for row in bench.rows_since(newest) if row.door == message.door]
-    if not rows:  # a table of text with nothing below its first line
+    if not rows:
+        raise NotTaken("文件取走了, 交换记录里没有 | the file is gone, and the journal does not have it")
+    if len(rows) == 1 and rows[0].verdict == Verdict.SPLIT:  # a table with nothing below its first line
         return Outcome(Verdict.REFUSED, text="一行也没有, 无可收 | it holds no row: there is nothing to take in")
     return _outcome(rows[-1])
 

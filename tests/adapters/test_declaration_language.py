@@ -14,6 +14,7 @@ import pytest
 import adapters
 from adapters import System
 from canonical.errors import Unacceptable, Why
+from canonical.findings import Severity
 from canonical.message import Message, Verdict
 from canonical.reading import Outcome, Reading
 from tests.adapters.systems import ID, NOW, outbound_of
@@ -493,3 +494,14 @@ def test_an_encrypted_body_is_opened(make: Make) -> None:
     assert refused(system.read(push({"data": "AAAA"}))).why is Why.UNREADABLE  # a key of one byte opens nothing
 
     assert encrypt(b"x", algorithm="aes-ecb", key=b"0123456789abcdef")
+
+
+@pytest.mark.parametrize(("path", "told"), [("@odata.id", 1), ("'@odata.id'", 0), ("@id", 0), ("a.@b", 0)])
+def test_a_name_with_a_dot_that_nobody_quoted_is_warned_of(make: Make, tmp_path: Path, path: str, told: int) -> None:
+    system = make(door(), m=IN + f'external_id: {{from: "{path}"}}\nreport: {{title: {{from: title}}}}\n')
+
+    findings = [one for one in adapters.check(tmp_path / "sample") if "the dot" in one.text]
+
+    assert system.doors
+    assert [(one.severity, one.key) for one in findings] == [(Severity.WARNING, "external_id.from")] * told
+    assert all("\"'@odata.id'\"" in one.text for one in findings)

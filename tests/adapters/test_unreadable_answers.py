@@ -53,8 +53,21 @@ def system(tmp_path: Path) -> System:
         (200, "", InDoubt, "cannot be read"),
         (404, PAGE, InDoubt, "cannot be read"),  # a service that has moved has nothing of ours either
         (403, PAGE, InDoubt, "cannot be read"),
+        (429, PAGE, Unavailable, "HTTP 429"),  # it was not looked at
+        (429, "", Unavailable, "HTTP 429"),
     ],
-    ids=["fault", "fault with 200", "gateway", "empty 500", "page with 200", "empty 200", "page with 404", "no row"],
+    ids=[
+        "fault",
+        "fault with 200",
+        "gateway",
+        "empty 500",
+        "page with 200",
+        "empty 200",
+        "page with 404",
+        "no row",
+        "busy page",
+        "busy",
+    ],
 )
 def test_what_cannot_be_read_is_known_by_an_error_status_alone_or_in_doubt(
     system: System, status: int, body: str, ended: type[HubError], words: str

@@ -364,6 +364,20 @@ def test_a_file_that_comes_again_is_no_news(
     assert verdicts(hub) == {"split": 1, "case": 2}
 
 
+def test_a_file_without_a_row_stands_in_the_journal_each_time_it_comes(
+    start_hub: Start, configuration: Configuration, tmp_path: Path, drop: Path
+) -> None:
+    declared = folder(tmp_path, FILES, items="items: .", protocol="files")
+    hub = start_hub(loaded=joined(configuration, declared, receiver_url=drop.as_uri()), doors=False)
+    hub.start_worker(RECEIVE)
+    for _ in range(2):
+        left(drop, "list.csv", csv())
+        until(lambda: not list(drop.glob("*.csv")), what="taking the file")
+
+    assert len(list((drop / "done").rglob("*.csv"))) == 2
+    assert [row["text"] for row in hub.rows("SELECT text FROM message")] == ["0 messages", "0 messages"]
+
+
 def test_a_file_of_more_rows_than_a_transaction_takes_is_whole_in_the_journal(
     start_hub: Start, configuration: Configuration, tmp_path: Path, drop: Path
 ) -> None:
