@@ -53,7 +53,9 @@ class DoorDeclaration(Declared):
     """A door of ours the system pushes to."""
 
     path: str = Field(
-        default="", description="what follows /in/<system>/; {name} stands for one segment, read as $path.name"
+        default="",
+        description="what follows /in/<system>/; empty: nothing, whatever the door's name;"
+        " {name} stands for one segment, read as $path.name",
     )
     methods: tuple[Literal["POST", "PUT", "PATCH", "GET", "DELETE"], ...] = ("POST",)
     media: tuple[str, ...] = Field(default=(), description="media types taken; empty: any")

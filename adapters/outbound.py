@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 from uuid import UUID
 
 from adapters.before import Declarations, Question, answers_seen, compile_before, item_seen
@@ -23,7 +23,7 @@ from adapters.scope import FILE_BYTES, FILE_PLACES, FILES_ASKED_FOR, USES_FILES,
 from adapters.shape_json import write_json
 from adapters.shape_xml import xml_text
 from adapters.value import as_list, as_text, empty, text_at
-from adapters.writing import csv_body, fields_body, fields_parts, multipart, multipart_body, urlencoded_body
+from adapters.writing import csv_body, fields_body, fields_parts, multipart, multipart_body, percent, urlencoded_body
 from canonical.case import Binding, Case
 from canonical.errors import ContractViolation
 from canonical.message import Message
@@ -232,8 +232,8 @@ _FORM = "application/x-www-form-urlencoded"
 def _joined(path: str, query: Mapping[str, str], charset: str) -> str:
     if not query:
         return path
-    pairs = {name: encoded(value, charset) for name, value in query.items()}
-    return f"{path}{'&' if '?' in path else '?'}{urlencode(pairs, quote_via=quote)}"
+    pairs = ("=".join(percent(one, charset, space="%20") for one in pair) for pair in query.items())
+    return f"{path}{'&' if '?' in path else '?'}{'&'.join(pairs)}"
 
 
 def _without_empty(document: object) -> Any:  # noqa: ANN401

@@ -237,6 +237,10 @@ def _views() -> Iterator[str]:
     yield "it names the case and the round. `case.no` is for people."
     yield ""
     yield "What the body of a reply may use: " + ", ".join(f"`{name}`" for name in REPLY_NAMES) + "."
+    yield "`outcomes` has one entry for each message, in their order: " + ", ".join(
+        f"`{name}`" for name in REPLY_NAMES["outcomes"]["[]"]
+    )
+    yield "(`accepted` is the text `yes` or `no`)."
 
 
 def write(folder: Path) -> list[Path]:

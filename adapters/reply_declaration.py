@@ -20,7 +20,8 @@ class ReplyRow(Declared):
     """One envelope; the first row that fits is sent. A row without verdict, why and when always fits."""
 
     verdict: tuple[Verdict, ...] = Field(
-        default=(), description="verdicts, or accepted, duplicate, deferred for several at once"
+        default=(),
+        description="verdicts, or several at once: accepted (held too), duplicate, deferred (held or quarantined)",
     )
     why: tuple[Why, ...] = ()
     when: Conditions | None = Field(default=None, description="conditions on what the body may use, such as format")

@@ -171,6 +171,9 @@ def _inside(declared: InsideStep, scope: Scope, where: Where, charset: str) -> _
     steps = [
         _step(step, scope, (*where, "inside", "shape", number), charset) for number, step in enumerate(declared.shape)
     ]
+    opened = steps
+    if charset != "utf-8":  # what stands in a document is text already, whatever bytes it came as
+        opened = [_step(declared.shape[0], scope, (*where, "inside", "shape", 0), "utf-8"), *steps[1:]]
     get, parts = path_getter(declared.path), parts_of(declared.path)
     put = [*parts[:-1], declared.as_ or parts[-1]]
 
@@ -180,8 +183,9 @@ def _inside(declared: InsideStep, scope: Scope, where: Where, charset: str) -> _
             return document
         if not isinstance(value, str | bytes):
             raise unreadable(f"{declared.path}: a text is expected, to be unpacked")
-        for step in steps:
-            value = _done(step, value.encode() if isinstance(value, str) and step is steps[0] else value, message)
+        done, value = (opened, value.encode()) if isinstance(value, str) else (steps, value)
+        for step in done:
+            value = _done(step, value, message)
         return with_member(document, put, list(value) if isinstance(value, Listed) else value)
 
     return read
@@ -290,7 +294,7 @@ def query_of(path: str, charset: str = "utf-8") -> dict[str, Any]:
 def _form_fields(body: bytes, message: Message, charset: str) -> list[tuple[str, Any]]:
     kind = media_type(message)
     if kind == FORM_TYPES[0]:
-        return _multipart(body, message)
+        return _multipart(body, message, charset)
     try:
         text = body.decode("ascii")
     except UnicodeDecodeError:
@@ -298,11 +302,18 @@ def _form_fields(body: bytes, message: Message, charset: str) -> list[tuple[str,
     return _urlencoded(text, charset)
 
 
-def _multipart(body: bytes, message: Message) -> list[tuple[str, Any]]:
+def _multipart(body: bytes, message: Message, charset: str) -> list[tuple[str, Any]]:
+    if charset == AUTO:
+        try:
+            return _multipart(body, message, "utf-8")
+        except Unacceptable:
+            return _multipart(body, message, "gb18030")
     boundary = parse_options_header(message.content_type)[1].get("boundary", "")
     values: list[tuple[str, Any]] = []
     try:
-        with PushMultipartParser(boundary, content_length=len(body), max_segment_count=_MAX_FIELDS) as parser:
+        with PushMultipartParser(
+            boundary, content_length=len(body), max_segment_count=_MAX_FIELDS, header_charset=charset
+        ) as parser:
             segment: Any = None
             chunks: list[bytes] = []
             for event in [*parser.parse(body), *parser.parse(b"")]:
@@ -314,7 +325,7 @@ def _multipart(body: bytes, message: Message) -> list[tuple[str, Any]]:
                     segment, chunks = event, []
                     storable(f"{segment.name}{segment.filename}")
     except (MultipartError, ValueError, LookupError):
-        raise unreadable("not multipart/form-data") from None
+        raise unreadable(f"not multipart/form-data with names in {charset}") from None
     return values
 
 

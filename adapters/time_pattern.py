@@ -95,7 +95,9 @@ def _compiled(pattern: str) -> tuple[str, list[str], str]:
             width = _WIDTHS.get(symbol, "[0-9]{2}" if len(symbol) > 1 else "[0-9]{1,2}")
             expression += f"({width})"
             template += "{millisecond:03d}" if symbol == "SSS" else f"{{0.{name}:0{len(symbol)}d}}"
-        elif symbol.isalpha() or symbol == "'":
+        elif (
+            symbol.isascii() and symbol.isalpha()
+        ) or symbol == "'":  # 年 and 月 are letters too, and stand for themselves
             raise ValueError(
                 f"'{symbol}' is not known; write yyyy MM dd HH mm ss SSS, M d H m s, epoch_ms, epoch_s or iso"
             )

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, quote_plus, urlencode
 
 from adapters.charset import written
 from adapters.value import as_text
@@ -32,10 +32,11 @@ def multipart(parts: Iterable[Part], boundary: str, charset: str) -> tuple[bytes
         said = f'; filename="{_quoted(filename)}"' if filename else ""
         kind = _line(media) or ("application/octet-stream" if filename else f"text/plain; charset={charset.upper()}")
         body += (
-            (
+            written(
                 f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"{said}\r\n'
-                f"Content-Type: {kind}\r\nContent-Transfer-Encoding: {'binary' if filename else '8bit'}\r\n\r\n"
-            ).encode()
+                f"Content-Type: {kind}\r\nContent-Transfer-Encoding: {'binary' if filename else '8bit'}\r\n\r\n",
+                charset,
+            )
             + content
             + b"\r\n"
         )
@@ -44,7 +45,22 @@ def multipart(parts: Iterable[Part], boundary: str, charset: str) -> tuple[bytes
 
 def fields_body(document: Mapping[str, Any], charset: str) -> bytes:
     """A urlencoded form; an object or list inside travels as JSON text."""
-    return urlencode([(name, written(_field(value), charset)) for name, value in document.items()]).encode()
+    pairs = (f"{percent(name, charset)}={percent(_field(value), charset)}" for name, value in document.items())
+    return "&".join(pairs).encode()
+
+
+def percent(text: str, charset: str, *, space: str = "+") -> str:
+    """The text for a form or a query. Of a sign that is not ASCII every byte is escaped, also one that is a letter as
+    the second of GBK: most readers put only what stands as %XX%XX together again."""
+    plain = quote_plus if space == "+" else quote
+    if charset == "utf-8" or text.isascii():
+        return plain(text, safe="")
+    signs = (plain(one, safe="") if one.isascii() else _escaped(written(one, charset)) for one in text)
+    return "".join(signs)
+
+
+def _escaped(data: bytes) -> str:
+    return "".join(f"%{byte:02X}" for byte in data)
 
 
 def fields_parts(document: Mapping[str, Any], charset: str) -> list[Part]:

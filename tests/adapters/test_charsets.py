@@ -219,3 +219,52 @@ def test_a_platform_that_is_never_given_its_own_cases_is_warned_of(make: Make, t
     assert adapters.check(tmp_path / "sample") == []
     make(roles.replace("[source, owner]", "[source]"), out=out)
     assert adapters.check(tmp_path / "sample") == []
+
+
+FORMS = SYSTEM.replace("shape: [json], messages: [m], reply", "shape: [fields: {}], messages: [m], reply", 1)
+NAMED = MESSAGE.replace("{from: id}", "{from: 单号}").replace("{from: name}", "{from: 内容}")
+DIVIDED = (
+    b'--b\r\nContent-Disposition: form-data; name="\xb5\xa5\xba\xc5"\r\n\r\n1\r\n'
+    b'--b\r\nContent-Disposition: form-data; name="\xc4\xda\xc8\xdd"\r\n\r\n\xe9F\r\n--b--\r\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data; boundary=b", DIVIDED),
+        ("application/x-www-form-urlencoded", b"%B5%A5%BA%C5=1&%C4%DA%C8%DD=%E9F"),
+        ("application/x-www-form-urlencoded", b"%B5%A5%BA%C5=1&%C4%DA%C8%DD=%E9%46"),
+    ],
+)
+@pytest.mark.parametrize("charset", ["gbk", "auto"])
+def test_names_and_signs_whose_second_byte_is_a_letter_are_read_from_forms(
+    make: Make, kind: str, body: bytes, charset: str
+) -> None:
+    system = make(FORMS.replace("charset: gbk", f"charset: {charset}", 1), m=NAMED)
+
+    assert title(system, Message(system="s", body=body, at=NOW, id=uuid4(), door="old", content_type=kind)) == "镕"
+
+
+def test_forms_and_queries_are_written_so_that_every_reader_puts_the_bytes_together(make: Make) -> None:
+    out = OUT.replace("{q: 道路}", "{路名: 镕 a}").replace("{name: {expr: \"'井盖' + doc.session\"}}", "{内容: 镕 a}")
+    sent = written(make(out=out.partition("seal")[0] + "format: fields\nanswer: old\n"))
+
+    assert sent.path == "/x?%C2%B7%C3%FB=%E9%46%20a"
+    assert sent.body == b"%C4%DA%C8%DD=%E9%46+a"
+
+
+def test_the_names_of_a_multipart_form_are_written_in_the_declared_charset(make: Make) -> None:
+    out = OUT.replace("{name: {expr: \"'井盖' + doc.session\"}}", "{内容: 井盖}")
+    sent = written(make(out=out.partition("seal")[0] + "format: multipart\nanswer: old\n"))
+
+    assert 'name="内容"' in sent.body.decode("gbk")
+
+
+def test_a_text_that_is_unpacked_where_it_stands_is_no_longer_in_the_declared_charset(make: Make) -> None:
+    inside = "shape: [json: {}, inside: {path: name, shape: [json]}], messages: [m], reply"
+    system = make(
+        SYSTEM.replace("shape: [json], messages: [m], reply", inside, 1), m=MESSAGE.replace("name}", "name.a}")
+    )
+
+    assert title(system, came("old", '{"a": "路面㙍"}', "gb18030")) == "路面㙍"

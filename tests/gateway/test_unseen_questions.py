@@ -248,6 +248,36 @@ def test_two_files_that_found_a_token_refused_at_once_share_the_new_one(
         asyncio.run(run(url))
 
 
+def test_words_with_http_200_in_the_place_of_a_file_may_say_that_the_token_is_refused(
+    database_url: str, tmp_path: Path, configuration: Configuration
+) -> None:
+    appeals = Appeals()
+    taken = "      - {when: {code: 200}, then: accepted}\n"
+    rows = APPEALS["system.yaml"].replace(taken, f"      - {{when: {{code: 401}}, then: unauthenticated}}\n{taken}")
+    download = 'direction: ask\ntitle: 下载\nmethod: GET\npath: {text: "/download/{file.id}"}\nanswer: result\n'
+    folder = APPEALS | {"system.yaml": rows, "messages/download.yaml": download}
+
+    def answer(method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> Served:
+        if not path.startswith("/download/"):
+            return appeals.answer(method, path, query, headers, body)
+        if not appeals.session or headers.get("authorization") != appeals.session:
+            return Served({"code": 401, "msg": "登录失效"})
+        return Served(PICTURE, 200, {"content-type": "image/jpeg"})
+
+    async def run(url: str) -> None:
+        connected = connect(tmp_path, url, folder, user="示例", word="示例口令")
+        async with desk(configuration, database_url, connected, data=tmp_path) as one:
+            file = DueFile(UUID(int=1), NAME, "f1", "", 1, None, one.hub.now(), id="f1")
+            with FileSources(one.hub) as sources:
+                with pytest.raises(Unauthenticated):
+                    sources.fetch(NAME, file)
+                assert sources.sign_in(NAME)
+                assert sources.fetch(NAME, file).body == PICTURE
+
+    with serving(answer) as url:
+        asyncio.run(run(url))
+
+
 async def fetched(desk: Desk) -> None:
     """What a worker's fetching role does, until nothing is due."""
     hub = desk.hub
