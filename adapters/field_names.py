@@ -11,8 +11,8 @@ from collections.abc import Mapping
 NAMES: Mapping[str, tuple[str, ...]] = {
     "external_id": (
         "id", "taskguid", "caseguid", "eventid", "orderid", "workordercode", "taskid", "caseid", "recid", "issueid",
-        "recordid", "guid", "uuid", "rowguid", "notificationid", "messageid", "updataSN", "办件编号", "案件编号",
-        "事件编号", "任务编号", "投诉编号", "主键", "唯一标识", "编号", "序号",
+        "recordid", "alarmid", "guid", "uuid", "rowguid", "notificationid", "messageid", "updataSN", "办件编号",
+        "案件编号", "事件编号", "任务编号", "投诉编号", "主键", "唯一标识", "编号", "序号",
     ),
     "visible_no": (
         "serialnum", "serialnumber", "recordnumber", "orderno", "caseno", "taskno", "workorderno", "gdbh", "ajbh",
@@ -25,7 +25,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "description": (
         "description", "content", "desc", "rqstcontent", "eventcontent", "issuecontent", "appealdescription",
         "workordercontent", "casedesc", "recdesc", "eventdesc", "alarmdesc", "detail", "sqnr", "wtms", "nr", "ms",
-        "内容", "描述", "诉求内容", "问题描述", "问题详情", "事件描述", "事件简述", "事件内容", "案件描述",
+        "内容", "描述", "说明", "诉求内容", "问题描述", "问题详情", "事件描述", "事件简述", "事件内容", "案件描述",
     ),
     "address": (
         "address", "addr", "rqstaddress", "incidentaddress", "eventplace", "occurlocation", "place", "location",
@@ -80,7 +80,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "accordtype", "classcode", "eventtype", "casetype", "category", "type", "eventsecondtype", "typeid",
         "rectypeid", "smallclass", "subtype", "typecode", "appealtype", "workordertype", "ajlb", "sjlx",
         "bldlx", "xldm", "sjlxdm", "ajlbdm", "lxdm", "小类",
-        "问题小类", "事项小类", "类别", "类型", "事件类型", "案件类型", "问题类型", "诉求类型", "小类代码",
+        "问题小类", "事项小类", "类别", "类型", "事件类型", "案件类型", "问题类型", "诉求类型", "小类代码", "类型代码",
+        "类别代码",
     ),
     "channel": (
         "source", "rqstsource", "sourcekind", "appealsource", "datasource", "recsource", "channel", "laiyuan", "sjly",

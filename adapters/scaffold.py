@@ -137,11 +137,15 @@ def _report_texts(opened: Opened, found: Mapping[str, Guess]) -> list[str]:
 
 
 def _longest(opened: Opened, found: Mapping[str, Guess]) -> Leaf | None:
+    """A text that holds a whole document is none: with it a reporter's name and phone would be everybody's to read."""
     taken = {guess.leaf for guess in found.values()}
+    opened_up = {leaf.path for leaf in opened.values if leaf.packed}
     texts = {
         leaf: max((len(value) for value in values if isinstance(value, str)), default=0)
         for leaf, values in opened.values.items()
-        if leaf not in taken and not leaf.packed and not any(isinstance(value, list) for value in values)
+        if leaf not in taken
+        and (leaf.packed or leaf.path not in opened_up)
+        and not any(isinstance(value, list) for value in values)
     }
     return max(texts, key=lambda leaf: texts[leaf]) if any(texts.values()) else None
 

@@ -252,3 +252,22 @@ def test_what_is_no_wsdl_is_said() -> None:
     for data in (b"<a/>", b"<a", b""):
         with pytest.raises(Misconfigured):
             wsdl_scaffold("p", "a.wsdl", data, role="owner", serve=False)
+
+
+def test_a_text_that_holds_a_document_is_no_description_for_persons_stand_in_it() -> None:
+    inside = "<yh><bh>YH0001</bh><what>工地围挡倾斜，压住人行道</what><lxr>赵小明</lxr><lxdh>13912345678</lxdh></yh>"
+    report = message(made({"bizCode": "YH01", "payload": inside}))["report"]
+    assert report["description"] == {"from": "payload", "parse": ["xml"], "pick": "yh.what"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("alarmId", "A-778", "external_id"),
+        ("类型代码", "JG01", "class"),
+        ("类别代码", "JG01", "class"),
+        ("说明", "工地围挡倾斜", "description"),
+    ],
+)
+def test_names_in_alarms_and_exchange_tables_are_known(name: str, value: str, meant: str) -> None:
+    assert found(made({name: value}))[meant] == name
