@@ -165,7 +165,7 @@ class Expression:
                 scope = cel.Context(variables=scope)
                 for name, function in self._functions:
                     scope.add_function(name, function)
-            return self._program.execute(scope)
+            return _in_order(self._program.execute(scope))
         except KeyError:
             return None
         except (RuntimeError, TypeError, ValueError, ArithmeticError, LookupError) as error:
@@ -185,6 +185,13 @@ class Expression:
                 raise Unacceptable(text, why=Why.TOO_LARGE, at="expr")
             return [self._seen(below, items) for below in value]
         return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+
+def _in_order(value: Any) -> Any:  # noqa: ANN401
+    """The members of maps by their names: the library gives them in another order every time."""
+    if isinstance(value, dict):
+        return {name: _in_order(value[name]) for name in sorted(value, key=str)}
+    return [_in_order(below) for below in value] if isinstance(value, list) else value
 
 
 def walks(source: str) -> int:

@@ -6,6 +6,7 @@ A scalar in a declaration is itself. A mapping whose keys are rule keys is a rul
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from enum import StrEnum
 from typing import Any
 
 from pydantic import ValidationError
@@ -98,8 +99,15 @@ def _literal(node: object, scope: Scope, where: Where, convert: Callable[[str], 
         try:
             value = convert(as_text(node))
         except ValueError as error:
-            scope.wrong(where, str(error))
+            scope.wrong(where, _closed(as_text(node), convert) or str(error))
     return lambda _document: value
+
+
+def _closed(given: str, convert: Callable[[str], Any]) -> str:
+    """What the hub's closed list would take instead; empty where there is no list."""
+    if isinstance(convert, type) and issubclass(convert, StrEnum):
+        return f"'{given}' is not known here" + near(given, convert)
+    return ""
 
 
 def _source(rule: Rule, scope: Scope, where: Where) -> Get:

@@ -268,3 +268,9 @@ def test_a_text_that_is_unpacked_where_it_stands_is_no_longer_in_the_declared_ch
     )
 
     assert title(system, came("old", '{"a": "路面㙍"}', "gb18030")) == "路面㙍"
+
+
+def test_a_word_that_the_hub_has_a_closed_list_for_is_told_with_the_list(make: Make) -> None:
+    limit = "action: {status: {from: s}, limit: {value: {from: n}, unit: hours}, steps: {a: {}}}\n"
+    with pytest.raises(Misconfigured, match=r"m\.yaml:5: error: action\.limit\.unit: 'hours' is not known here"):
+        make(m=MESSAGE.partition("report")[0] + limit)

@@ -77,3 +77,10 @@ def test_a_code_without_a_row_is_still_told_from_other_failures() -> None:
 
     with pytest.raises(UnmappedCode):
         Expression("code('kinds', doc.kind)", hub_functions(ZONE, {"kinds": Table}, {}))({"kind": "77"})
+
+
+def test_the_members_of_a_map_come_in_the_same_order_every_time() -> None:
+    made = Expression("doc.rows.map(r, {'status': r, 'event_id': r, 'a': {'z': 1, 'b': 2}})", FUNCTIONS)
+
+    for _ in range(20):
+        assert repr(made({"rows": ["x"]})) == repr([{"a": {"b": 2, "z": 1}, "event_id": "x", "status": "x"}])
