@@ -350,6 +350,12 @@ class _Loader:
         charset = self._charset(declared.charset, "receivers", name)
         if declared.table:  # the driver gives texts, and what the hub makes of a row is UTF-8
             charset = "utf-8"
+            if not declared.table.columns:
+                text = (
+                    "no columns are listed: one that is renamed at the other side will be read as empty, and nobody is"
+                    " told; add columns: those that must be there"
+                )
+                self.findings.append(self.file.finding((*where, "table"), text, Severity.WARNING))
         shape = compile_shape(steps, scope, (*where, "shape"), charset) if steps else json_shape(charset)
         plans = self._plans(declared.messages, inbound, "receivers", name)
         items = compile_items(declared.items, scope, (*where, "items"))

@@ -14,6 +14,7 @@ import adapters
 from adapters import System
 from adapters.charset import text_of
 from canonical.errors import Misconfigured, Unacceptable
+from canonical.findings import Severity
 from canonical.message import Message, Verdict
 from canonical.reading import Outcome
 from tests.adapters.systems import ID, NOW
@@ -39,7 +40,7 @@ doors:
     messages: [m]
     reply: {format: json, rows: [{body: {msg: {from: words}}}]}
 receivers:
-  table: {table: {name: t, key: [id], mode: reload}, messages: [m]}
+  table: {table: {name: t, key: [id], columns: [id, name], mode: reload}, messages: [m]}
   topic: {charset: auto, mqtt: {topics: [a]}, messages: [m]}
 answers:
   old: {shape: [json], rows: [{when: {msg: 成功}, then: accepted}]}
@@ -274,3 +275,13 @@ def test_a_word_that_the_hub_has_a_closed_list_for_is_told_with_the_list(make: M
     limit = "action: {status: {from: s}, limit: {value: {from: n}, unit: hours}, steps: {a: {}}}\n"
     with pytest.raises(Misconfigured, match=r"m\.yaml:5: error: action\.limit\.unit: 'hours' is not known here"):
         make(m=MESSAGE.partition("report")[0] + limit)
+
+
+def test_a_table_whose_columns_nobody_listed_is_warned_of(make: Make, tmp_path: Path) -> None:
+    make()
+    path = next(tmp_path.rglob("system.yaml"))
+    path.write_text(path.read_text(encoding="utf-8").replace("columns: [id, name], ", ""), encoding="utf-8")
+
+    [finding] = [one for one in adapters.check(path.parent) if "columns" in one.text]
+
+    assert (finding.severity, finding.key) == (Severity.WARNING, "receivers.table.table")
