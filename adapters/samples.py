@@ -63,16 +63,23 @@ class InboundSample:
         beside = self.path.with_name(f"{stem}.around.json")
         around = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
         body, headers = self.path.read_bytes(), dict(around.get("headers", {}))
-        kind = _TYPES.get(self.path.suffix, "")
+        kind, query = _TYPES.get(self.path.suffix, ""), ""
         if self.path.suffix == ".http":
+            query = _query(body)
             said, body = split_http(body)
             headers = said | headers
             kind = headers.get("content-type", "")
         return Message(
             system=system, body=body, at=datetime.fromisoformat(around["at"]) if "at" in around else NOW, id=ID,
             door=self.door, content_type=around.get("content_type", kind), headers=headers,
-            path=around.get("path", ""), method=around.get("method", "POST"),
+            path=around.get("path", query), method=around.get("method", "POST"),
         )  # fmt: skip
+
+
+def _query(raw: bytes) -> str:
+    """What the request line of a stored HTTP request says behind its path, which may hold a signature."""
+    target = [*raw.partition(b"\n")[0].decode("latin-1").split(), "", ""][1]
+    return target[target.index("?") :] if "?" in target else ""
 
 
 def split_http(raw: bytes) -> tuple[dict[str, str], bytes]:

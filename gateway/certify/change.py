@@ -101,7 +101,7 @@ def _gb18030(given: Given) -> Iterator[Message]:
     if charset == "gb18030" and not text.isascii():
         yield message  # it is sent so anyway
         return
-    head, kind = text[:100].lower(), message.content_type.split(";")[0]
+    head, kind = text[:100].lower(), _without_charset(message.content_type)
     if "encoding=" in head:
         text = text[:100].replace("UTF-8", "GB18030").replace("utf-8", "GB18030") + text[100:]
     made = replace(message, body=text.encode("gb18030"), content_type=f"{kind}; charset=GB18030")
@@ -112,6 +112,12 @@ def _gb18030(given: Given) -> Iterator[Message]:
     if read != given.material.system.read(message):
         raise NoSuchThing("声明只收 UTF-8 | the declaration takes UTF-8 only")
     yield made
+
+
+def _without_charset(content_type: str) -> str:
+    """What else stands there, such as the boundary of a form, stays."""
+    parts = content_type.split(";")
+    return ";".join(one for one in parts if not one.strip().lower().startswith("charset="))
 
 
 def _cut_short(given: Given) -> Iterator[Message]:

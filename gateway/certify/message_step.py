@@ -4,14 +4,16 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from canonical.errors import Why
 from canonical.message import Message, Verdict
 from canonical.reading import Outcome, Reading
-from gateway.certify.change import Given, NoSuchThing, changed
+from gateway.certify.change import CannotChange, Given, NoSuchThing, changed
 from gateway.certify.channel import HANDED_IN, NotTaken, answered, fetched, finished, half_written, many, told
 from gateway.certify.code_row import without_row
 from gateway.certify.material import Play
 from gateway.certify.scenario import Step
 from gateway.certify.sending import alike, masked, same
+from gateway.certify.single import readable
 from gateway.certify.stage import Broken, Stage, case_of
 from gateway.reception import named, summed_up
 from routing.storm import policy_of
@@ -20,6 +22,11 @@ _SENDERS = 8
 _ONE_ANSWER = (
     "门只有一种应答, 拒绝与成功无从由应答分辨, 只看了账 | "
     "the door has one answer whatever comes: no refusal can be told by it, the books alone were looked at"
+)
+
+_UNSIGNED = (
+    "演练台签不了这样的报文: 样例没有签名, 或签名不由声明算出 | the bench cannot sign the message: the sample shows no "
+    "signature, or it is not computed as the declaration says (a query stands in the request line of a .http sample)"
 )
 
 
@@ -32,6 +39,9 @@ def send(stage: Stage, step: Step) -> None:
     for message in changed(step.change, given):
         outcome, answer = _told(stage, step, message)
         stage.note(masked(message, bench.material.names, bench.secrets.values()), answer, outcome)
+        unsigned = outcome.why == Why.UNAUTHENTICATED and outcome.why not in step.why
+        if unsigned and not bench.material.signer.signs(message):
+            raise CannotChange(_UNSIGNED)
         _judged(stage, step, outcome, answer)
 
 
@@ -103,7 +113,7 @@ def _send_without_row(stage: Stage, step: Step, play_: Play) -> None:
         answer = ""
         if message.door in bench.material.doors:
             parts = [(named(one), result) for one, result in zip(arrivals, outcomes, strict=True)]
-            answer = edited.configuration.systems[bench.name].system.reply(message, outcome, parts).body.decode()
+            answer = readable(edited.configuration.systems[bench.name].system.reply(message, outcome, parts).body)
     finally:
         bench.do(edited.store.close())
     stage.note(masked(message, bench.material.names, bench.secrets.values()), answer, outcome)

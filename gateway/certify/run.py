@@ -9,7 +9,7 @@ from canonical.errors import HubError
 from gateway.certify.bench import OVER_HTTP, Bench, until
 from gateway.certify.change import CannotChange, NoSuchThing
 from gateway.certify.scenario import Need, Scenario, Shape, Tier
-from gateway.certify.sending import Exchange
+from gateway.certify.sending import Exchange, veiled
 from gateway.certify.stage import Broken, Stage
 from gateway.certify.step import play
 from gateway.stub_answer import stored_answers
@@ -59,7 +59,7 @@ def certify(
     with Bench(folder, url=url, simulator=simulator, account=account) as bench:
         for scenario in scenarios:
             told(scenario, None)
-            result = _played(bench, scenario, number=number, everything=everything)
+            result = _ended(bench, scenario, number=number, everything=everything)
             number += sum(step.number + 1 for step in scenario.steps)
             told(scenario, result)
             results.append(result)
@@ -95,6 +95,16 @@ def reaches(reached: Tier, wanted: Tier) -> bool:
         return False
     order = (Tier.NONE, *_ORDER)
     return order.index(reached) >= order.index(wanted)
+
+
+def _ended(bench: Bench, scenario: Scenario, *, number: int, everything: bool) -> Result:
+    """How it ended; what nobody foresaw ends this scenario, not the others."""
+    try:
+        return _played(bench, scenario, number=number, everything=everything)
+    except Exception as error:  # noqa: BLE001 whatever a folder brings about, the report must be written
+        secrets = bench.secrets.values()
+        why = veiled(f"{type(error).__name__}: {error}", bench.material.names, secrets)
+        return Result(scenario, FAILED, f"演练台自己出错, 请报告 | a defect of the bench, please report it: {why}", 0.0)
 
 
 def _played(bench: Bench, scenario: Scenario, *, number: int, everything: bool) -> Result:

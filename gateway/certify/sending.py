@@ -10,6 +10,7 @@ from urllib.parse import quote
 import orjson
 
 from canonical.message import Message
+from gateway.certify.single import readable
 from gateway.masking import masked_name
 from gateway.trial import shown
 
@@ -41,7 +42,7 @@ class Exchange:
 
 def masked(message: Message, names: Iterable[str], secrets: Iterable[str]) -> str:
     """A body as a report shows it: no secret, no name, no whole phone number, no more than one can read."""
-    body = message.body[:20_000].decode("utf-8", "replace")
+    body = readable(message.body)[:20_000]
     try:
         told = json.dumps(shown(orjson.loads(message.body), "", plain=False), ensure_ascii=False, indent=1)
     except ValueError:

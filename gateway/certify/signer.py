@@ -55,6 +55,15 @@ class Signer:
                 break
         return message
 
+    def signs(self, message: Message) -> bool:
+        """Whether a signed message shows every signature that its door computes."""
+        door = self.declared.doors.get(message.door)
+        signatures = [one.signature for one in checks_of(door.authenticate if door else None) if one.signature]
+        return all(
+            one.verify is None and self._value(message, one.shown) == self._value(message, one.of) is not None
+            for one in signatures
+        )
+
     def spoiled(self, message: Message) -> Message:
         """The message with every signature it shows changed in one character."""
         door = self.declared.doors.get(message.door)

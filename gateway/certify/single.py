@@ -24,6 +24,14 @@ def decoded(body: bytes) -> tuple[str, str]:
         return body.decode("gb18030"), "gb18030"
 
 
+def readable(body: bytes) -> str:
+    """A body as a person reads it, whatever it is."""
+    try:
+        return decoded(body)[0]
+    except UnicodeDecodeError:
+        return body.decode("utf-8", "replace")
+
+
 def singles(message: Message) -> Iterator[Message]:
     """The sample with all but one of its rows or elements left out."""
     try:
