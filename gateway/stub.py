@@ -138,7 +138,7 @@ class Stub:
         route = max(fitting, key=lambda one: self._likeness(one, query, headers, body), default=None)
         if route is None:
             trouble = self._unknown(method, f"{path}#{operation}" if operation else path)
-            answer = Answered(json.dumps({"error": trouble}, ensure_ascii=False).encode(), status=404)
+            answer = _wrong(trouble, 404)
             return answer, Heard(method, _masked_path(target), "", "", trouble, None, 404)
         document, trouble = self._document(route, headers, body)
         try:
@@ -151,9 +151,9 @@ class Stub:
             )  # fmt: skip
         except Misconfigured as error:
             trouble = trouble or str(error)
-            answer = Answered(json.dumps({"error": str(error)}, ensure_ascii=False).encode(), status=501)
+            answer = _wrong(str(error), 501)
         if trouble and answer.status < 400:
-            answer = Answered(json.dumps({"error": trouble}, ensure_ascii=False).encode(), status=400)
+            answer = _wrong(trouble, 400)
         told = Heard(
             method, _masked_path(target), route.name, route.declared.title, trouble, _masked(document), answer.status
         )
@@ -342,6 +342,11 @@ def _sampled(folder: Path, pull: str) -> Iterator[Any]:
             body = sample.message("s").body
             document = read_xml(body.decode("utf-8", "replace")) if body.lstrip()[:1] == b"<" else read_json(body)
             yield next(iter(document.values())) if body.lstrip()[:1] == b"<" else document
+
+
+def _wrong(text: str, status: int) -> Answered:
+    """What the other side has against a request, in signs that are read alike in every charset."""
+    return Answered(json.dumps({"error": text}).encode(), status=status)
 
 
 def _operation(body: bytes) -> str:

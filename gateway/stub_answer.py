@@ -161,7 +161,10 @@ def _candidates(
         ids = dict.fromkeys(_paths(row.external_id) + _paths(row.visible_no), f"SIM-{number}")
         for said in ({**wanted, **ids, **more}, {**ids, **wanted, **more}, {**wanted, **more}):
             for typed in (said, {path: _typed(value) for path, value in said.items()}):
-                yield _answered(row, declared.shape, typed)
+                made = _answered(row, declared.shape, typed)
+                yield made
+                if not made.body.isascii():  # a platform of an older charset writes so
+                    yield replace(made, body=made.body.decode("utf-8").encode("gb18030"))
 
 
 def _paths(rule: Any) -> list[str]:  # noqa: ANN401

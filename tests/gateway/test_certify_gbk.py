@@ -4,7 +4,11 @@ import hashlib
 import json
 from pathlib import Path
 
+import adapters
+from gateway.certify.material import declaration
 from gateway.certify.run import FAILED, NOT_APPLICABLE, PASSED, certify
+from gateway.stub import Stub
+from gateway.stub_answer import accepted
 from tests.gateway.test_certify import chosen, outcomes
 
 _DOCUMENT = json.dumps(
@@ -99,3 +103,38 @@ def test_a_defect_of_the_bench_fails_one_scenario_and_the_others_are_played(tmp_
 
     assert outcomes(results) == {"create": FAILED, "duplicate": PASSED}
     assert "nobody_wrote_this" in results[0].why
+
+
+def told_in_gbk(folder: Path, row: str) -> Path:
+    repairs(folder)
+    (folder / "system.yaml").write_text(
+        _FILES["system.yaml"]
+        + f"answers: {{r: {{shape: [json], rows: [{row}]}}}}\n"
+        + "tells: {source: {close: done}}\n"
+        + "unsupported: {source: {file: no, refuse: no, cancel: no, ask_extension: no}}\n",
+        encoding="utf-8",
+    )
+    (folder / "messages" / "done.yaml").write_text(
+        "direction: out\ntitle: 办结\nrepeat: guarded\npath: /hg\nformat: fields\nanswer: r\n"
+        "body: {单号: {from: source.external_id}}\n",
+        encoding="utf-8",
+    )
+    return folder
+
+
+def test_an_answer_of_chinese_words_is_made_in_the_charset_of_the_folder(tmp_path: Path) -> None:
+    folder = told_in_gbk(tmp_path / "repairs", "{when: {结果: 成功}, then: accepted}")
+    system = adapters.load(folder, adapters.sample_secrets(folder), name="repairs")
+
+    answer = accepted(system, "done", declaration(folder).answers["r"])
+
+    assert json.loads(answer.body.decode("gbk")) == {"结果": "成功"}
+
+
+def test_what_the_other_side_has_against_a_request_is_read_in_any_charset(tmp_path: Path) -> None:
+    folder = told_in_gbk(tmp_path / "repairs", "{http: 5xx, then: unavailable}")
+    system = adapters.load(folder, adapters.sample_secrets(folder), name="repairs")
+
+    answer, _ = Stub(folder, system).hear("POST", "/hg", {}, b"")
+
+    assert json.loads(answer.body.decode("gbk"))["error"] == json.loads(answer.body.decode())["error"]
