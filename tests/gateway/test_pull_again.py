@@ -75,18 +75,21 @@ def test_what_is_no_cases_business_is_noted_once_however_often_it_is_said(workin
     working(tell)
 
 
-def test_in_a_queue_the_same_words_again_are_said_again(working: Working, parks: Platform) -> None:
+def test_in_a_queue_the_same_words_again_are_acknowledged_and_done_where_they_can_mean_another_time(
+    working: Working, parks: Platform
+) -> None:
     waiting: list[Any] = []
     parks.on["/trees"] = lambda _asked: {"code": "ok", "rows": waiting[:1]}
     parks.on["/got"] = lambda _asked: {"code": "ok", "id": waiting.pop(0)["no"]}
 
     async def tell(desk: Desk) -> None:
         [(number,)] = await desk.rows("SELECT external_id FROM binding WHERE system = 'parks'")
-        for turn in range(2):
-            waiting.append({"no": number, "done": "late"})
+        for turn, done in enumerate(["late", "late", "planted"]):
+            waiting.append({"no": number, "done": done})
             await desk.round(after=60.0 * turn)
-        assert waiting == []
-        assert await events(desk) == ["ask_extension", "ask_extension"]
+            assert waiting == []
+        rows = await desk.rows("SELECT action FROM event WHERE party = 'owner' ORDER BY seq")
+        assert [row[0] for row in rows] == ["ask_extension", "dispose"]  # undated, the same wish is one
 
     working(tell, QUEUE)
 

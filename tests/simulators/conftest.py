@@ -66,7 +66,7 @@ class RecordingHub:
         if self.failing:
             self.failing -= 1
             return Response(status_code=500)
-        return Response(self.answers[request.path_params["system"]])
+        return Response(self.answers.get(request.path_params["system"], "{}"))
 
     async def centre(self, request: Request) -> Response:
         body = await request.body()
