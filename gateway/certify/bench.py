@@ -60,6 +60,8 @@ OVER_HTTP = frozenset({"http", "soap"})
 _READS_NOTHING = frozenset({Role.DELIVER, Role.FETCH})
 """Of a live platform nothing is taken: no list is worked off, nothing is acknowledged, nobody is subscribed."""
 _START = 30.0
+_SETTLING = 3.0
+"""Seconds in which one delivery at least is made, if any will be: a burst of cases leaves hundreds."""
 _SOON = 0.4
 """Seconds between two looks of the hub at the side that the bench plays."""
 _TIMEOUT = 1
@@ -330,6 +332,13 @@ class Bench:
         return self.client.request(
             method, self.url + path, headers={"authorization": f"Bearer {self.token}"}, **given
         )  # fmt: skip
+
+    def settled(self) -> None:
+        """Wait until nothing is under way, or moves any more: what one scenario sends must not count in the next."""
+        before = -1
+        while (waiting := self.books()["messages"]["waiting"]) != before and waiting:
+            before = waiting
+            until(lambda: self.books()["messages"]["waiting"] == 0, _SETTLING)
 
     def books(self) -> View:
         """The books as they stand."""

@@ -266,14 +266,18 @@ class OtherSide(Stub):
             return False
 
     def _taken(self, route: Route, asked: Mapping[str, str], message: Message) -> Answered:
-        """A message that is told. Sent again, it is the same one where the declaration says that repeats are safe."""
+        """A message that is told. Sent again, it is the same one where the declaration says that repeats are safe.
+
+        Which case it is about the bench cannot read: one that is guarded comes again only while answers are lost.
+        """
         name, repeat = route.name, route.declared.repeat
         answers = self._answers(route)
         if self.state.switches["refuse"] and (no := judged_as(self.system, name, answers, "refused", asked=message)):
             return no
         with self.lock:
             before = self.state.given.get(name)
-            if before is not None and repeat == "guarded":
+            lost = self.state.switches["slow"] or self.state.switches["drop_answer"]
+            if before is not None and repeat == "guarded" and lost:
                 kinds = ("duplicate", "refused")
                 made = (judged_as(self.system, name, answers, kind, asked=message) for kind in kinds)
                 return next(filter(None, made), before)

@@ -72,6 +72,7 @@ class Stage:
             self.bench.client.post(f"{self.bench.other_url}/_sim/behaviour", json=CALM)
         if self.bench.side is not None:
             self.bench.side.calm()
+        self.bench.settled()
 
 
 def case_of(stage: Stage) -> dict[str, Any]:
