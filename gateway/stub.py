@@ -34,7 +34,7 @@ from adapters.yaml_file import read_yaml
 from canonical.errors import HubError, Misconfigured, Unacceptable
 from canonical.message import Message
 from gateway.hub import fresh_id
-from gateway.stub_answer import Answered, NoAnswer, accepted, example_asked, stored
+from gateway.stub_answer import Answered, NoAnswer, accepted, example_asked, more_of, stored
 from gateway.stub_before import read_later
 from gateway.trial import shown
 
@@ -250,7 +250,7 @@ class Stub:
         if declared.total is not None:
             said[_one_path(declared.total)] = len(items)
         if declared.more is not None:
-            said[_one_path(declared.more)] = left
+            said |= more_of(declared.more, left=left) or {_one_path(declared.more): left}
         if declared.cursor is not None:
             said[_one_path(declared.cursor)] = str(number + 1) if left else ""
 

@@ -189,6 +189,13 @@ def _wanted(row: AnswerRow) -> Iterator[tuple[str, Any]]:
         yield path, _fitting(test)
 
 
+def more_of(rule: object, *, left: bool) -> dict[str, Any]:
+    """Where an expression compares to learn whether more follows, and what it then must find; empty: it is none."""
+    expression = rule.get("expr") if isinstance(rule, Mapping) else getattr(rule, "expr", None)
+    found = _EXPRESSION.findall(expression) if isinstance(expression, str) else []
+    return {path: (one[1:-1] if one[0] in "'\"" else json.loads(one)) if left else "" for path, one in found}
+
+
 def _fitting(test: Any) -> Any:  # noqa: ANN401
     if isinstance(test, list):
         return test[0] if test else ""

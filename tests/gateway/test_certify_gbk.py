@@ -9,6 +9,7 @@ from gateway.certify.material import declaration
 from gateway.certify.run import FAILED, NOT_APPLICABLE, PASSED, certify
 from gateway.stub import Stub
 from gateway.stub_answer import accepted
+from tests.gateway.parks import parks
 from tests.gateway.test_certify import chosen, outcomes
 
 _DOCUMENT = json.dumps(
@@ -138,3 +139,15 @@ def test_what_the_other_side_has_against_a_request_is_read_in_any_charset(tmp_pa
     answer, _ = Stub(folder, system).hear("POST", "/hg", {}, b"")
 
     assert json.loads(answer.body.decode("gbk"))["error"] == json.loads(answer.body.decode())["error"]
+
+
+def test_a_list_whose_end_is_an_expression_is_served_to_its_end(tmp_path: Path) -> None:
+    folder = parks(tmp_path)
+    system = (folder / "system.yaml").read_text("utf-8")
+    (folder / "system.yaml").write_text(
+        system.replace("total: data.total", "more: {expr: \"doc.data.left == 'Y'\"}"), encoding="utf-8"
+    )
+
+    [result] = certify(folder, chosen("burst"))
+
+    assert (result.result, result.why) == (PASSED, "")
