@@ -39,8 +39,8 @@ def send(stage: Stage, step: Step) -> None:
     for message in changed(step.change, given):
         outcome, answer = _told(stage, step, message)
         stage.note(masked(message, bench.material.names, bench.secrets.values()), answer, outcome)
-        unsigned = outcome.why == Why.UNAUTHENTICATED and outcome.why not in step.why
-        if unsigned and not bench.material.signer.signs(message):
+        unwanted = outcome.verdict not in step.verdict or bool(step.why and outcome.why not in step.why)
+        if outcome.why == Why.UNAUTHENTICATED and unwanted and not bench.material.signer.signs(message):
             raise CannotChange(_UNSIGNED)
         _judged(stage, step, outcome, answer)
 
