@@ -59,6 +59,8 @@ class Opened:
     items: tuple[str, ...] = ()
     records: tuple[Mapping[str, Any], ...] = ()
     values: Mapping[Leaf, tuple[Any, ...]] = field(default_factory=dict)
+    operation: tuple[str, str] = ("", "")
+    """SOAP: namespace and name of the body's element."""
     headers: Mapping[str, str] = field(default_factory=dict)
     beside: Mapping[str, Any] = field(default_factory=dict)
     """Other fields of its form."""
@@ -153,25 +155,28 @@ def _json(data: bytes) -> Opened:
 def _xml(data: bytes) -> Opened:
     text, charset = text_of(data)
     for version, namespace in NAMESPACES.items():
-        element = _operation(data, namespace)
-        if element:
+        operation = _operation(data, namespace)
+        if element := operation[1]:
             lists = _repeated(read_soap(text, element, version=version))
             listed = f", lists: [{', '.join(lists)}]" if lists else ""
             shape = f'[soap: {{element: {element}, version: "{version}"{listed}}}]'
-            return Opened("http", shape, charset, read_soap(text, element, lists, version=version))
+            return Opened(
+                "http", shape, charset, read_soap(text, element, lists, version=version), operation=operation
+            )  # fmt: skip
     lists = _repeated(read_xml(text))
     shape = f"[xml: {{lists: [{', '.join(lists)}]}}]" if lists else "[xml]"
     return Opened("http", shape, charset, read_xml(text, lists))
 
 
-def _operation(data: bytes, namespace: str) -> str:
+def _operation(data: bytes, namespace: str) -> tuple[str, str]:
     try:
         root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, recover=True))
     except etree.XMLSyntaxError:
-        return ""
+        return "", ""
     body = root.find(f"{{{namespace}}}Body") if root is not None else None
     first = next(iter(body.iterchildren("*")), None) if body is not None else None
-    return etree.QName(first).localname if first is not None else ""
+    name = etree.QName(first) if first is not None else None
+    return (name.namespace or "", name.localname) if name else ("", "")
 
 
 def _repeated(document: Any) -> list[str]:  # noqa: ANN401
@@ -220,7 +225,7 @@ def _http(data: bytes) -> Opened:
     if kind == "multipart/form-data":
         return _multipart(data, body, headers)
     opened = _xml(body) if "xml" in kind or _XML.match(body[:200].decode("latin-1")) else _json(body)
-    return Opened("http", opened.shape, opened.charset, opened.whole, headers=headers)
+    return replace(opened, headers=headers)
 
 
 def _multipart(data: bytes, body: bytes, headers: Mapping[str, str]) -> Opened:

@@ -288,12 +288,21 @@ def _door(opened: Opened) -> list[str]:
         f"    authenticate: {{header: {said(shown or 'authorization')}{prefix}, secret: token}}{_guessed(why)}",
     ]  # fmt: skip
     lines += [*_within(opened), "    messages: [record]", f"    reply:{_guessed('回执样式, 问对方 the answer: ask')}"]
-    lines += ["      format: json", "      words:", *(f"        {why}: {said}" for why, said in _WORDING.items())]
+    lines += [*_envelope(opened), "      words:", *(f"        {why}: {said}" for why, said in _WORDING.items())]
     return [
         *lines, "      rows:", "        - verdict: [case, joined, repeated, applied, split, held]",
         '          body: {code: "0", message: 成功}',
         '        - body: {code: "1", message: {of: [{from: words}, {from: text}], join: "：", cut: 300}}',
     ]  # fmt: skip
+
+
+def _envelope(opened: Opened) -> list[str]:
+    """Whoever speaks SOAP or XML reads no JSON."""
+    namespace, operation = opened.operation
+    if operation:
+        within = [f"      namespace: {said(namespace)}"] if namespace else []
+        return ["      format: soap", *within, f"      element: {operation}Response"]
+    return ["      format: xml", "      element: response"] if "xml" in opened.shape else ["      format: json"]
 
 
 def _receiver(opened: Opened, ending: str) -> list[str]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 import openpyxl
 import pytest
@@ -17,6 +18,8 @@ from adapters.sample_document import open_sample
 from adapters.scaffold import Scaffold, scaffold
 from adapters.wsdl_scaffold import wsdl_scaffold
 from canonical.errors import Misconfigured, Unacceptable
+from canonical.message import Message, Verdict
+from canonical.reading import Outcome
 from canonical.time import SHANGHAI
 
 NOW = datetime(2026, 5, 21, 12, 0, tzinfo=SHANGHAI)
@@ -271,3 +274,30 @@ def test_a_text_that_holds_a_document_is_no_description_for_persons_stand_in_it(
 )
 def test_names_in_alarms_and_exchange_tables_are_known(name: str, value: str, meant: str) -> None:
     assert found(made({name: value}))[meant] == name
+
+
+def test_whoever_speaks_soap_or_xml_is_answered_so(tmp_path: Path) -> None:
+    event = "<eventId>E-1</eventId><title>路灯不亮</title><address>示例路1号</address>"
+    envelope = (
+        '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>'
+        f'<t:submitEvent xmlns:t="urn:example:events">{event}</t:submitEvent></s:Body></s:Envelope>'
+    )
+    spoken = {}
+    stored = f"POST /ws HTTP/1.1\r\ncontent-type: text/xml\r\n\r\n{envelope}"
+    assert b"format: soap" in scaffold("stored", "one.http", stored.encode(), now=NOW).files["system.yaml"]
+    for name, text in {"soap": envelope, "xml": f"<event>{event}</event>"}.items():
+        folder = tmp_path / name
+        for path, content in scaffold(name, "one.xml", text.encode(), now=NOW).files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+        reply = yaml.safe_load((folder / "system.yaml").read_text(encoding="utf-8"))["doors"]["push"]["reply"]
+        spoken[name] = {key: reply.get(key) for key in ("format", "namespace", "element")}
+        system = adapters.load(folder, {"token": "demo"})
+        pushed = Message(system=name, body=text.encode(), at=NOW, id=UUID(int=1), content_type="text/xml", door="push")
+        answer = system.reply(pushed, Outcome(Verdict.CASE, case_no="1")).body.decode()
+        assert "<message>成功</message>" in answer
+
+    assert spoken == {
+        "soap": {"format": "soap", "namespace": "urn:example:events", "element": "submitEventResponse"},
+        "xml": {"format": "xml", "namespace": None, "element": "response"},
+    }
