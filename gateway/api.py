@@ -19,7 +19,9 @@ from canonical.message import ACCEPTED, Message
 from canonical.reading import Outcome
 from canonical.records import Arrival, Command
 from gateway.door import LONGEST_BODY, PREFIX, IntakeDoor, Receive, Scope, Send
+from gateway.figures import Watch
 from gateway.hub import Hub
+from gateway.metrics import CONTENT_TYPE_LATEST
 from gateway.open311 import filing, open311_routes
 from gateway.orders import ActionOrder, ordered
 from gateway.reception import Busy, Committer, summed_up
@@ -121,6 +123,12 @@ def _open_routes(hub: Hub) -> APIRouter:
     async def health() -> dict[str, str]:
         await hub.store.answers()
         return {"status": "ok", "city": hub.configuration.city.name}
+
+    watch = Watch(hub)
+
+    @router.get("/metrics", summary="Figures of this process and its database, as Prometheus reads them")
+    async def metrics() -> Response:
+        return Response(await watch.page(), media_type=CONTENT_TYPE_LATEST)
 
     @router.get("/api/lifecycle", summary="The lifecycle table: actions, stages, who may, what is needed")
     async def lifecycle() -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from canonical.errors import Unacceptable, Unavailable, Why
 from canonical.message import Message, Verdict
 from canonical.reading import Outcome
 from canonical.records import Arrival, Split
+from gateway import metrics
 from gateway.configuration import ConnectedSystem
 from gateway.hub import Hub
 from gateway.log import log
@@ -98,8 +99,10 @@ class IntakeDoor:
                 return
             outcome, parts = await self._committed(message, broken)
         except Busy:
+            metrics.took_in([(message.system, "busy")])
             await _plain(send, 429, "busy", "too much at once; come back in a second", {"retry-after": "1"})
         except Unavailable as error:
+            metrics.took_in([(message.system, "unavailable")])
             log.error("intake.unavailable", system=message.system, message_id=str(message.id), error=str(error))
             await _plain(send, 503, "unavailable", "not stored; please send it again", {"retry-after": "5"})
         else:

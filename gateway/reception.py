@@ -6,6 +6,7 @@ failing batch is halved until the one poisonous message stands alone; its neighb
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from canonical.errors import Unacceptable, Unavailable, Why
 from canonical.message import ACCEPTED, Direction, Message, Verdict
 from canonical.reading import Outcome, Reading
 from canonical.records import Arrival, Changes, JournalEntry, Split
+from gateway import metrics
 from gateway.configuration import Configuration
 from gateway.log import log
 from routing.intake import decide
@@ -84,7 +86,7 @@ class Reception:
     async def _commit(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
         numbers = await self.store.numbers(len(arrivals))
         for race in range(_RACES):
-            now, left = self.now(), iter(numbers)
+            now, left, began = self.now(), iter(numbers), time.perf_counter()
             try:
                 async with self.store.transaction() as transaction:
                     known = await transaction.known(arrivals)
@@ -93,6 +95,7 @@ class Reception:
                     )  # fmt: skip
                     await transaction.save(changes, now)
                 self.store.give_back(list(left))
+                _counted(arrivals, outcomes, time.perf_counter() - began)
                 return outcomes
             except IntegrityError:
                 if race == _RACES - 1:
@@ -107,6 +110,7 @@ class Reception:
         entry = JournalEntry(arrival.message, Direction.IN, Verdict.QUARANTINED, text=text, is_report=is_report)
         async with self.store.transaction() as transaction:
             await transaction.save(Changes(journal=[entry]), self.now())
+        metrics.took_in([(arrival.message.system, outcome.verdict)])
         return [outcome]
 
     async def take_in_again(self, messages: Sequence[Message]) -> Mapping[UUID, Outcome]:
@@ -178,6 +182,7 @@ class Committer:
             waiting = [await self._queue.get()]
             while len(waiting) < self._batch and not self._queue.empty():
                 waiting.append(self._queue.get_nowait())
+            metrics.INTAKE_QUEUE.set(self._queue.qsize())
             await self._take_in(waiting)
             for _ in waiting:
                 self._queue.task_done()
@@ -195,6 +200,13 @@ class Committer:
             mine = [next(outcomes) for _ in one.arrivals]
             if not one.done.done():
                 one.done.set_result(mine)
+
+
+def _counted(arrivals: Sequence[Arrival], outcomes: Sequence[Outcome], seconds: float) -> None:
+    metrics.INTAKE_BATCH.observe(len(arrivals))
+    metrics.INTAKE_COMMIT.observe(seconds)
+    systems = (arrival.message.system for arrival in arrivals)
+    metrics.took_in(zip(systems, (outcome.verdict for outcome in outcomes), strict=True))
 
 
 def _recognisable(content: _Content, part: int, message: Message, *, redelivered: bool) -> _Content:

@@ -1,11 +1,13 @@
 """The doors as a process: uvicorn with the intake door and the API, and the workers beside it when wanted."""
 
 import asyncio
+import atexit
 import gc
 import os
+import shutil
 import signal
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import uvicorn
@@ -13,8 +15,10 @@ import uvicorn
 from gateway.api import Front, create_app
 from gateway.hub import Hub, wire
 from gateway.log import log, set_up
+from gateway.metrics import SHARED
 from gateway.settings import LOG, settings
 from gateway.work import Role, Worker
+from gateway.worker_page import QuietServer, worker_page
 
 BACKLOG = 2048
 KEEP_ALIVE = 75
@@ -28,18 +32,9 @@ def steady() -> None:
     gc.set_threshold(50_000, 50, 50)
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to us: uvicorn raises a caught SIGTERM again before the worker and the database could end."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Catch nothing."""
-        yield
-
-
 async def serve(hub: Hub, host: str, port: int, *, roles: Iterable[Role] = ()) -> None:
     """Serve until told to stop; with `roles`, work in the same process too."""
-    server = _Server(_config(create_app(hub), host, port))
+    server = QuietServer(_config(create_app(hub), host, port))
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.handle_exit, number, None)
@@ -79,13 +74,14 @@ def from_environment() -> Front:
     return front
 
 
-async def work(hub: Hub, roles: frozenset[Role]) -> None:
-    """Work until SIGINT or SIGTERM; what is on its way is finished first."""
+async def work(hub: Hub, roles: frozenset[Role], *, host: str = "127.0.0.1", metrics_port: int | None = None) -> None:
+    """Work until SIGINT or SIGTERM; what is on its way is finished first. `metrics_port`: of its own small page."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await Worker(hub, roles).run(stop)
+    async with worker_page(hub, host, metrics_port):
+        await Worker(hub, roles).run(stop)
     await hub.store.close()
 
 
@@ -94,3 +90,6 @@ def export(config: Path, database_url: str, *, json: bool) -> None:
     os.environ[LOG] = "json" if json else "text"
     os.environ["GRIDHUB_CONFIG"] = str(config)
     os.environ["GRIDHUB_DATABASE_URL"] = database_url
+    if not os.environ.get(SHARED):
+        os.environ[SHARED] = tempfile.mkdtemp(prefix="gridhub-metrics-")
+        atexit.register(shutil.rmtree, os.environ[SHARED], ignore_errors=True)

@@ -7,22 +7,26 @@ from pathlib import Path
 
 from canonical.errors import Misconfigured
 
-CONFIG, DATABASE_URL, CENTRE_TOKEN, DATA, FILES, LOG, SIMULATE_SECRET = (
+CONFIG, DATABASE_URL, CENTRE_TOKEN, DATA, FILES, LOG, METRICS_PORT, SIMULATE_SECRET = (
     "GRIDHUB_CONFIG",
     "GRIDHUB_DATABASE_URL",
     "GRIDHUB_CENTRE_TOKEN",
     "GRIDHUB_DATA",
     "GRIDHUB_FILES",
     "GRIDHUB_LOG",
+    "GRIDHUB_METRICS_PORT",
     "GRIDHUB_SIMULATE_SECRET",
 )
 VARIABLES = {
     CONFIG: "configuration folder of the city; default: the example city that comes with gridhub",
-    DATABASE_URL: "PostgreSQL 15 or newer, postgresql://user:password@host/name; default: an embedded server",
-    CENTRE_TOKEN: "bearer token of the centre's people at /api; without it /api answers nobody",
+    DATABASE_URL: "PostgreSQL 15 or newer, postgresql://user:password@host/name, or GRIDHUB_DATABASE_URL_FILE, a file "
+    "that holds it; default: an embedded server",
+    CENTRE_TOKEN: "bearer token of the centre's people at /api, or GRIDHUB_CENTRE_TOKEN_FILE, a file that holds it; "
+    "without it /api answers nobody",
     DATA: "folder of the embedded database; default: .gridhub in the current folder",
     FILES: "folder of the files of cases, the same for all worker processes; default: files in GRIDHUB_DATA",
     LOG: "json for log lines as JSON, set by serve --json-log for its processes; default: text",
+    METRICS_PORT: "port at which work serves /metrics and /health, as --metrics-port; default: none",
     SIMULATE_SECRET: "secret a simulated system agreed with the hub; default: demo",
 }
 """Every environment variable gridhub reads by itself; a city's systems.yaml names further ones."""
@@ -61,12 +65,22 @@ def settings(config: Path | None = None, environment: Mapping[str, str] | None =
         raise Misconfigured(f"{folder} holds no city.yaml: give the configuration folder with --config or {CONFIG}")
     return Settings(
         config=folder.absolute(),
-        database_url=driver_url(environment.get(DATABASE_URL, "")),
-        centre_token=environment.get(CENTRE_TOKEN, ""),
+        database_url=driver_url(secret(environment, DATABASE_URL)),
+        centre_token=secret(environment, CENTRE_TOKEN),
         data=Path(environment.get(DATA) or ".gridhub").absolute(),
         environment=dict(environment),
         files=Path(environment[FILES]).absolute() if environment.get(FILES) else None,
     )
+
+
+def secret(environment: Mapping[str, str], name: str) -> str:
+    """The variable NAME, else what is in the file that NAME_FILE names. Raises Misconfigured when it cannot be read."""
+    if environment.get(name) or not environment.get(f"{name}_FILE"):
+        return environment.get(name, "")
+    try:
+        return Path(environment[f"{name}_FILE"]).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"the file that {name}_FILE names cannot be read: {type(error).__name__}") from None
 
 
 def driver_url(url: str) -> str:

@@ -72,6 +72,16 @@ def add_to(app: typer.Typer) -> None:
         role: Annotated[
             str, typer.Option(help="What to do, by comma: deliver, poll, receive, fetch, subscribe.")
         ] = "deliver,poll,receive,fetch,subscribe",
+        metrics_port: Annotated[
+            int | None,
+            typer.Option(
+                help="Serve /metrics and /health at this port; default: nowhere.",
+                min=1,
+                max=65535,
+                envvar="GRIDHUB_METRICS_PORT",
+            ),
+        ] = None,
+        metrics_host: Annotated[str, typer.Option(help="Address of the metrics port.")] = "127.0.0.1",
         json_log: JsonLog = False,
     ) -> None:
         """Deliver, poll, receive, fetch files and subscribe, beside `gridhub serve --no-work`. 启动后台工作进程
@@ -91,6 +101,6 @@ def add_to(app: typer.Typer) -> None:
 
         async def job() -> None:
             async with hub(config) as wired:
-                await work_until_stopped(wired, roles)
+                await work_until_stopped(wired, roles, host=metrics_host, metrics_port=metrics_port)
 
         run(job)

@@ -1,0 +1,121 @@
+"""What the database knows, as metrics. Read at most every few seconds, however often and from wherever it is asked for.
+
+Every gateway tells the same figures: rules take the `max` of them, never the `sum`.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+
+from canonical.errors import Unavailable
+from gateway import metrics
+from gateway.hub import Hub
+from storage.figures import UNFINISHED, Figures, figures
+
+SOONEST = 5.0
+"""Seconds for which figures are good; longer when reading them takes long."""
+_SHARE = 30.0
+"""Reading takes at most one part of so many of the time."""
+
+
+class Watch:
+    """The page of one process: its own counts, and the database's figures where it is asked to tell them."""
+
+    def __init__(self, hub: Hub, *, shared: bool = True) -> None:
+        self._hub, self._shared = hub, shared
+        self._lock = asyncio.Lock()
+        self._known: list[Metric] = []
+        self._until = 0.0
+
+    async def page(self) -> bytes:
+        """Prometheus' text. A database that does not answer is a figure, too."""
+        if not self._shared:
+            return metrics.page()
+        async with self._lock:  # who comes while they are read gets the same
+            if time.monotonic() >= self._until:
+                began = time.monotonic()
+                self._known = [*await self._read()]
+                self._until = time.monotonic() + max(SOONEST, _SHARE * (time.monotonic() - began))
+        return metrics.page(self._known)
+
+    async def _read(self) -> list[Metric]:
+        try:
+            found = await figures(self._hub.store)
+        except Unavailable:
+            return [_one("gridhub_database_up", "Whether the database answers.", 0)]
+        up = _one("gridhub_database_up", "Whether the database answers.", 1)
+        return [up, *families(found, sorted(self._hub.configuration.systems), self._hub.now())]
+
+
+def families(found: Figures, systems: Iterable[str], now: datetime) -> Iterator[Metric]:
+    """Each figure by system: those of the configuration, and whatever else the database has."""
+    known = sorted({*systems, *(lane.system for lane in found.lanes)})
+    yield _deliveries(found, known)
+    yield _oldest(found, known, now)
+    yield _deferred(found)
+    yield from _inflow(found, now)
+
+
+def _deliveries(found: Figures, systems: Iterable[str]) -> Metric:
+    counts = {(lane.system, lane.state): lane.count for lane in found.lanes}
+    family = GaugeMetricFamily(
+        "gridhub_deliveries", "Unfinished deliveries by state; refused and parked wait for a person.",
+        labels=["system", "state"],
+    )  # fmt: skip
+    for system in systems:
+        for state in UNFINISHED:
+            family.add_metric([system, state], counts.get((system, state), 0))
+    return family
+
+
+def _oldest(found: Figures, systems: Iterable[str], now: datetime) -> Metric:
+    family = GaugeMetricFamily(
+        "gridhub_delivery_oldest_seconds", "Age of the oldest delivery that still goes by itself; 0: there is none.",
+        labels=["system"],
+    )  # fmt: skip
+    moving = {
+        system: [lane.oldest for lane in found.lanes if lane.system == system and lane.state not in WAIT_FOR_A_PERSON]
+        for system in systems
+    }
+    for system, times in moving.items():
+        family.add_metric([system], max(0.0, (now - min(times)).total_seconds()) if times else 0.0)
+    return family
+
+
+WAIT_FOR_A_PERSON = frozenset({"refused", "parked"})
+
+
+def _deferred(found: Figures) -> Metric:
+    family = GaugeMetricFamily(
+        "gridhub_deferred_messages", "Messages in quarantine, or held until their case is known.",
+        labels=["system", "verdict"],
+    )  # fmt: skip
+    for (system, verdict), count in sorted(found.deferred.items()):
+        family.add_metric([system, verdict], count)
+    return family
+
+
+def _inflow(found: Figures, now: datetime) -> Iterator[Metric]:
+    moved = GaugeMetricFamily(
+        "gridhub_inflow_age_seconds", "Since a pull, receiver or subscription last came forward.",
+        labels=["system", "name"],
+    )  # fmt: skip
+    trouble = GaugeMetricFamily(
+        "gridhub_inflow_trouble", "1 where a pull, receiver, subscription or connector stands still.",
+        labels=["system", "name"],
+    )  # fmt: skip
+    for flow in found.inflows:
+        if flow.moved_at is not None:
+            moved.add_metric([flow.system, flow.name], max(0.0, (now - flow.moved_at).total_seconds()))
+        trouble.add_metric([flow.system, flow.name], 1 if flow.trouble else 0)
+    yield moved
+    yield trouble
+
+
+def _one(name: str, told: str, value: float) -> Metric:
+    family = GaugeMetricFamily(name, told)
+    family.add_metric([], value)
+    return family

@@ -1,0 +1,96 @@
+"""What this process counts, in Prometheus' text format. Systems are the only names: no case, person or message.
+
+Counted where it happens, a batch at a time where there are batches. What the database knows (lanes, workers, polls) is
+read by whoever serves the page, at most every few seconds: see gateway/figures.py.
+"""
+
+import os
+from collections import Counter as Tally
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, multiprocess
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from canonical.message import ACCEPTED, Verdict
+
+__all__ = ["CONTENT_TYPE_LATEST", "page"]
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""The client library's own variable: a folder in which the processes behind one port count together."""
+_REGISTRY = CollectorRegistry()
+ProcessCollector(registry=_REGISTRY)
+
+BATCHES = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+INTAKE = Counter(
+    "gridhub_intake_messages",
+    "Messages that came in, by what became of them. deferred: not taken for good, it comes again or is replayed.",
+    ["system", "outcome", "verdict"],
+    registry=_REGISTRY,
+)
+INTAKE_BATCH = Histogram(
+    "gridhub_intake_batch_messages", "Messages committed together.", buckets=BATCHES, registry=_REGISTRY
+)
+INTAKE_COMMIT = Histogram(
+    "gridhub_intake_commit_seconds", "Deciding and committing one batch.", buckets=_SECONDS, registry=_REGISTRY
+)
+INTAKE_QUEUE = Gauge(
+    "gridhub_intake_queue_messages", "Pushes that wait for the next commit.", multiprocess_mode="livesum",
+    registry=_REGISTRY,
+)  # fmt: skip
+_REFUSED = frozenset({Verdict.REFUSED})
+
+
+def outcome(verdict: str) -> str:
+    """`accepted`, `refused` or `deferred`."""
+    return "accepted" if verdict in ACCEPTED else "refused" if verdict in _REFUSED else "deferred"
+
+
+def took_in(verdicts: Iterable[tuple[str, str]]) -> None:
+    """One committed batch, as (system, verdict)."""
+    for (system, verdict), count in Tally(verdicts).items():
+        INTAKE.labels(system, outcome(verdict), verdict).inc(count)
+
+
+def page(known: Sequence[Metric] = ()) -> bytes:
+    """The whole page: what this process counted, or all processes behind its port, and `known` from elsewhere."""
+    return bytes(generate_latest(_counted()) + generate_latest(_told(known)))
+
+
+class _Told(Collector):
+    """Metrics that were read elsewhere."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        """All of them."""
+        return self._metrics
+
+
+def _told(metrics: Sequence[Metric]) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(_Told(metrics))
+    return registry
+
+
+def _counted() -> CollectorRegistry:
+    shared = os.environ.get(SHARED)
+    if not shared:
+        return _REGISTRY
+    _forget_the_dead(Path(shared))
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Gauges of processes that have ended count no longer; counters do."""
+    for file in folder.glob("gauge_live*_*.db"):
+        number = file.stem.rpartition("_")[2]
+        if not (Path("/proc") / number).exists():
+            multiprocess.mark_process_dead(int(number))  # type: ignore[no-untyped-call]
