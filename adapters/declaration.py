@@ -11,6 +11,7 @@ from pydantic import Field
 from adapters.check_declaration import Authenticate
 from adapters.declared import ITEMS, Conditions, Declared, Items
 from adapters.receiver_declaration import AccountDeclaration, ReceiverDeclaration
+from adapters.reconcile_declaration import ReconcileDeclaration
 from adapters.reply_declaration import ReplyDeclaration
 from adapters.rule_model import XmlRule
 from adapters.shape_declaration import Step
@@ -258,4 +259,7 @@ class SystemDeclaration(Declared):
     )
     finds: dict[str, str] = Field(
         default={}, description="outbound message to the message (ask) that finds what it made, by our number"
+    )
+    reconcile: ReconcileDeclaration | None = Field(
+        default=None, description="how its cases and ours are compared, and when 对账"
     )

@@ -30,6 +30,7 @@ from adapters.outbound import OutboundFacts, OutboundPlan, compile_outbound
 from adapters.path import ANYTHING
 from adapters.pulling import SignInPlan, compile_pull, compile_sign_in
 from adapters.receiver_declaration import AccountDeclaration, ReceiverDeclaration
+from adapters.reconciling import ENTRANCE, Around, Reconciling, compile_reconcile
 from adapters.reply import ReplyPlans, compile_reply
 from adapters.samples import check_samples
 from adapters.scope import Scope, functions_of
@@ -149,6 +150,10 @@ class _Loader:
         self._references(outbound)
         signing_in = self._sign_in(outbound, scope)
         pulls = tuple(compile_pull(name, pull, scope) for name, pull in declared.pulls.items())
+        reconciling = self._reconcile(inbound, scope)
+        if reconciling is not None and reconciling.declared.messages:
+            plans = self._plans(reconciling.messages, inbound, "reconcile")
+            entrances[ENTRANCE] = entrance(json_shape("utf-8"), plans, self.declared.edition)
         connector = self._connector()
         receivers = tuple(
             Receiver(name, one, self._account(one.account, "receivers", name))
@@ -177,6 +182,7 @@ class _Loader:
             replies=MappingProxyType(replies),
             writers=MappingProxyType(writers),
             signing_in=signing_in,
+            reconciling=reconciling,
             zone=scope.zone,
         )
 
@@ -368,6 +374,13 @@ class _Loader:
         plan = compile_sign_in(declared, scope)
         return None if any(not scope.secrets.get(name) for name in declared.secrets) else plan
 
+    def _reconcile(self, inbound: Mapping[str, InboundPlan], scope: Scope) -> Reconciling | None:
+        declared = self.declared.reconcile
+        if declared is None:
+            return None
+        pulls = {name: pull.messages for name, pull in self.declared.pulls.items()}
+        return compile_reconcile(declared, scope, Around(tuple(self.declared.roles), pulls, inbound))
+
     def _references(self, outbound: Mapping[str, OutboundPlan]) -> None:
         """Every message that the declaration names is there, and every entrance has a name of its own."""
         declared = self.declared
@@ -376,6 +389,8 @@ class _Loader:
         names = [*declared.doors, *declared.pulls, *declared.receivers]
         for name in {name for name in names if names.count(name) > 1}:
             self._wrong(("doors",), f"'{name}' names two of doors, pulls and receivers")
+        if declared.reconcile is not None and ENTRANCE in names:
+            self._wrong(("reconcile",), f"a door, pull or receiver has the name '{ENTRANCE}'; give it another one")
         for name in declared.finds:
             self._known(name, outbound, "outbound message", "finds")
         for party, actions in declared.unsupported.items():
@@ -451,6 +466,8 @@ def _named(declared: SystemDeclaration) -> Iterator[tuple[tuple[str, ...], str]]
         yield ("finds", name), message
     if declared.files:
         yield ("files", "fetch"), declared.files.fetch
+    for message in declared.reconcile.asks if declared.reconcile else ():
+        yield ("reconcile", "ask"), message
     if (subscription := declared.subscription) is not None:
         keepalive = subscription.keepalive.message if subscription.keepalive else None
         said = {

@@ -18,6 +18,7 @@ from adapters.entrance import Entrance
 from adapters.outbound import OutboundFacts, OutboundPlan, around, file_url, view_of
 from adapters.pulling import Pull, SignInPlan, Token
 from adapters.receiver_declaration import ReceiverDeclaration
+from adapters.reconciling import Reconciling
 from adapters.reply import Reply, ReplyPlans
 from canonical.errors import InDoubt, Unacceptable, Why
 from canonical.message import Message
@@ -109,6 +110,8 @@ class System:
     writers: Mapping[str, tuple[OutboundPlan, AnswerPlan]]
     """Every message that is written, told or asked."""
     signing_in: SignInPlan | None
+    reconciling: Reconciling | None = None
+    """How its cases and ours are compared; None: they are not."""
     zone: ZoneInfo = SHANGHAI
     """Zone of times without one."""
     hub: Mapping[str, str] = field(default_factory=dict)

@@ -108,6 +108,8 @@ class Terms:
     """Silence longer than this is told; None: it is not."""
     apart: timedelta | None = None
     """How far times may disagree; None: they are not compared."""
+    since: datetime | None = None
+    """How far their list reaches back; of what rests since before that it says nothing."""
     whole: bool = True
     """False: the system's list is not complete, so that nothing can be missing from it."""
     trouble: str = ""

@@ -53,6 +53,7 @@ def _lines(folder: Path) -> Iterator[str]:
     yield from _settings(system)
     yield from _entrances(folder.name, system)
     yield from _told(system)
+    yield from _reconciled(system)
     yield from _messages(folder)
     yield from _tables(folder)
     yield from _samples(folder)
@@ -197,6 +198,22 @@ def _told(system: Mapping[str, Any]) -> Iterator[str]:
             yield f"| {title} | {_action(action)} | `{message}` |"
         for action, reason in unsupported.get(party, {}).items():
             yield f"| {title} | {_action(action)} | not told: {reason} |"
+
+
+def _reconciled(system: Mapping[str, Any]) -> Iterator[str]:
+    if (declared := system.get("reconcile")) is None:
+        return
+    asks = declared.get("ask", [])
+    how = {
+        "query": f"asked about one case after the other, by {_names([asks] if isinstance(asks, str) else asks)}",
+        "list": f"its cases are listed, by the pull `{declared.get('pull')}`",
+        "told": f"not asked: {declared.get('why')}",
+    }[declared["by"]]
+    when = f"every {declared['every']} s" if "every" in declared else f"daily at {declared.get('daily', '02:30')}"
+    yield ""
+    yield "## How it is compared with ours 对账"
+    yield ""
+    yield f"{when[0].upper()}{when[1:]}; {how}."
 
 
 def _action(kind: str) -> str:

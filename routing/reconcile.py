@@ -89,6 +89,8 @@ def _alone(one: Ours, terms: Terms, unheard: str) -> tuple[LineClass, str]:
         return LineClass.AGREE, "an earlier round"
     if not terms.whole:
         return LineClass.UNKNOWN_THERE, terms.trouble or "the list is not whole"
+    if terms.since is not None and max(one.changed_at, one.heard_at) < terms.since:
+        return LineClass.UNKNOWN_THERE, f"it rests since before {terms.since:%Y-%m-%d}, where the list ends"
     return LineClass.MISSING_THERE, f"here {one.stage}, there nothing"
 
 
@@ -164,7 +166,7 @@ def _spare(item: Theirs, of: Ours | None, terms: Terms) -> Line | None:
     elif not item.expected:
         return None
     else:
-        text = f"there '{item.state}', here nothing"
+        text = f"there '{item.state}', here nothing" + (f"; {item.trouble}" if item.trouble else "")
     explained = _on_its_way(None, item, terms)
     class_ = LineClass.IN_FLIGHT if explained else LineClass.MISSING_HERE
     return Line(class_, subject, None, item, f"{text}; {explained}" if explained else text)

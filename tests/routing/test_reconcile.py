@@ -160,6 +160,14 @@ def test_nothing_is_missing_from_a_list_that_is_not_whole() -> None:
     assert lines[1].outage
 
 
+def test_what_rests_since_before_the_list_begins_is_not_missing_from_it() -> None:
+    reaching = replace(TERMS, since=NOW - timedelta(days=3))
+    resting = ours(changed_at=NOW - timedelta(days=4), heard_at=NOW - timedelta(days=4))
+
+    assert one(compare([resting], [], reaching))[0] is LineClass.UNKNOWN_THERE
+    assert one(compare([ours()], [], reaching))[0] is LineClass.MISSING_THERE
+
+
 def test_what_could_not_be_asked_about_is_unknown_with_the_reason() -> None:
     lines = compare([ours()], [], TERMS, {"owner:1-1": "HTTP 500"})
 
