@@ -1,6 +1,6 @@
 # One command each. Works on a fresh clone with make, bash and Python 3.11 or newer.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo servers test lint bench fuzz lock clean
+.PHONY: help setup demo servers test lint bench chaos fuzz lock clean
 SHELL := /bin/bash
 PYTHON_IN := .venv/bin/python
 
@@ -28,6 +28,9 @@ bench: setup servers  ## measure intake, reading, the storm filter and MQTT; opt
 	@$(PYTHON_IN) -m tests.bench.mapping
 	@$(PYTHON_IN) -m tests.bench.storm
 	@$(PYTHON_IN) -m tests.bench.mqtt
+
+chaos: setup  ## the fault campaign: 100,000 cases, 200 faults, three seeds; options in CHAOS="--cases 5000 --seeds 7"
+	@$(PYTHON_IN) -m tests.chaos $(CHAOS)
 
 fuzz: setup  ## coverage-guided fuzzing of every reader; options in FUZZ="--seconds 60 --only shape-xml"
 	@$(PYTHON_IN) -m pip install --quiet --no-deps --only-binary :all: --require-hashes -r requirements-fuzz.lock || true

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi import APIRouter, Body, Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
@@ -187,6 +187,12 @@ def _acting_routes(hub: Hub, committer: Committer) -> APIRouter:
         if not await hub.outbox.release(delivery, now=hub.now()):
             raise Refusal(404, "not_parked", f"{delivery} is not parked (any more)")
         return {"released": True}
+
+    @router.post("/api/parked/{delivery}/withdraw", summary="Never send a parked message; its lane goes on without it")
+    async def withdraw(delivery: UUID, reason: Annotated[str, Body(embed=True, min_length=1, max_length=500)]) -> View:
+        if not await hub.outbox.withdraw(delivery, _text(reason), now=hub.now()):
+            raise Refusal(404, "not_parked", f"{delivery} is not parked (any more)")
+        return {"withdrawn": True}
 
     return router
 

@@ -108,7 +108,7 @@ def test_a_script_is_executable_and_reads_as_bash(script: str) -> None:
 def test_make_alone_tells_what_there_is() -> None:
     said = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     targets = {line.split()[1] for line in said.splitlines()}
-    assert targets == {"help", "setup", "demo", "servers", "test", "lint", "bench", "fuzz", "lock", "clean"}
+    assert targets == {"help", "setup", "demo", "servers", "test", "lint", "bench", "chaos", "fuzz", "lock", "clean"}
 
 
 def test_a_step_that_fails_fails_the_whole_check() -> None:

@@ -1,0 +1,67 @@
+"""Three bugs that the campaign must catch, each put into a running hub process by replacing one function or statement.
+
+They are the three ways in which systems of this kind have gone wrong in the field: sending again after a time-out,
+answering before the commit, and letting a later message overtake an unfinished one.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def blind_resend() -> None:
+    """After a doubt nobody is asked and nobody waits for a person: it is simply sent again."""
+    from gateway.deliver import Deliverer
+
+    async def cleared_up(_self: Deliverer, claimed: Any) -> Any:
+        return claimed
+
+    _put(Deliverer, "_cleared_up", cleared_up)
+    _put(Deliverer, "_repeat", lambda _self, _claimed: "safe")
+
+
+def answer_first() -> None:
+    """The door answers as soon as a message could be read, and commits afterwards."""
+    from canonical.errors import Unacceptable
+    from canonical.message import Verdict
+    from canonical.reading import Outcome
+    from gateway.reception import Committer
+
+    committed, behind = Committer.submit, set[Any]()
+
+    def done(task: "asyncio.Task[Any]") -> None:
+        behind.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody is told
+
+    async def submit(self: Committer, message: Any, arrivals: Any) -> list[Outcome]:
+        if any(isinstance(arrival.content, Unacceptable) for arrival in arrivals):
+            return await committed(self, message, arrivals)
+        task = asyncio.ensure_future(committed(self, message, arrivals))
+        behind.add(task)
+        task.add_done_callback(done)
+        return [Outcome(Verdict.CASE) for _ in arrivals]
+
+    _put(Committer, "submit", submit)
+
+
+def overtaking() -> None:
+    """A claim that does not look whether an earlier message of the lane is still on its way."""
+    from sqlalchemy import text
+
+    from storage import outbox
+
+    claim = outbox._CLAIM.text
+    begin = claim.index("AND NOT EXISTS")
+    end = claim.index("ORDER BY", begin)
+    outbox._CLAIM = text(claim[:begin] + claim[end:])
+
+
+def _put(into: type, name: str, planted: object) -> None:
+    assert hasattr(into, name), f"{into.__name__} has no {name} any more: find the bug's new place"
+    setattr(into, name, planted)
+
+
+PLANTS: Mapping[str, Callable[[], None]] = {
+    "blind-resend": blind_resend, "answer-first": answer_first, "overtaking": overtaking,
+}  # fmt: skip
