@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from canonical.message import Message
 from canonical.time import Due, Limit
@@ -23,6 +23,17 @@ class Connector(Protocol):
 
     def close(self) -> None:
         """Give back connections. Harmless twice."""
+
+
+@runtime_checkable
+class Exchanger(Connector, Protocol):
+    """A connector that can be awaited, so that many messages on their way cost no threads."""
+
+    async def exchange(self, message: Message) -> Message:
+        """The same as `send`, on the event loop that runs now; for any number of messages at once.
+
+        When it is cancelled, the other side may have taken the message.
+        """
 
 
 class Received(Protocol):

@@ -96,6 +96,10 @@ class SoapConnector:
         """Post a sealed message; the answer is the raw envelope, a fault with status 500 too. Raises as HTTP does."""
         return self._http.send(message)
 
+    async def exchange(self, message: Message) -> Message:
+        """The same on an event loop."""
+        return await self._http.exchange(message)
+
     def operations(self, path: str) -> list[str]:
         """Names of the operations at a path."""
         return sorted(self._services.get(path, {}))

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -28,21 +28,11 @@ from canonical.errors import ContractViolation, HubError, InDoubt, Misconfigured
 from canonical.message import Message
 from canonical.time import SHANGHAI
 from connectors.http import MAX_ANSWER
+from tests.connectors.peers import FORMS, Awaited, Behaviour, Form, Wire, answers, served
 
 AT = datetime(2026, 3, 16, 1, 0, tzinfo=UTC)
 GREETING = Path(__file__).with_name("greeting.wsdl")
 TIMEOUT = 0.5
-
-Behaviour = Callable[[socket.socket, bytes], None]
-"""Given the connection and the request as it came; the connection is closed afterwards."""
-
-
-class Wire(Protocol):
-    """What every connector offers."""
-
-    def seal(self, message: Message) -> Message: ...
-    def send(self, message: Message) -> Message: ...
-    def close(self) -> None: ...
 
 
 def connector_classes() -> list[type]:
@@ -86,102 +76,66 @@ TRANSPORTS: Mapping[str, Transport] = {
 }
 
 
-def built(kind: type, address: str, *, timeout: float = TIMEOUT) -> Wire:
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A connector class, and how it is called: from a thread, or from an event loop where it can be."""
+
+    connector: type
+    form: Form | None
+
+    @property
+    def transport(self) -> Transport:
+        return TRANSPORTS[self.connector.__name__]
+
+    def __str__(self) -> str:
+        return self.connector.__name__ + (f"-{self.form}" if self.form else "")
+
+
+def kinds() -> list[Kind]:
+    """Every class in every form that it has."""
+    return [
+        Kind(connector, form)
+        for connector in connector_classes()
+        for form in (None, *(FORMS if hasattr(connector, "exchange") else ()))
+    ]
+
+
+def built(kind: Kind, address: str, *, timeout: float = TIMEOUT) -> Wire:
     """A connector of that class to this address."""
-    settings = TRANSPORTS[kind.__name__].settings
-    made: Any = kind(address, timeout=timeout, ids=uuid4, now=lambda: AT, **settings)
-    wire: Wire = made
+    made: Any = kind.connector(address, timeout=timeout, ids=uuid4, now=lambda: AT, **kind.transport.settings)
+    wire: Wire = Awaited(made, kind.form) if kind.form else made
     return wire
 
 
-def message_for(kind: type) -> Message:
+def message_for(kind: Kind) -> Message:
     """A message this connector can seal."""
     body = '{"first": "你好"}'.encode()
     return Message(
         system="greeting", body=body, at=AT, id=UUID(int=7), content_type="application/json",
-        **TRANSPORTS[kind.__name__].message,
+        **kind.transport.message,
     )  # fmt: skip
 
 
-def whole_request(connection: socket.socket) -> bytes:
-    """Head and body, as far as content-length says."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        more = connection.recv(65536)
-        if not more:
-            return received
-        received += more
-    head, _, body = received.partition(b"\r\n\r\n")
-    length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
-    while len(body) < length:
-        body += connection.recv(65536)
-    return head + b"\r\n\r\n" + body
-
-
-@contextmanager
-def served(behaviour: Behaviour) -> Iterator[str]:
-    """The base URL of a server that reads each request whole and then behaves like this."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as connections:
-
-        def answer(connection: socket.socket) -> None:
-            try:
-                with connection:
-                    behaviour(connection, whole_request(connection))
-            except OSError:
-                return  # the connector has hung up, as some of these servers deserve
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                thread = threading.Thread(target=answer, args=(connection,))
-                thread.start()
-                connections.callback(thread.join)
-
-        server = threading.Thread(target=serve)
-        server.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            server.join()
-
-
-def answers(status: str, *headers: str, body: bytes = b"") -> Behaviour:
-    """A server that answers this and closes."""
-    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers])
-
-    def behaviour(connection: socket.socket, _request: bytes) -> None:
-        connection.sendall(head.encode() + b"\r\n\r\n" + body)
-
-    return behaviour
-
-
-HTTP = [kind for kind in connector_classes() if kind.__name__ in TRANSPORTS and TRANSPORTS[kind.__name__].http]
-
-
-@pytest.fixture(params=connector_classes(), ids=lambda kind: kind.__name__)
-def each(request: pytest.FixtureRequest) -> type:
-    """Each connector class in turn."""
-    chosen: type = request.param
+@pytest.fixture(params=kinds(), ids=str)
+def each(request: pytest.FixtureRequest) -> Kind:
+    """Each connector class in turn, in each of its forms."""
+    chosen: Kind = request.param
     return chosen
 
 
-@pytest.fixture(params=HTTP, ids=lambda kind: kind.__name__)
-def kind(request: pytest.FixtureRequest) -> type:
-    """Each connector class that speaks HTTP."""
-    chosen: type = request.param
+@pytest.fixture(params=[kind for kind in kinds() if kind.transport.http], ids=str)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Each connector class that speaks HTTP, in each of its forms."""
+    chosen: Kind = request.param
     return chosen
 
 
-def at(kind: type, place: str) -> Wire:
+def at(kind: Kind, place: str) -> Wire:
     """A connector to whatever is at `place`, host and port."""
-    return built(kind, TRANSPORTS[kind.__name__].address.format(place=place))
+    return built(kind, kind.transport.address.format(place=place))
 
 
-def sent(kind: type, behaviour: Behaviour, *, timeout: float = TIMEOUT) -> Message:
+def sent(kind: Kind, behaviour: Behaviour, *, timeout: float = TIMEOUT) -> Message:
     """The answer of a server that behaves like this."""
     with served(behaviour) as url:
         wire = built(kind, url, timeout=timeout)
@@ -198,7 +152,12 @@ def test_each_connector_is_described_here_and_no_other() -> None:
     assert {kind.__name__ for kind in connector_classes()} == set(TRANSPORTS)
 
 
-def test_sealing_reaches_nobody_and_keeps_what_the_message_is(each: type) -> None:
+def test_each_that_can_be_awaited_is_tested_so() -> None:
+    awaited = {kind.connector.__name__ for kind in kinds() if kind.form}
+    assert awaited == {name for name, transport in TRANSPORTS.items() if transport.http}
+
+
+def test_sealing_reaches_nobody_and_keeps_what_the_message_is(each: Kind) -> None:
     wire, message = at(each, "no-such-host.invalid"), message_for(each)
     sealed = wire.seal(message)
     wire.close()
@@ -207,14 +166,14 @@ def test_sealing_reaches_nobody_and_keeps_what_the_message_is(each: type) -> Non
     assert wire.seal(message) == sealed
 
 
-def test_where_nobody_listens_it_is_unavailable(each: type, free_port: Callable[[], int]) -> None:
+def test_where_nobody_listens_it_is_unavailable(each: Kind, free_port: Callable[[], int]) -> None:
     wire = at(each, f"127.0.0.1:{free_port()}")
     with pytest.raises(Unavailable):
         wire.send(wire.seal(message_for(each)))
     wire.close()
 
 
-def test_a_host_nobody_knows_is_unavailable(each: type) -> None:
+def test_a_host_nobody_knows_is_unavailable(each: Kind) -> None:
     wire = at(each, "no-such-host.invalid")
     with pytest.raises(Unavailable):
         wire.send(wire.seal(message_for(each)))
@@ -245,25 +204,28 @@ def mute(*, hangs_up: bool) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("hangs_up", [False, True])
-def test_a_server_without_a_word_is_unavailable_or_in_doubt_and_no_secret_is_told(each: type, hangs_up: bool) -> None:
+def test_a_server_without_a_word_is_unavailable_or_in_doubt_and_no_secret_is_told(each: Kind, hangs_up: bool) -> None:
     with mute(hangs_up=hangs_up) as place:
         wire = at(each, place)
         with pytest.raises((Unavailable, InDoubt)) as caught:
             wire.send(wire.seal(message_for(each)))
         wire.close()
 
-    assert isinstance(caught.value, InDoubt) == TRANSPORTS[each.__name__].http  # only HTTP speaks first
+    if isinstance(caught.value, InDoubt):
+        assert each.transport.http  # only HTTP speaks first
+    else:
+        assert hangs_up or not each.transport.http  # who hangs up at once can be seen to have taken nothing
     assert "only-for-tests" not in f"{caught.value}"
     assert "你好" not in f"{caught.value}"
 
 
 @pytest.mark.parametrize("address", ["", "city.example", "gopher://city.example", "://", "http://[::1"])
-def test_an_address_of_no_use_is_misconfigured_when_the_connector_is_made(each: type, address: str) -> None:
+def test_an_address_of_no_use_is_misconfigured_when_the_connector_is_made(each: Kind, address: str) -> None:
     with pytest.raises(Misconfigured):
         built(each, address)
 
 
-def test_it_may_be_closed_twice_used_or_not(each: type, free_port: Callable[[], int]) -> None:
+def test_it_may_be_closed_twice_used_or_not(each: Kind, free_port: Callable[[], int]) -> None:
     wire = at(each, f"127.0.0.1:{free_port()}")
     wire.close()
     wire.close()
@@ -272,7 +234,7 @@ def test_it_may_be_closed_twice_used_or_not(each: type, free_port: Callable[[], 
 # Those that speak HTTP
 
 
-def test_what_is_sealed_is_what_goes_on_the_wire(kind: type) -> None:
+def test_what_is_sealed_is_what_goes_on_the_wire(kind: Kind) -> None:
     requests: list[bytes] = []
 
     def note(connection: socket.socket, request: bytes) -> None:
@@ -296,7 +258,7 @@ def test_what_is_sealed_is_what_goes_on_the_wire(kind: type) -> None:
     assert {name: names[name] for name in sealed.headers} == sealed.headers
 
 
-def test_an_answer_knows_what_it_answers(kind: type) -> None:
+def test_an_answer_knows_what_it_answers(kind: Kind) -> None:
     answer = sent(kind, answers("200 OK", "Content-Type: text/plain", "Retry-After: 5", body="好".encode()))
 
     assert (answer.status, answer.body, answer.content_type) == (200, "好".encode(), "text/plain")
@@ -308,7 +270,7 @@ def test_an_answer_knows_what_it_answers(kind: type) -> None:
 @pytest.mark.parametrize(
     "status", ["201 Created", "302 Found", "401 Unauthorized", "429 Too Many", "500 Oops", "503 No"]
 )
-def test_an_answer_of_any_status_is_returned_and_no_redirect_followed(kind: type, status: str) -> None:
+def test_an_answer_of_any_status_is_returned_and_no_redirect_followed(kind: Kind, status: str) -> None:
     requests: list[bytes] = []
 
     def note(connection: socket.socket, request: bytes) -> None:
@@ -320,7 +282,7 @@ def test_an_answer_of_any_status_is_returned_and_no_redirect_followed(kind: type
     assert (answer.status, answer.body, len(requests)) == (int(status[:3]), b"<fault/>", 1)
 
 
-def test_a_server_without_tls_is_unavailable_over_https(kind: type) -> None:
+def test_a_server_without_tls_is_unavailable_over_https(kind: Kind) -> None:
     with served(answers("200 OK")) as url:
         wire = built(kind, url.replace("http:", "https:"))
         with pytest.raises(Unavailable):
@@ -364,7 +326,7 @@ def _quotes_a_person(connection: socket.socket, _request: bytes) -> None:
 @pytest.mark.parametrize(
     "behaviour", [_says_nothing, _cuts, _resets, _answers_half, _drips, _never_ends, _quotes_a_person]
 )
-def test_a_message_sent_without_a_whole_answer_is_in_doubt(kind: type, behaviour: Behaviour) -> None:
+def test_a_message_sent_without_a_whole_answer_is_in_doubt(kind: Kind, behaviour: Behaviour) -> None:
     begin = time.monotonic()
     with pytest.raises(InDoubt) as caught:
         sent(kind, behaviour)
@@ -374,16 +336,16 @@ def test_a_message_sent_without_a_whole_answer_is_in_doubt(kind: type, behaviour
     assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
-def test_the_largest_answer_is_read(kind: type) -> None:
+def test_the_largest_answer_is_read(kind: Kind) -> None:
     assert len(sent(kind, answers("200 OK", body=b"." * MAX_ANSWER), timeout=10).body) == MAX_ANSWER
 
 
-def test_a_larger_answer_is_in_doubt(kind: type) -> None:
+def test_a_larger_answer_is_in_doubt(kind: Kind) -> None:
     with pytest.raises(InDoubt, match="larger"):
         sent(kind, answers("200 OK", body=b"." * (MAX_ANSWER + 1)), timeout=10)
 
 
-def test_an_idle_connection_the_server_has_dropped_is_not_used(kind: type) -> None:
+def test_an_idle_connection_the_server_has_dropped_is_not_used(kind: Kind) -> None:
     """Keep-alive answered, then closed: the next message goes over a new connection and is not in doubt."""
 
     def keep_then_close(connection: socket.socket, _request: bytes) -> None:
@@ -397,7 +359,7 @@ def test_an_idle_connection_the_server_has_dropped_is_not_used(kind: type) -> No
         wire.close()
 
 
-def test_threads_may_share_a_connector(kind: type) -> None:
+def test_threads_may_share_a_connector(kind: Kind) -> None:
     """Each thread gets the answer to its own message."""
 
     def echo(connection: socket.socket, request: bytes) -> None:
@@ -412,13 +374,13 @@ def test_threads_may_share_a_connector(kind: type) -> None:
 
 
 @pytest.mark.parametrize("address", ["", "city.example", "ftp://city.example", "http://", "http://city.example/?a=1"])
-def test_an_address_that_is_none_is_misconfigured(kind: type, address: str) -> None:
+def test_an_address_that_is_none_is_misconfigured(kind: Kind, address: str) -> None:
     with pytest.raises(Misconfigured):
         built(kind, address)
 
 
 @pytest.mark.parametrize("path", ["@127.0.0.2/service", ".evil.example/", "service", "http://evil.example/"])
-def test_a_path_cannot_lead_to_another_host(kind: type, path: str) -> None:
+def test_a_path_cannot_lead_to_another_host(kind: Kind, path: str) -> None:
     wire = built(kind, "http://127.0.0.1:9")
     sealed = replace(wire.seal(message_for(kind)), path=path)
     with pytest.raises(ContractViolation):
@@ -427,7 +389,7 @@ def test_a_path_cannot_lead_to_another_host(kind: type, path: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["two\r\nlines", "中文", "\x00"])
-def test_a_header_that_cannot_be_sent_is_no_transport_trouble(kind: type, value: str) -> None:
+def test_a_header_that_cannot_be_sent_is_no_transport_trouble(kind: Kind, value: str) -> None:
     with served(answers("200 OK")) as url:
         wire = built(kind, url)
         sealed = wire.seal(message_for(kind))
