@@ -1,6 +1,6 @@
 # One command each. Works on a fresh clone with make, bash and Python 3.11 or newer.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo servers test lint bench chaos fuzz lock clean
+.PHONY: help setup demo stack servers test lint bench chaos fuzz lock clean
 SHELL := /bin/bash
 PYTHON_IN := .venv/bin/python
 
@@ -13,6 +13,10 @@ setup:  ## an environment in .venv with all tools; PYTHON=... chooses the interp
 demo:  ## hub and simulated systems on this machine; options in DEMO="--minutes 1"
 	@PYTHON="$(PYTHON)" deploy/environment.sh run
 	@$(PYTHON_IN) -m gateway demo $(DEMO)
+
+stack:  ## gateways, workers, brokers and simulated systems on this machine; options in STACK="--for 30s"
+	@PYTHON="$(PYTHON)" deploy/environment.sh run
+	@$(PYTHON_IN) -m gateway stack $(STACK)
 
 servers:  ## brokers, databases and SSH that tests start for themselves; installs them where it may
 	@deploy/test-servers.sh

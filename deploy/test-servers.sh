@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# The servers that tests start for themselves, as programs of this machine: brokers, databases, SSH. Instant when they
+# The servers that tests start for themselves, as programs of this machine: brokers, databases, SSH; and the programs that
+# check what is deployed (docker compose, haproxy, promtool). Instant when they
 # are there. As root on Debian and its kin it installs them; elsewhere it says what is missing, and goes on: tests that
 # need a missing server say so.
 set -euo pipefail
 
 declare -A PACKAGE=(
     [mosquitto]=mosquitto [mariadbd]=mariadb-server [rabbitmq-server]=rabbitmq-server [sshd]=openssh-server
+    [promtool]=prometheus [haproxy]=haproxy
 )
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
 missing=()
@@ -13,6 +15,7 @@ for program in "${!PACKAGE[@]}"; do
     command -v "$program" >/dev/null || missing+=("${PACKAGE[$program]}")
 done
 [ -e /usr/lib/openssh/sftp-server ] || [ -e /usr/libexec/openssh/sftp-server ] || missing+=(openssh-sftp-server)
+docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null || missing+=(docker-compose)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

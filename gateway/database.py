@@ -8,9 +8,10 @@ from pathlib import Path
 import asyncpg
 
 from canonical.errors import Unavailable
+from gateway.log import log
 from gateway.settings import Settings
 from storage.embedded import EmbeddedPostgres
-from storage.schema import migrate
+from storage.schema import migrate, newest
 
 _ADDRESS = "database-url"
 """File in the data folder that tells other commands where the running embedded server is."""
@@ -42,8 +43,8 @@ async def database(settings: Settings, *, upgrade: bool = True) -> AsyncIterator
 async def _ready(url: str, *, upgrade: bool) -> None:
     if not await _answers(url):
         raise Unavailable("the database in GRIDHUB_DATABASE_URL does not answer")
-    if upgrade:
-        await migrate(url)
+    if upgrade and (there := await migrate(url)) != newest():
+        log.warning("schema.newer", there=there, ours=newest())
 
 
 async def _running(address: Path) -> str:

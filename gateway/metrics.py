@@ -45,6 +45,11 @@ INTAKE_QUEUE = Gauge(
 _REFUSED = frozenset({Verdict.REFUSED})
 
 
+def everything() -> tuple[Collector, ...]:
+    """All that processes of the hub count."""
+    return (INTAKE, INTAKE_BATCH, INTAKE_COMMIT, INTAKE_QUEUE)
+
+
 def outcome(verdict: str) -> str:
     """`accepted`, `refused` or `deferred`."""
     return "accepted" if verdict in ACCEPTED else "refused" if verdict in _REFUSED else "deferred"

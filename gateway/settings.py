@@ -27,7 +27,7 @@ VARIABLES = {
     FILES: "folder of the files of cases, the same for all worker processes; default: files in GRIDHUB_DATA",
     LOG: "json for log lines as JSON, set by serve --json-log for its processes; default: text",
     METRICS_PORT: "port at which work serves /metrics and /health, as --metrics-port; default: none",
-    SIMULATE_SECRET: "secret a simulated system agreed with the hub; default: demo",
+    SIMULATE_SECRET: "secret a simulated system agreed with the hub, or GRIDHUB_SIMULATE_SECRET_FILE; default: demo",
 }
 """Every environment variable gridhub reads by itself; a city's systems.yaml names further ones."""
 

@@ -6,6 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -23,8 +24,18 @@ def _upgrade(connection: Connection) -> str:
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     config = _config()
     config.attributes["connection"] = connection
+    there = MigrationContext.configure(connection).get_current_revision()
+    if there is not None and not _knows(config, there):
+        return there  # a newer version has upgraded it: it works with what we write, and must not be touched by us
     command.upgrade(config, "head")
     return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def _knows(config: Config, revision: str) -> bool:
+    try:
+        return ScriptDirectory.from_config(config).get_revision(revision) is not None
+    except CommandError:
+        return False
 
 
 async def migrate(url: str) -> str:

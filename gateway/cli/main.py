@@ -22,6 +22,7 @@ from gateway.cli import (
     schema,
     serve,
     simulate,
+    stack,
     try_,
 )
 
@@ -41,6 +42,7 @@ Exit codes: 0 done · 1 something was found or does not balance · 2 wrong usage
 
 for module in (
     demo,
+    stack,
     serve,
     check,
     read,

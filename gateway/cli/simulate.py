@@ -1,6 +1,7 @@
 """`gridhub simulate`: industry systems that speak the real contracts, and the other side of any declared folder."""
 
 import json
+import os
 import threading
 import time
 from pathlib import Path
@@ -32,8 +33,12 @@ def add_to(app: typer.Typer) -> None:
         host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
         port: Annotated[int, typer.Option(help="Port to listen on; 0: a free one.", min=0, max=65535)] = 0,
         secret: Annotated[
-            str, typer.Option(help="The secret agreed with the hub.", envvar="GRIDHUB_SIMULATE_SECRET")
-        ] = "demo",  # noqa: S107 a word for training, told in the help
+            str,
+            typer.Option(
+                help="The secret agreed with the hub; default: demo, or what the file in GRIDHUB_SIMULATE_SECRET_FILE holds.",
+                envvar="GRIDHUB_SIMULATE_SECRET",
+            ),
+        ] = "",
         rate: Annotated[float, typer.Option(help="Cases it reports a minute.", min=0)] = 6,
         pace: Annotated[float, typer.Option(help="Seconds for each step of its work.", min=0)] = 2,
         seed: Annotated[int | None, typer.Option(help="The same seed makes the same story.")] = None,
@@ -65,7 +70,10 @@ def add_to(app: typer.Typer) -> None:
         from pydantic import ValidationError
 
         import simulators
+        from gateway.settings import SIMULATE_SECRET
+        from gateway.settings import secret as kept
 
+        secret = secret or kept(os.environ, SIMULATE_SECRET) or "demo"
         if system not in simulators.SYSTEMS:
             _ignored(context)
             _play(system, config, host, port, slow)
@@ -146,8 +154,6 @@ def _play(given: str, config: Path | None, host: str, port: int, slow: float) ->
 
 
 def _declared(given: str, config: Path | None) -> "tuple[Path, System]":
-    import os
-
     import simulators
     from canonical.errors import Misconfigured
     from canonical.findings import Severity

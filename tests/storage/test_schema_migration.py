@@ -64,3 +64,13 @@ def test_two_processes_that_start_at_once_migrate_once(empty_database_url: str) 
 
 def test_migrating_again_changes_nothing(database_url: str) -> None:
     assert asyncio.run(migrate(database_url)) == newest()
+
+
+def test_a_process_older_than_the_schema_leaves_it_alone(database_url: str) -> None:
+    def upgraded_by_the_next_version(connection: Connection) -> None:
+        connection.execute(text("ALTER TABLE cases ADD COLUMN of_the_next_version text"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999_next'"))
+
+    asyncio.run(_with(database_url, upgraded_by_the_next_version))
+
+    assert asyncio.run(migrate(database_url)) == "9999_next"
