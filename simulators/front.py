@@ -5,6 +5,7 @@ is made behind the doors.
 """
 
 import asyncio
+import hashlib
 from contextlib import suppress
 from dataclasses import replace
 
@@ -53,13 +54,16 @@ class Front:
         body = await _whole(receive)
         system.counts["received"] += 1
         exchange = Exchange(system.now(), scope["method"], scope["path"], _headers(scope), shown(body))
+        facts = {"method": scope["method"], "path": scope["path"], "sha256": hashlib.sha256(body).hexdigest()}
         await asyncio.sleep(behaviour.slow)
         if behaviour.silent:
             system.received.append(replace(exchange, verdict="silent"))
+            system.write_down("asked", **facts, how="silent")
             await _gone(receive)
             return
         if behaviour.down:
             system.received.append(replace(exchange, status=503, verdict="down"))
+            system.write_down("asked", **facts, status=503, how="down")
             await _unavailable(send)
             return
         answer = await _answered(self._app, scope, body)
@@ -67,6 +71,7 @@ class Front:
         text = shown(b"".join(part.get("body", b"") for part in answer))
         cut = system.fault_dice.random() < behaviour.drop_answer
         system.received.append(replace(exchange, status=status, answer=text, verdict="cut" if cut else ""))
+        system.write_down("asked", **facts, status=status, how="cut" if cut else "")
         if cut:
             system.counts["dropped_answers"] += 1
             await _cut(scope, receive, send)

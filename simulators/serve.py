@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import NamedTuple
 
 import uvicorn
@@ -97,6 +98,7 @@ def run(
     quiet: bool = False,
     behaviour: Behaviour | None = None,
     options: Mapping[str, str] | None = None,
+    ledger: Path | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the named system until it is told to stop; `ready` is called with its address once it listens.
@@ -107,7 +109,7 @@ def run(
         {key: value for key, value in {"rate": rate, "pace": pace}.items() if value is not None}
     )
     chosen_seed = secrets.randbelow(2**31) if seed is None else seed
-    setup = Setup(hub, secret, chosen_seed, chosen, quiet, options=options or {})
+    setup = Setup(hub, secret, chosen_seed, chosen, quiet, options=options or {}, ledger=ledger)
     server, listener, _url = _server(SYSTEMS[name](setup), host, port, ready)
     with listener, suppress(KeyboardInterrupt):
         server.run(sockets=[listener])

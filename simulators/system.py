@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from random import Random
 from typing import ClassVar
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ import httpx
 from starlette.routing import BaseRoute
 
 from simulators.behaviour import Behaviour
+from simulators.ledger import Ledger
 from simulators.wire import Answer, Exchange, Request, Verdict, shown, spoiled
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -52,6 +54,8 @@ class Setup:
     """Seconds the system waits for the hub's answer."""
     options: Mapping[str, str] = field(default_factory=dict)
     """What only one of the systems knows, such as `answer_with_id`."""
+    ledger: Path | None = None
+    """Where everything it was asked, answered and said is written down, added to what is there."""
 
 
 class System(ABC):
@@ -73,6 +77,7 @@ class System(ABC):
         self.counts: Counter[str] = Counter()
         self.received: deque[Exchange] = deque(maxlen=_KEPT)
         self.pushed: deque[Exchange] = deque(maxlen=_KEPT)
+        self.ledger = Ledger(setup.ledger) if setup.ledger else None
         self.failures: list[str] = []
         self.fault_dice = self.dice("faults")
         self._jobs: set[asyncio.Task[None]] = set()
@@ -114,6 +119,7 @@ class System(ABC):
         for _ in range(number):
             self.counts["emitted"] += 1
             ids.append(self.create(self.counts["emitted"]))
+            self.write_down("report", id=ids[-1])
         return ids
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
@@ -160,10 +166,16 @@ class System(ABC):
             self.counts["garbage_accepted"] += answer is not None and judge(answer) is Verdict.ACCEPTED
         verdict = await self._tried(request, judge, again)
         self.counts[verdict] += 1
+        self.write_down("said", about=about, verdict=verdict)
         if verdict is Verdict.ACCEPTED and dice.random() < self.behaviour.repeat:
             self.counts["repeated"] += 1
             await self.call(request)
         return verdict
+
+    def write_down(self, what: str, **facts: object) -> None:
+        """A line of the ledger, where one is kept."""
+        if self.ledger is not None:
+            self.ledger.write(what, **facts)
 
     def noted(self, job: asyncio.Task[None]) -> None:
         """Take a job that has ended off the list; what it raised stays in `failures`."""

@@ -55,6 +55,10 @@ def add_to(app: typer.Typer) -> None:
             ),
         ] = None,
         quiet: Annotated[bool, typer.Option("--quiet", help="Report nothing by itself.")] = False,
+        ledger: Annotated[
+            Path | None,
+            typer.Option(help="Write down all it is asked and says, a JSON line each, added to what is there."),
+        ] = None,
         config: Config = None,
     ) -> None:
         """Run a simulated industry system: a real server with its own state. 模拟业务系统
@@ -99,7 +103,7 @@ def add_to(app: typer.Typer) -> None:
         try:
             simulators.run(
                 system, hub=hub, secret=secret, host=host, port=port, seed=seed, rate=rate, pace=pace, quiet=quiet,
-                behaviour=behaviour, options=options,
+                behaviour=behaviour, options=options, ledger=ledger,
                 ready=lambda url: err.print(f"{system} at {url}  (state: {url}/)"),
             )  # fmt: skip
         except ValueError as error:  # an option's value that this system cannot use

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from simulators.city import COMMUNITIES
-from tests.chaos.ledger import lines
+from simulators.ledger import lines
 from tests.chaos.platform import Platform, options, share
 from tests.chaos.wire import Line, Reply, Request
 

@@ -5,7 +5,7 @@ back after a while by `field.later`. A further kind, such as a broker's node, is
 """
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
@@ -127,13 +127,17 @@ class Due:
     seed: str
 
 
-def schedule(seed: int, number: int) -> list[Due]:
-    """The same for the same seed. Every kind comes once before any comes at random, as far as there are enough."""
+def schedule(seed: int, number: int, only: Sequence[str] = ()) -> list[Due]:
+    """The same for the same seed. Every kind comes once before any comes at random, as far as there are enough.
+
+    `only`: kinds to draw from; default: all.
+    """
     dice = Random(f"schedule/{seed}")
-    kinds = list(FAULTS)
+    known = [kind for kind in FAULTS if not only or kind in only]
+    kinds = list(known)
     dice.shuffle(kinds)
-    weights = [FAULTS[kind].weight for kind in FAULTS]
-    drawn = kinds[:number] + dice.choices(list(FAULTS), weights, k=max(0, number - len(kinds)))
+    weights = [FAULTS[kind].weight for kind in known]
+    drawn = kinds[:number] + dice.choices(known, weights, k=max(0, number - len(kinds)))
     dice.shuffle(drawn)
     times = sorted(dice.uniform(0.02, 0.98) for _ in drawn)
     return [Due(at, kind, f"{seed}/{order}") for order, (at, kind) in enumerate(zip(times, drawn, strict=True))]

@@ -18,7 +18,7 @@ from typing import Any
 from tests.chaos.city import CALLS, TOKEN, WORKS, environment, lay_out
 from tests.chaos.disk import Disk
 from tests.chaos.platform import CALM
-from tests.chaos.processes import Database, Init, Process, python
+from tests.chaos.processes import Database, Init, Process, Starter, python, started
 
 CENTRE = "the-token-of-the-campaigns-desk"
 _SETTINGS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "128MB", "max_connections": "200"}
@@ -48,6 +48,8 @@ class Plan:
     patience: float = 900.0
     """Seconds until everything must have come to rest."""
     plant: str = ""
+    kinds: tuple[str, ...] = ()
+    """Kinds of faults that are drawn; none: all of them."""
 
 
 class Field:
@@ -70,6 +72,7 @@ class Field:
         self._open = True
         self._timer = threading.Thread(target=self._tick, name="undo", daemon=True)
         self._environment: dict[str, str] = {}
+        self._starter: Starter | None = None
 
     # addresses
 
@@ -102,6 +105,7 @@ class Field:
         }  # fmt: skip
         self._environment = {**os.environ, **told}
         self.gridhub("db", "upgrade")
+        self._starter = Starter(config, self._environment, self.folder / "starter.log")
         for number, port in enumerate(self.gateways):
             arguments = ("serve", "--no-work", "--port", str(port), "--json-log")
             self._add_hub(f"gateway-{number + 1}", "gateway", *arguments)
@@ -129,7 +133,9 @@ class Field:
         self.init.stop()
 
     def close(self) -> None:
-        """The database and the disk, too."""
+        """Starter, database and disk, too."""
+        if self._starter is not None:
+            self._starter.close()
         self.database.stop()
         self.disk.close()
 
@@ -145,14 +151,16 @@ class Field:
         clock = self.folder / f"{name}.clock"
         clock.write_text(f"{0:<31}\n", encoding="ascii")
         environment = self._environment | {"CHAOS_CLOCK": str(clock), "CHAOS_PLANT": self.plan.plant}
-        command = python("tests.chaos.process", *arguments)
-        self.init.add(Process(name, kind, command, environment, self.folder / f"{name}.log"))
+        log, starter = self.folder / f"{name}.log", self._starter
+        assert starter is not None
+        self.init.add(Process(name, kind, lambda: starter.start(arguments, environment, log)))
 
     def _add_platform(self, name: str, kind: str, module: str, *arguments: str) -> None:
         hubs = ",".join(f"http://127.0.0.1:{port}" for port in self.gateways)
         told = ("--name", name, "--port", str(self.ports[name]), "--ledger", str(self.folder / f"{name}.ndjson"))
         command = python(module, *told, "--hub", hubs, "--token", TOKEN, "--seed", str(self.plan.seed), *arguments)
-        self.init.add(Process(name, kind, command, dict(os.environ), self.folder / f"{name}.log"))
+        log = self.folder / f"{name}.log"
+        self.init.add(Process(name, kind, lambda: started(command, log)))
 
     def _until_up(self, systems: Sequence[str], seconds: float = 180.0) -> None:
         end = time.monotonic() + seconds

@@ -49,12 +49,13 @@ def overtaking() -> None:
     """A claim that does not look whether an earlier message of the lane is still on its way."""
     from sqlalchemy import text
 
-    from storage import outbox
+    import storage.outbox
 
-    claim = outbox._CLAIM.text
-    begin = claim.index("AND NOT EXISTS")
-    end = claim.index("ORDER BY", begin)
-    outbox._CLAIM = text(claim[:begin] + claim[end:])
+    place = getattr(storage.outbox, "lanes", storage.outbox)  # where the statement stands
+    name = "TAKE" if hasattr(place, "TAKE") else "_CLAIM"
+    claim: str = getattr(place, name).text
+    begin = claim.index("AND NOT EXISTS (SELECT 1 FROM delivery e")
+    setattr(place, name, text(claim[:begin] + claim[claim.index("ORDER BY", begin) :]))
 
 
 def _put(into: type, name: str, planted: object) -> None:

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.ledger import Ledger
+from simulators.ledger import Ledger
 from tests.chaos.wire import CUT, Line, Reply, Request, Server
 
 TOKEN = "x-token"

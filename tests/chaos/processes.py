@@ -1,14 +1,18 @@
 """Processes and the database as an init system keeps them: what dies is started again, what is held down stays dead."""
 
+import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from storage.embedded import EmbeddedPostgres, _Account
 
@@ -17,18 +21,29 @@ _LOOK = 0.1
 """Seconds between two looks at what is dead."""
 
 
+class Running(Protocol):
+    """A process that was started."""
+
+    def poll(self) -> int | None:
+        """None while it runs."""
+
+    def send_signal(self, sig: int) -> None:
+        """Nothing happens when it is gone."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Raises subprocess.TimeoutExpired."""
+
+
 @dataclass(slots=True)
 class Process:
     """One process of the campaign. `held`: the instant until which nobody starts it again."""
 
     name: str
     kind: str
-    command: Sequence[str]
-    environment: Mapping[str, str] = field(repr=False)
-    log: Path
+    begin: Callable[[], Running] = field(repr=False)
     held: float = 0.0
     starts: int = 0
-    running: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+    running: Running | None = field(default=None, repr=False)
 
     @property
     def alive(self) -> bool:
@@ -36,12 +51,8 @@ class Process:
         return self.running is not None and self.running.poll() is None
 
     def start(self) -> None:
-        """Start it; its output is added to the log."""
-        with self.log.open("ab") as log:
-            self.running = subprocess.Popen(
-                self.command, cwd=ROOT, env=dict(self.environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
-            )  # fmt: skip
+        """Start it."""
+        self.running = self.begin()
         self.starts += 1
 
     def signal(self, number: int) -> None:
@@ -66,7 +77,7 @@ class Process:
         try:
             return self.running.wait(seconds)
         except subprocess.TimeoutExpired:
-            self.running.kill()
+            self.running.send_signal(signal.SIGKILL)
             self.running.wait()
             return None
 
@@ -118,6 +129,80 @@ class Init:
 def python(module: str, *arguments: str) -> list[str]:
     """A command that runs one of our modules."""
     return [sys.executable, "-m", module, *arguments]
+
+
+def started(command: Sequence[str], log: Path) -> Running:
+    """A process of its own, its output added to the log."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+
+
+class Starter:
+    """The process that hub processes are forked from; see starter.py."""
+
+    def __init__(self, config: Path, environment: Mapping[str, str], log: Path) -> None:
+        with log.open("ab") as errors:
+            self._process = subprocess.Popen(
+                python("tests.chaos.starter", str(config)), cwd=ROOT, env=dict(environment), stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True,
+            )  # fmt: skip
+        self._lock = threading.Lock()
+        if self._said() != "ready":
+            raise RuntimeError(f"the hub's code or configuration cannot be loaded; see {log}")
+
+    def start(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Running:
+        """One more process with this command."""
+        order = {"arguments": list(arguments), "environment": dict(environment), "log": str(log)}
+        with self._lock:
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+            return _Forked(int(self._said()))
+
+    def _said(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def close(self) -> None:
+        """What was forked and still lives ends, too."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+
+
+class _Forked:
+    """Another process's child. The kernel's descriptor of it never means a later process of the same number."""
+
+    def __init__(self, number: int) -> None:
+        try:
+            self._descriptor = os.pidfd_open(number)
+        except ProcessLookupError:
+            self._descriptor = -1
+
+    def poll(self) -> int | None:
+        if self._descriptor >= 0 and self._ended(0.0):
+            os.close(self._descriptor)
+            self._descriptor = -1
+        return None if self._descriptor >= 0 else 0
+
+    def send_signal(self, sig: int) -> None:
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._descriptor, sig)
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.poll() is None and not self._ended(timeout):
+            raise subprocess.TimeoutExpired("a forked process", timeout or 0.0)
+        return 0
+
+    def _ended(self, seconds: float | None) -> bool:
+        waiting = select.poll()
+        waiting.register(self._descriptor, select.POLLIN)
+        return bool(waiting.poll(None if seconds is None else seconds * 1000))
 
 
 class Database(EmbeddedPostgres):

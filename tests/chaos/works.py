@@ -8,7 +8,7 @@ import asyncio
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from tests.chaos.ledger import lines
+from simulators.ledger import lines
 from tests.chaos.platform import Platform, options, share
 from tests.chaos.wire import Line, Reply, Request
 

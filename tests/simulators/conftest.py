@@ -143,9 +143,13 @@ def start(hub: RecordingHub) -> Iterator[Callable[..., Side]]:
     """Start a simulated system against the recording hub: it emits nothing by itself and nothing goes wrong."""
     with ExitStack() as stack:
 
-        def starting(name: str, *, options: dict[str, str] | None = None, seed: int = 7, **switches: Any) -> Side:
+        def starting(
+            name: str, *, options: dict[str, str] | None = None, seed: int = 7, ledger: Path | None = None,
+            **switches: Any,
+        ) -> Side:  # fmt: skip
             behaviour = Behaviour().changed(STILL | switches)
-            setup = Setup(hub.url, SECRET, seed, behaviour, quiet=True, timeout=5, options=options or {})
+            told = options or {}
+            setup = Setup(hub.url, SECRET, seed, behaviour, quiet=True, timeout=5, options=told, ledger=ledger)
             side = Side(stack.enter_context(running(name, setup)))
             stack.enter_context(side.client)
             return side

@@ -1,6 +1,7 @@
 """What goes wrong on purpose, seen over a real socket, the same for every system that has doors."""
 
 import asyncio
+import json
 import logging
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -73,6 +75,24 @@ def test_a_dropped_answer_leaves_the_work_done_and_the_caller_in_doubt(start: An
         side.post(REPORT, json=EVENT, headers={"token": side.system.setup.secret})
     summary = side.drained()
     assert (summary["reported"], summary["finished"], summary["dropped_answers"]) == (1, 1, 1)
+
+
+def test_all_it_is_asked_and_says_stands_in_its_ledger_and_outlives_it(start: Any, tmp_path: Path) -> None:
+    ledger = tmp_path / "grid.ndjson"
+    for _ in range(2):
+        side = start("social_governance", ledger=ledger, drop_answer=1)
+        with pytest.raises(httpx.RemoteProtocolError):
+            side.post(REPORT, json=EVENT, headers={"token": side.system.setup.secret})
+        side.emit()
+        side.drained()
+
+    written = [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines()]
+    assert [line["n"] for line in written] == list(range(1, len(written) + 1))
+    assert [(line["path"], line["how"]) for line in written if line["what"] == "asked"] == [(REPORT, "cut")] * 2
+    [first, second] = [line["id"] for line in written if line["what"] == "report"]
+    said = [line["about"].partition("/")[0] for line in written if line["what"] == "said" and line["verdict"]]
+    assert {first, second} <= set(said)
+    assert EVENT["EventDesc"] not in ledger.read_text(encoding="utf-8")
 
 
 def test_a_cut_line_carries_not_a_single_byte_of_an_answer(start: Any) -> None:
