@@ -195,6 +195,13 @@ class ConnectorDeclaration(Declared):
 
     protocol: Literal["http", "soap", "table", "files", "mqtt", "amqp"]
     timeout: float = Field(default=15.0, gt=0, le=600, description="seconds")
+    settle: float | None = Field(
+        default=None,
+        ge=0,
+        le=86_400,
+        description="finds: seconds after a sending in which the other side may still be at work on it; that nothing"
+        " arrived is believed only afterwards; default: twice the timeout",
+    )
     max_answer: int = Field(default=8_388_608, ge=1, description="bytes of an answer")
     max_file: int = Field(
         default=10_485_760, ge=1, description="bytes of all files inside one message; those beyond are left out"

@@ -445,7 +445,8 @@ class _Loader:
             connector.soap,
             account,
             connector.prefix,
-            connector.watch,
+            settle=2 * connector.timeout if connector.settle is None else connector.settle,
+            watch=connector.watch,
         )
 
 

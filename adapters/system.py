@@ -63,6 +63,8 @@ class ConnectorFacts:
     account: Account
     prefix: str = ""
     """SOAP: of the envelope; empty: as it comes."""
+    settle: float = 0.0
+    """Seconds after a sending before its absence at the other side is believed."""
     watch: bool = True
     """SOAP: whether a WSDL is served there."""
 

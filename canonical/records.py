@@ -38,14 +38,23 @@ class JournalEntry:
 class DeliveryState(StrEnum):
     """One message's way to one system."""
 
-    WAITING = "waiting"
-    SENDING = "sending"
-    """Claimed by a worker until its lease ends."""
+    PENDING = "pending"
+    """To be sent as soon as it is due and at the head of its lane; nothing of it has arrived."""
+    SENT = "sent"
+    """In a worker's hands until its lease ends."""
+    IN_DOUBT = "in_doubt"
+    """It may have arrived: asked for, or sent again where that is declared harmless, when it is due."""
     ACKNOWLEDGED = "acknowledged"
+    REFUSED = "refused"
+    """The other side said no for good: a person must look, and its lane waits."""
     PARKED = "parked"
-    """Waits for a person: refused, impossible to write, or in doubt with no safe way to ask again."""
+    """Waits for a person, and its lane with it: impossible to write, not to be repeated, or tried to the end."""
     WITHDRAWN = "withdrawn"
     """A person decided that it shall not be sent."""
+
+
+UNDER_WAY = frozenset({DeliveryState.PENDING, DeliveryState.SENT, DeliveryState.IN_DOUBT})
+STUCK = frozenset({DeliveryState.REFUSED, DeliveryState.PARKED})
 
 
 @dataclass(frozen=True, slots=True)

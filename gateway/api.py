@@ -23,11 +23,13 @@ from gateway.figures import Watch
 from gateway.hub import Hub
 from gateway.metrics import CONTENT_TYPE_LATEST
 from gateway.open311 import filing, open311_routes
-from gateway.orders import ActionOrder, ordered
+from gateway.orders import ActionOrder, SwitchOrder, ordered
 from gateway.reception import Busy, Committer, summed_up
 from gateway.views import View, books_view, case_view, journey_view, lifecycle_view, row_view
 from routing.commands import CENTRE
+from storage.crew import Crew
 from storage.inflow import inflows
+from storage.switches import Switch, Switches, What
 
 STATUS: dict[Why, int] = {
     Why.UNREADABLE: 400,
@@ -194,6 +196,15 @@ def _acting_routes(hub: Hub, committer: Committer) -> APIRouter:
             raise Refusal(404, "not_parked", f"{delivery} is not parked (any more)")
         return {"withdrawn": True}
 
+    @router.put("/api/systems/{system}/switches/{what}", summary="Stop or start the traffic to a system at once")
+    async def switch(system: str, what: What, order: SwitchOrder) -> View:
+        if system not in hub.configuration.systems:
+            raise Refusal(404, "unknown_system", f"no system {_text(system)[:64]} is connected", "see /api/systems")
+        set_ = Switch(system, what, order.off, hub.now(), _text(order.actor), _text(order.reason))
+        changed = await Switches(hub.store).set(set_)
+        parked = await hub.outbox.park_tried(now=hub.now()) if order.off and what is What.RETRY else 0
+        return {"changed": changed, "parked": parked}
+
     return router
 
 
@@ -228,9 +239,17 @@ def _watching_routes(hub: Hub) -> APIRouter:
         rows = await hub.journal.rows(limit=limit, **{name: _text(value) for name, value in given.items()})
         return {"items": [row_view(row) for row in rows]}
 
+    @router.get("/api/switches", summary="What was switched off or on for a system, by whom and why")
+    async def switches() -> View:
+        return {"items": [row_view(row) for row in await Switches(hub.store).all()]}
+
+    @router.get("/api/workers", summary="Worker processes that live, and breakers that are not closed there")
+    async def workers() -> View:
+        return {"items": [row_view(row) for row in await Crew(hub.store).living(hub.now())]}
+
     @router.get("/api/parked", summary="Outbound messages that wait for a person")
     async def parked(limit: Limited = 100) -> View:
-        return {"items": [row_view(row) for row in await hub.outbox.parked(limit=limit)]}
+        return {"items": [row_view(row) for row in await hub.outbox.stuck(limit=limit)]}
 
     return router
 

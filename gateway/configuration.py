@@ -16,6 +16,8 @@ from assessment.calendar import load_calendar
 from canonical.errors import Misconfigured
 from canonical.findings import Finding, Severity
 from gateway.certify.standing import Wanted, shortfall
+from gateway.traffic import UNBOUNDED, Traffic
+from gateway.traffic_file import BreakerFile, RetriesFile, seconds, traffic
 from routing.catalogue import load_catalogue
 from routing.city import By, City, Policy
 from routing.divisions import load_divisions
@@ -88,16 +90,6 @@ class CityFile(_File):
     )
 
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
-
-
-def _seconds(value: object) -> object:
-    """`60s`, `5m`, `1h` or plain seconds."""
-    if isinstance(value, str) and value[-1:] in _SECONDS and value[:-1].strip().isdigit():
-        return int(value[:-1]) * _SECONDS[value[-1]]
-    return value
-
-
 class SystemFile(_File):
     """One entry of `systems.yaml`."""
 
@@ -112,10 +104,17 @@ class SystemFile(_File):
         default=[], description="networks the system may push from, such as 10.1.0.0/16; empty: any"
     )
     hub_url: str = Field(default="", description="how the system reaches this hub, for subscriptions; as ${NAME}")
-    every: Annotated[float | None, BeforeValidator(_seconds)] = Field(
+    every: Annotated[float | None, BeforeValidator(seconds)] = Field(
         default=None, gt=0, description="time between pulls, such as 60s or 5m; default: the declaration's"
     )
-    concurrency: int = Field(default=4, ge=1, le=64, description="messages on their way to the system at once")
+    concurrency: int = Field(
+        default=4, ge=1, le=256, description="messages on their way to the system at once, over all workers"
+    )
+    rate: float | None = Field(
+        default=None, gt=0, le=100_000, description="messages a second at most, over all workers; default: no limit"
+    )
+    retry: RetriesFile = RetriesFile()
+    breaker: BreakerFile = BreakerFile()
     paused: bool = Field(default=False, description="true: nothing is sent or pulled; what arrives is still accepted")
     certificate: str = Field(default="", description="certificate.json of its folder, see certification.md")
     min_tier: Wanted | None = Field(default=None, description="tier of this system; default: that of city.yaml")
@@ -136,6 +135,7 @@ class ConnectedSystem:
     """Addresses of single receivers, by name."""
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     """Where it may push from; none: from anywhere."""
+    traffic: Traffic = UNBOUNDED
     certificate: Path | None = None
     min_tier: Wanted | None = None
     """Tier it should be certified for; None: the city's."""
@@ -292,7 +292,7 @@ def _system(
     return ConnectedSystem(
         certificate=folder / entry.certificate if entry.certificate else None, min_tier=entry.min_tier,
         system=system, url=url, every=entry.every, concurrency=entry.concurrency, paused=entry.paused,
-        folder=declared, urls=placed, networks=networks,
+        folder=declared, urls=placed, networks=networks, traffic=traffic(entry.rate, entry.retry, entry.breaker),
     )  # fmt: skip
 
 

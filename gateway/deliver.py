@@ -6,10 +6,12 @@ in doubt: it is asked for by our number where the declaration says how, else sen
 
 import asyncio
 import random
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
@@ -26,8 +28,23 @@ from gateway.find import Finder
 from gateway.hub import Hub
 from gateway.log import log
 from gateway.session import Session
+from gateway.settling import Settling
+from gateway.traffic import Breaker, Rate, Retry, Share
 from gateway.writing import Writer, Written
-from storage.outbox import Claimed, Learned, Trouble
+from storage.outbox import (
+    Claimed,
+    Ended,
+    Learned,
+    NotOurs,
+    Sealed,
+    Trouble,
+    Wanted,
+    acknowledged,
+    again,
+    parked,
+    put_off,
+)  # fmt: skip
+from storage.store import DatabaseAway
 
 LEASE_BEYOND_TIMEOUTS = timedelta(seconds=10)
 """A lease outlasts attempt, signing in and second attempt by this: a living worker is never taken for a dead one."""
@@ -36,49 +53,61 @@ _TRIES, _TRIES_OF_FINDING = 3, 4
 
 The lease begins anew with each question that is asked before the message, and lasts for that question, too.
 """
-GIVE_UP = timedelta(hours=24)
-"""A system that is not there for so long gets a person's attention; nothing is lost."""
-_SOONEST, _LATEST = 1.0, 300.0
 _LOOK_SOONEST, _LOOK_LATEST = 1.0, 60.0
 """Seconds after which it is looked again whether the files of a message are here."""
+_SETTLE_AGAIN = 0.5
+"""Seconds after which it is tried again to keep how an attempt ended, where the database was away."""
 _HANDED_OVER = frozenset({ActionKind.DISPATCH, ActionKind.REDISPATCH, ActionKind.REWORK})
 
 
-def pause(attempts: int, asked: float | None, *, chance: float) -> timedelta:
-    """How long the lane waits after this many attempts: doubling from a second to five minutes, spread by `chance`.
-
-    `asked`: seconds the other side asked for. `chance` in 0..1.
-    """
-    grown = min(_SOONEST * 2 ** min(attempts - 1, 20), _LATEST)
-    return timedelta(seconds=max(asked or 0.0, grown * (0.5 + chance / 2)))
-
-
 class Deliverer:
-    """The lanes to one system. Several may work for the same system, in any number of processes."""
+    """The lanes to one system. Several may work for the same system, in any number of processes.
 
-    def __init__(self, hub: Hub, connected: ConnectedSystem, connector: Connector, session: Session) -> None:
+    `settling`: shared by all lanes of a process. `freed` is called when a place has become free.
+    """
+
+    def __init__(
+        self, hub: Hub, connected: ConnectedSystem, connector: Connector, session: Session,
+        settling: Settling | None = None,
+    ) -> None:  # fmt: skip
         self.hub, self.system, self.connector, self.session = hub, connected.system, connector, session
-        self.name, self.concurrency = connected.system.role.id, connected.concurrency
+        self.name, self.concurrency, self.traffic = connected.system.role.id, connected.concurrency, connected.traffic
         tries = _TRIES + (_TRIES_OF_FINDING if connected.system.finds else 0)
         tries += _TRIES if any(map(connected.system.asks, connected.system.outbound)) else 0
         self.lease = timedelta(seconds=tries * connected.system.connector.timeout) + LEASE_BEYOND_TIMEOUTS
-        self.wake = asyncio.Event()
+        self.patience = self.lease
+        """How long it is tried to keep how an attempt ended: afterwards somebody else has it."""
+        self.settling = settling or Settling(hub.outbox)
+        self.share = Share()
+        self.freed: Callable[[str], None] = _nobody
+        self.breaker, self.rate = Breaker(self.traffic.breaking), Rate(self.traffic.rate)
         self.writer = Writer(hub, session, lease=self.lease, send=self._send, renew=self._renewed)
-        self.finder = Finder(hub, self.writer, renew=self._renewed, send=self._send)
+        self.finder = Finder(hub, self.writer, renew=self._renewed, send=self._send, settling=self.settling)
         self.drifting = Drifting(hub, self.name)
         self._under_way: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(connected.concurrency, thread_name_prefix=f"to-{self.name}")
 
+    def wanted(self) -> Wanted | None:
+        """What can be taken up now: free places, as far as share, rate and breaker allow."""
+        now, places = self.hub.now(), self.share.of(self.concurrency, self.name)
+        free = places - len(self._under_way)
+        free = self.breaker.admits(free, len(self._under_way), now)
+        free = self.rate.admits(free, now, self.share.part(self.concurrency, self.name)) if free > 0 else 0
+        return Wanted(self.name, free, self.lease) if free > 0 else None
+
+    def start(self, claimed: Claimed) -> None:
+        """Take up one delivery; it goes on by itself."""
+        self.rate.took(1)
+        task = asyncio.create_task(self._deliver(claimed), name=f"{self.name}-{claimed.id}")
+        self._under_way.add(task)
+        task.add_done_callback(self._done)
+
     async def round(self) -> int:
         """Fill the free places with what is due. Returns how many were taken up; they go on by themselves."""
-        free = self.concurrency - len(self._under_way)
-        if not free:
-            return 0
-        claimed = await self.hub.outbox.claim(self.name, limit=free, now=self.hub.now(), lease=self.lease)
+        wanted = self.wanted()
+        claimed = await self.hub.outbox.claim([wanted], now=self.hub.now()) if wanted else []
         for one in claimed:
-            task = asyncio.create_task(self._deliver(one), name=f"{self.name}-{one.id}")
-            self._under_way.add(task)
-            task.add_done_callback(self._done)
+            self.start(one)
         return len(claimed)
 
     async def drained(self) -> None:
@@ -88,7 +117,7 @@ class Deliverer:
     def _done(self, task: "asyncio.Task[None]") -> None:
         """A place is free again. What could not be settled stays claimed until its lease ends, and is taken up anew."""
         self._under_way.discard(task)
-        self.wake.set()
+        self.freed(self.name)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Unavailable):
             log.warning("delivery.unsettled", system=self.name, why=str(error))
@@ -115,9 +144,12 @@ class Deliverer:
             try:
                 written = await self.writer.written(claimed, self._outbound(claimed))
                 sent, token = written.message, written.token
-                await self.hub.outbox.sending([(claimed, written.kept)], lease=self.writer.lease(written))
+                await self.settling.leaves(Sealed(claimed, written.kept, self.hub.now(), self.writer.lease(written)))
                 answer = await self._send(sent)
                 read = self.system.judge(claimed.message, answer)
+            except (NotOurs, DatabaseAway) as error:
+                await self._settled(put_off(claimed, str(error), at=self.hub.now()))
+                return
             except Unauthenticated as error:
                 if last or not await self._renewed(token):
                     await self._later(claimed, sent, answer, Unavailable(str(error)))
@@ -164,11 +196,21 @@ class Deliverer:
             trouble = Trouble(InDoubt.__name__, _NOT_FOUND_OUT, in_doubt=True)
             await self._park(claimed, found.asked, found.answer, trouble)
             return None
-        if found.read.absent:  # known now: sending it is no repetition, whatever is declared of those
+        if found.read.absent:
+            if (settled := self._settles(claimed)) > self.hub.now():  # it may still be at work on what we sent
+                doubt = Trouble(InDoubt.__name__, _NOT_YET, in_doubt=True)
+                await self._settled(again(claimed, found.asked, found.answer, doubt, at=settled))
+                return None
+            # known now: sending it is no repetition, whatever is declared of those
             await self.hub.outbox.not_taken(claimed, found.asked, found.answer, _ABSENT)
             return replace(claimed, in_doubt=False)
         await self._taken(claimed, found.asked, found.answer, found.read)
         return None
+
+    def _settles(self, claimed: Claimed) -> datetime:
+        """When the other side's word that nothing arrived is to be believed."""
+        left = claimed.sent_at or claimed.created_at
+        return left + timedelta(seconds=self.system.connector.settle)
 
     def _outbound(self, claimed: Claimed) -> Outbound:
         city, case = self.hub.configuration.city, claimed.case
@@ -206,7 +248,8 @@ class Deliverer:
         """`written`: what was taken, where it was sent just now."""
         binding = self._binding(claimed, read, written.before if written else {})
         note = "; ".join(written.notes) if written else ""
-        learned = await self.hub.outbox.acknowledge(claimed, sent, answer, binding, now=self.hub.now(), note=note)
+        learned = await self._settled(acknowledged(claimed, sent, answer, binding, at=self.hub.now(), note=note))
+        await self._answered()
         await self.drifting.over(claimed.message)
         if learned is Learned.CONFLICT:
             log.error(
@@ -249,37 +292,44 @@ class Deliverer:
         waited = (now - claimed.created_at).total_seconds()
         at = now + timedelta(seconds=min(max(_LOOK_SOONEST, waited / 4), _LOOK_LATEST))
         log.info("delivery.put_off", system=self.name, case_no=claimed.case.no, why=why)
-        await self.hub.outbox.put_off(claimed, why, at=at)
+        await self._settled(put_off(claimed, why, at=at))
 
     async def _later(
         self, claimed: Claimed, sent: Message | None, answer: Message | None, error: Unavailable
     ) -> None:  # fmt: skip
-        now = self.hub.now()
+        now, policy = self.hub.now(), self.traffic.unavailable
         await self.drifting.told(claimed.message, error)
-        trouble = Trouble(Unavailable.__name__, str(error), in_doubt=claimed.in_doubt)
-        if now - claimed.created_at > self._give_up(claimed):
+        why = THROTTLED if error.retry_after is not None else Unavailable.__name__
+        trouble = Trouble(why, str(error), in_doubt=claimed.in_doubt)
+        self._missed(error)
+        if self._over(claimed, policy, now):
             await self._park(claimed, sent, answer, trouble)
             return
-        at = now + pause(claimed.attempts, error.retry_after, chance=random.random())  # noqa: S311 no secret
+        at = now + policy.pause(claimed.attempts, chance=random.random(), asked=error.retry_after)  # noqa: S311 no secret
         log.warning(
             "delivery.later", system=self.name, case_no=claimed.case.no, attempts=claimed.attempts, why=str(error)
         )
-        await self.hub.outbox.retry(claimed, sent, answer, trouble, at=at)
+        await self._settled(again(claimed, sent, answer, trouble, at=at))
 
-    def _give_up(self, claimed: Claimed) -> timedelta:
-        return GIVE_UP + self.system.awaited(self._outbound(claimed))[1]
+    def _over(self, claimed: Claimed, policy: Retry, now: datetime) -> bool:
+        """Whether it has been tried for long enough."""
+        if not policy.end:
+            return True
+        return now - claimed.since > policy.end + self.system.awaited(self._outbound(claimed))[1]
 
     async def _doubt(
         self, claimed: Claimed, sent: Message | None, answer: Message | None, error: InDoubt
     ) -> None:  # fmt: skip
-        now, trouble = self.hub.now(), Trouble(InDoubt.__name__, str(error), in_doubt=True)
+        now, policy = self.hub.now(), self.traffic.in_doubt
+        trouble = Trouble(InDoubt.__name__, str(error), in_doubt=True)
         never = self._repeat(claimed) == "never" and not self.finder.knows(claimed.message)
-        if never or now - claimed.created_at > self._give_up(claimed):
+        self._missed(error)
+        if never or self._over(claimed, policy, now):
             await self._park(claimed, sent, answer, trouble)
             return
-        at = now + pause(claimed.attempts, None, chance=random.random())  # noqa: S311
+        at = now + policy.pause(claimed.attempts, chance=random.random())  # noqa: S311
         log.warning("delivery.in_doubt", system=self.name, case_no=claimed.case.no, attempts=claimed.attempts)
-        await self.hub.outbox.retry(claimed, sent, answer, trouble, at=at)
+        await self._settled(again(claimed, sent, answer, trouble, at=at))
 
     async def _refused(
         self, claimed: Claimed, sent: Message | None, answer: Message | None, error: Unacceptable | Misconfigured
@@ -288,18 +338,60 @@ class Deliverer:
             there = Answer(external_id=error.external_id, visible_no=error.visible_no)
             await self._taken(claimed, sent, answer, there)
             return
+        if answer is not None:
+            await self._answered()
         why = error.why if isinstance(error, Unacceptable) else Why.NOT_TAKEN
-        await self._park(claimed, sent, answer, Trouble(str(why), str(error), in_doubt=claimed.in_doubt))
+        trouble = Trouble(str(why), str(error), in_doubt=claimed.in_doubt)
+        await self._park(claimed, sent, answer, trouble, refused=answer is not None and not claimed.in_doubt)
 
     async def _park(
-        self, claimed: Claimed, sent: Message | None, answer: Message | None, trouble: Trouble
+        self, claimed: Claimed, sent: Message | None, answer: Message | None, trouble: Trouble, *, refused: bool = False
     ) -> None:  # fmt: skip
-        log.error(
-            "delivery.parked", system=self.name, case_no=claimed.case.no, delivery=str(claimed.id), why=trouble.why
-        )
-        await self.hub.outbox.park(claimed, sent, answer, trouble, now=self.hub.now())
+        event = "delivery.refused" if refused else "delivery.parked"
+        log.error(event, system=self.name, case_no=claimed.case.no, delivery=str(claimed.id), why=trouble.why)
+        await self._settled(parked(claimed, sent, answer, trouble, at=self.hub.now(), refused=refused))
+
+    async def _settled(self, ended: Ended) -> Learned:
+        """Keep how it ended. While the database is away we still know it; nobody else has it before its lease ends."""
+        until = time.monotonic() + self.patience.total_seconds()
+        while True:
+            try:
+                return await self.settling.ended(ended)
+            except Unavailable:
+                if time.monotonic() > until:
+                    raise
+                await asyncio.sleep(_SETTLE_AGAIN)
+
+    # --- the breaker ---
+
+    def _missed(self, error: Unavailable | InDoubt) -> None:
+        """The system was not there, or did not answer."""
+        now = self.hub.now()
+        asked = getattr(error, "retry_after", None)
+        if asked:
+            self.breaker.hold(now + timedelta(seconds=min(asked, _LONGEST_HOLD)))
+        elif self.breaker.failed(now):
+            log.warning("breaker.open", system=self.name, until=str(self.breaker.until))
+
+    async def _answered(self) -> None:
+        """The system is there. Whatever waited because it was not is due."""
+        if not self.breaker.succeeded():
+            return
+        woken = 0
+        with suppress(Unavailable):  # then each comes when its own pause is over
+            woken = await self.hub.outbox.wake_up(self.name, now=self.hub.now())
+        log.info("breaker.closed", system=self.name, woken=woken)
+        self.freed(self.name)
 
 
 _ABSENT = "asked whether it has arrived: it has not"
+_NOT_YET = "asked whether it has arrived: not yet; asked again when it cannot be under way any more"
 _NOT_FOUND_OUT = "it may have arrived; the other side refuses to say, and the declaration says never to send it twice"
 _UNCLEAR = "the worker that had it was lost; it may have arrived, and the declaration says never to send it twice"
+THROTTLED = "Throttled"
+"""Why a delivery waits whose system has said for how long."""
+_LONGEST_HOLD = 3600.0
+
+
+def _nobody(_: str) -> None:
+    """Nobody waits for a free place."""

@@ -84,7 +84,7 @@ def one_line(summary: View, left: float) -> str:
     return (
         f"{left:4.0f} s left: {reports['in']} reports in, {cases['all']} cases, {cases['closed']} closed, "
         f"{cases['overdue']} overdue, {messages['acknowledged']}/{messages['all']} messages taken, "
-        f"{messages['parked']} parked"
+        f"{messages['parked'] + messages['refused']} parked"
     )
 
 
@@ -100,7 +100,7 @@ def picture(summary: View, latest: list[View], left: float) -> Panel:
         "cases 案件",
         [("open 在办", cases["open"]), ("closed 办结", cases["closed"]), ("overdue 超期", cases["overdue"]),
          ("sent 已送达", messages["acknowledged"]), ("waiting 待送", messages["waiting"]),
-         ("parked 待人工", messages["parked"])],
+         ("parked 待人工", messages["parked"] + messages["refused"])],
     )  # fmt: skip
     owners = _counts("with whom 在谁手里", [(SHORT[name], count) for name, count in sorted(summary["owners"].items())])
     queues = _counts(

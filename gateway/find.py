@@ -11,8 +11,9 @@ from canonical.errors import InDoubt, Misconfigured, Unacceptable, Unauthenticat
 from canonical.message import Message
 from canonical.reading import Answer, Outbound
 from gateway.hub import Hub
+from gateway.settling import Settling
 from gateway.writing import Writer
-from storage.outbox import Claimed
+from storage.outbox import Claimed, Sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,10 @@ class Finder:
 
     def __init__(
         self, hub: Hub, writer: Writer, *, send: Callable[[Message], Awaitable[Message]],
-        renew: Callable[[str], Awaitable[bool]],
+        renew: Callable[[str], Awaitable[bool]], settling: Settling,
     ) -> None:  # fmt: skip
         self.hub, self.writer, self.session, self.system = hub, writer, writer.session, writer.system
-        self._send, self._renew = send, renew
+        self._send, self._renew, self._settling = send, renew, settling
 
     def knows(self, message: str) -> bool:
         """True when the declaration says how this message is asked about."""
@@ -51,7 +52,7 @@ class Finder:
             try:
                 written = await self.writer.written(claimed, outbound)
                 asked, token = written.message, written.token
-                await self.hub.outbox.sending([(claimed, written.kept)], lease=self.writer.lease(written))
+                await self._settling.leaves(Sealed(claimed, written.kept, lease=self.writer.lease(written)))
                 answer = await self._send(asked)
                 return Found(asked, answer, self.system.judge(outbound.message, answer))
             except Unauthenticated as error:

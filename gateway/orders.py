@@ -44,6 +44,16 @@ class ActionOrder(BaseModel):
     by: str = Field(default="", max_length=64, description="who orders it; default: the token's owner")
 
 
+class SwitchOrder(BaseModel):
+    """Stop or start the traffic to a system."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    off: bool
+    actor: str = Field(min_length=1, max_length=64, description="who decides")
+    reason: str = Field(min_length=1, max_length=500, description="why; kept with it")
+
+
 def ordered(case_no: str, body: bytes, now: datetime) -> Command:
     """The command in a request body. Raises ContractViolation that names the field and what is expected there."""
     try:

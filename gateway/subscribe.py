@@ -14,16 +14,17 @@ from adapters.declaration import SubscriptionDeclaration
 from canonical.errors import HubError, Unauthenticated, Unavailable
 from gateway.asking import Asking
 from gateway.configuration import ConnectedSystem
-from gateway.deliver import pause
 from gateway.hub import Hub
 from gateway.log import log
 from gateway.session import Session
+from gateway.traffic import Retry
 from storage.memories import Memories
 
 NAME = "#subscription"
 """Its row in the memory table: state as `position`, what troubles it as `trouble`."""
 LEASE = timedelta(minutes=3)
 """At the least; longer for systems that may take long to answer."""
+_RETRY = Retry()
 _LONGEST = 30.0
 """Seconds after which the lease is renewed, whatever is due."""
 _NEVER = 3600.0
@@ -149,7 +150,7 @@ class Subscriber:
         if isinstance(error, Unauthenticated):
             state.registered = state.subscribed = False
         chance = random.random()  # noqa: S311 no secret
-        state.again_at = now + pause(state.failures, getattr(error, "retry_after", None), chance=chance)
+        state.again_at = now + _RETRY.pause(state.failures, chance=chance, asked=getattr(error, "retry_after", None))
         log.warning("subscription.failed", system=self.name, failures=state.failures, why=str(error))
         await self.memories.trouble(self.name, NAME, str(error))
 

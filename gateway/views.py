@@ -10,7 +10,7 @@ from canonical.case import BindingRole, Case
 from canonical.lifecycle import BY_ACTION, ENDED, LIFECYCLE, STAGE_TITLES, ActionKind, Party, Stage
 from canonical.message import Verdict
 from canonical.reading import SystemRole
-from canonical.records import DeliveryState
+from canonical.records import UNDER_WAY, DeliveryState
 from canonical.time import in_shanghai
 from gateway.masking import masked
 from storage.casebook import Books, Journey
@@ -119,8 +119,9 @@ def books_view(books: Books) -> View:
     messages = {
         "all": sum(states.values()),
         "acknowledged": states.get(DeliveryState.ACKNOWLEDGED, 0),
-        "waiting": states.get(DeliveryState.WAITING, 0) + states.get(DeliveryState.SENDING, 0),
+        "waiting": sum(states.get(state, 0) for state in UNDER_WAY),
         "parked": states.get(DeliveryState.PARKED, 0),
+        "refused": states.get(DeliveryState.REFUSED, 0),
         "withdrawn": states.get(DeliveryState.WITHDRAWN, 0),
     }
     view = {
@@ -143,8 +144,8 @@ def balance(view: Mapping[str, Any]) -> View:
         == reports["cases"] + reports["joined"] + reports["refused"] + reports["quarantined"],
         "cases opened by reports = cases on file": reports["cases"] == cases["all"],
         "cases = closed + open": cases["all"] == cases["closed"] + cases["open"],
-        "messages = acknowledged + waiting + parked + withdrawn": messages["all"]
-        == sum(messages[name] for name in ("acknowledged", "waiting", "parked", "withdrawn")),
+        "messages = acknowledged + waiting + parked + refused + withdrawn": messages["all"]
+        == sum(messages[name] for name in ("acknowledged", "waiting", "parked", "refused", "withdrawn")),
     }
     return {"equations": equations, "holds": all(equations.values())}
 

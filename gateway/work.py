@@ -6,20 +6,20 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from enum import StrEnum
-
-import asyncpg
-from sqlalchemy.engine import make_url
+from functools import partial
 
 from canonical.errors import HubError, Misconfigured, Unavailable
 from canonical.message import Verdict
 from canonical.ports import Connector
 from gateway.alarm_clock import AlarmClock
 from gateway.configuration import ConnectedSystem
+from gateway.crew import Heartbeat
 from gateway.deliver import Deliverer
 from gateway.drifting import CONNECTOR
 from gateway.fetch import Fetcher
 from gateway.file_sources import FileSources
 from gateway.hub import Hub
+from gateway.lanes import Lanes
 from gateway.log import log
 from gateway.poll import Poller
 from gateway.receive import Receiving
@@ -29,12 +29,10 @@ from gateway.subscribe import Subscriber
 from gateway.wiring import connector_for, worked
 from storage.files import FileStore
 from storage.memories import Memories
-from storage.store import WAKE
 
 __all__ = ["Role", "Worker", "connector_for"]
 
-IDLE = 1.0
-"""Seconds after which lanes are looked at though nobody woke us."""
+_IDLE = 1.0
 _HOUSEKEEPING = 30.0
 _AFTER_TROUBLE = 2.0
 _SETTINGS = 60.0
@@ -49,6 +47,8 @@ class Role(StrEnum):
     RECEIVE = "receive"
     FETCH = "fetch"
     SUBSCRIBE = "subscribe"
+    CLOCK = "clock"
+    """What happens because time passes: alarms that are told once, and messages that wait for their case."""
 
 
 class Worker:
@@ -57,13 +57,16 @@ class Worker:
     def __init__(self, hub: Hub, roles: frozenset[Role]) -> None:
         self.hub, self.roles = hub, roles
         self.memories = Memories(hub.store)
-        self._deliverers: list[Deliverer] = []
+        self.lanes = Lanes(hub) if Role.DELIVER in roles else None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; messages on their way are finished first."""
         systems = dict(worked(self.hub))
-        tasks = [asyncio.create_task(self._keep_house(stop), name="housekeeping")]
-        tasks.append(asyncio.create_task(self._steadily(AlarmClock(self.hub).round, "alarms", stop), name="alarms"))
+        heartbeat = Heartbeat(self.hub, self.roles, self.lanes)
+        tasks = [asyncio.create_task(self._steadily(heartbeat.beat, "heartbeat", stop), name="heartbeat")]
+        if Role.CLOCK in self.roles:
+            tasks.append(asyncio.create_task(self._keep_house(stop), name="housekeeping"))
+            tasks.append(asyncio.create_task(self._steadily(AlarmClock(self.hub).round, "alarms", stop), name="alarms"))
         for name, connected in systems.items():
             if connected.url and self._sends(connected):
                 tasks.append(asyncio.create_task(self._sending(connected, stop), name=f"to-{name}"))
@@ -71,14 +74,18 @@ class Worker:
                 for receiver in connected.system.receivers:
                     receiving = Receiving(self.hub, connected, receiver)
                     tasks.append(asyncio.create_task(receiving.run(stop), name=f"from-{name}-{receiver.name}"))
-        if Role.DELIVER in self.roles:
-            tasks.append(asyncio.create_task(self._listen(stop), name="listen"))
+        if self.lanes is not None:
+            listening = self._steadily(partial(self.lanes.listen, stop), "listen", stop)
+            tasks.append(asyncio.create_task(listening, name="listen"))
+            tasks.append(asyncio.create_task(self._deliver(self.lanes, stop), name="deliver"))
         if Role.FETCH in self.roles:
             tasks.append(asyncio.create_task(self._fetch(stop), name="fetch"))
         log.info("worker.started", roles=sorted(role.value for role in self.roles), systems=list(systems))
         await stop.wait()
-        self._woken()
+        if self.lanes is not None:
+            self.lanes.wake()
         await asyncio.gather(*tasks)
+        await heartbeat.leave()
         log.info("worker.stopped")
 
     # --- one system ---
@@ -97,10 +104,11 @@ class Worker:
             return
         session = Session(connected.system, connector, self.hub)
         name, tasks = connected.system.role.id, []
-        deliverer = Deliverer(self.hub, connected, connector, session) if Role.DELIVER in self.roles else None
-        if deliverer is not None:
-            self._deliverers.append(deliverer)
-            tasks.append(self._deliver(deliverer, stop))
+        deliverer = None
+        if self.lanes is not None:
+            deliverer = Deliverer(self.hub, connected, connector, session, self.lanes.settling)
+            self.lanes.add(deliverer)
+            tasks.append(self._until(stop))
         if Role.DELIVER in self.roles and (service := watched(connected.system, connector)) is not None:
             tasks.append(self._steadily(ServiceWatch(self.hub, name, service).round, f"wsdl-{name}", stop))
         if Role.POLL in self.roles and connected.system.pulls:
@@ -109,6 +117,7 @@ class Worker:
             tasks.append(self._subscribe(Subscriber(self.hub, connected, session), name, stop))
         await asyncio.gather(*tasks)
         if deliverer is not None:
+            await deliverer.drained()
             deliverer.close()
         connector.close()
 
@@ -134,18 +143,14 @@ class Worker:
         await self._steadily(once, f"connector-{connected.system.role.id}", stop, done=lambda: bool(found))
         return found[0] if found else None
 
-    async def _deliver(self, deliverer: Deliverer, stop: asyncio.Event) -> None:
-        """Take up what is due whenever a place is free: a slow answer holds one place, not the others."""
+    @staticmethod
+    async def _until(stop: asyncio.Event) -> None:
+        await stop.wait()
 
-        async def once() -> float:
-            deliverer.wake.clear()
-            if not await deliverer.round():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(deliverer.wake.wait(), IDLE)
-            return 0.0
-
-        await self._steadily(once, f"deliver-{deliverer.name}", stop)
-        await deliverer.drained()
+    async def _deliver(self, lanes: Lanes, stop: asyncio.Event) -> None:
+        """Take up what is due whenever places are free: a slow answer holds one place, not the others."""
+        await self._steadily(lanes.once, "deliver", stop)
+        await lanes.drained()
 
     async def _subscribe(self, subscriber: Subscriber, name: str, stop: asyncio.Event) -> None:
         await self._steadily(subscriber.round, f"subscribe-{name}", stop)
@@ -166,7 +171,7 @@ class Worker:
                 fetcher.wake.clear()
                 if not await fetcher.round():
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(fetcher.wake.wait(), IDLE)
+                        await asyncio.wait_for(fetcher.wake.wait(), _IDLE)
                 return 0.0
 
             await self._steadily(once, "fetch", stop)
@@ -196,30 +201,7 @@ class Worker:
             held = await self.hub.journal.deferred(Verdict.HELD)
             if held:
                 await self.hub.reception.take_in_again(held)
+            await self.hub.outbox.park_tried(now=self.hub.now())
             return _HOUSEKEEPING
 
         await self._steadily(once, "housekeeping", stop)
-
-    def _woken(self, *_: object) -> None:
-        for deliverer in self._deliverers:
-            deliverer.wake.set()
-
-    async def _listen(self, stop: asyncio.Event) -> None:
-        """Wake the lanes when the doors say that something is waiting."""
-        url = make_url(self.hub.store.engine.url).set(drivername="postgresql")
-
-        async def once() -> float:
-            try:
-                connection = await asyncpg.connect(url.render_as_string(hide_password=False))
-            except (OSError, asyncpg.PostgresError) as error:
-                raise Unavailable("the database does not answer") from error
-            try:
-                await connection.add_listener(WAKE, self._woken)
-                while not stop.is_set() and not connection.is_closed():
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(stop.wait(), 1.0)
-            finally:
-                await connection.close()
-            return _AFTER_TROUBLE
-
-        await self._steadily(once, "listen", stop)

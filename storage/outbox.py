@@ -1,21 +1,25 @@
-"""Outbox lanes: durable, ordered per case and system, claimed by lease so that a killed worker's work is taken over."""
+"""Outbox lanes: durable, ordered per case and system, claimed by lease so that a killed worker's work is taken over.
 
-from collections.abc import Sequence
+Everything takes batches: one delivery is a batch of one.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import Row, TextClause
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.case import Action, Binding, BindingRole, Case, Event
 from canonical.errors import Unavailable
 from canonical.message import Direction, Message, Verdict
-from canonical.records import DeliveryState, JournalEntry
-from storage.rows import BIND, JOURNAL, REBIND, binding_rows, journal_rows
-from storage.store import WAKE, Store
+from canonical.records import STUCK, UNDER_WAY, DeliveryState, JournalEntry
+from storage import lanes
+from storage.rows import BIND_NEW, JOURNAL, REBIND, binding_rows, journal_rows
+from storage.store import Store, wake
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +29,41 @@ class Claimed:
     id: UUID
     system: str
     message: str
+    seq: int
+    """Its place in the lane."""
     attempts: int
-    """This attempt included."""
+    """This attempt included; counted anew when a person releases it."""
+    claims: int
+    """How often it was taken up: tells this worker's claim from any other."""
     in_doubt: bool
     """An earlier attempt may have arrived."""
     created_at: datetime
+    since: datetime
+    """When its present attempts began: at the first one, or after a person released it."""
+    sent_at: datetime | None
+    """When it last left, as far as we know."""
     case: Case
     action: Action
     binding: Binding | None
     source_binding: Binding | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How much a worker can take up for one system, and for how long it will have it."""
+
+    system: str
+    places: int
+    lease: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A head of a lane that whoever comes first may take up."""
+
+    id: UUID
+    system: str
+    claims: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +86,46 @@ class Learned(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class Sealed:
+    """A message that is about to leave."""
+
+    claimed: Claimed
+    message: Message
+    """As the journal keeps it."""
+    at: datetime | None = None
+    """When it leaves; None: it is a question, and no sending."""
+    lease: datetime | None = None
+    """Until when it is ours from now on, where sending may take longer than was thought at the claim."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended."""
+
+    claimed: Claimed
+    state: DeliveryState
+    verdict: Verdict
+    """Of the message that was sent."""
+    at: datetime
+    """When it ended; of one that is tried again, when."""
+    trouble: Trouble
+    sent: Message | None = None
+    answer: Message | None = None
+    binding: Binding | None = None
+    """The other side's identity of the case, as its answer told it."""
+    untried: bool = False
+    """Nothing was attempted: something of ours is not ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
     """A delivery that waits for a person."""
 
     id: UUID
     case_no: str
     system: str
     message: str
+    state: str
     attempts: int
     in_doubt: bool
     why: str
@@ -71,7 +134,14 @@ class Parked:
     done_at: datetime | None
 
 
-_NOT_OURS = "another worker has this delivery by now"
+class NotOurs(Unavailable):
+    """Another worker has this delivery by now, or sending to its system was switched off: it must not leave."""
+
+    def __init__(self) -> None:
+        super().__init__("another worker has this delivery by now, or sending to the system was switched off")
+
+
+_FINE = Trouble("", "")
 
 
 class Outbox:
@@ -80,181 +150,212 @@ class Outbox:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    async def claim(self, system: str, *, limit: int, now: datetime, lease: timedelta) -> list[Claimed]:
-        """Up to `limit` heads of lanes to `system` that are due, now ours until the lease ends."""
+    # --- taking up ---
+
+    async def claim(self, wanted: Sequence[Wanted], *, now: datetime) -> list[Claimed]:
+        """Heads of lanes that are due, now ours until the lease ends: what is due longest comes first."""
         async with self.store.transaction() as transaction:
-            connection = transaction.connection
-            values = {"system": system, "limit": limit, "now": now, "lease": now + lease}
-            rows = (await connection.execute(_CLAIM, values)).all()
-            if not rows:
-                return []
-            ids = sorted({row.case_id for row in rows})
-            states = (await connection.execute(_CASES, {"ids": ids})).all()
-            keys = {"ids": [row.case_id for row in rows], "seqs": [row.event_seq for row in rows]}
-            events = (await connection.execute(_EVENTS, keys)).all()
-            addresses = {"ids": ids, "system": system, "addresses": [row.address for row in rows if row.address]}
-            bodies = (await connection.execute(_BINDINGS, addresses)).scalars()
-            bindings = [Binding.model_validate_json(body) for body in bodies]
-        cases = {row.id: Case.model_validate_json(row.state) for row in states}
-        told = {(row.case_id, row.seq): (Event.model_validate_json(row.body).action, row.rounds) for row in events}
-        return [_claimed(row, cases[row.case_id], *told[row.case_id, row.event_seq], bindings) for row in rows]
+            rows = (await transaction.connection.execute(lanes.TAKE, _asked(wanted, now))).all()
+            return await _loaded(transaction.connection, rows)
 
-    async def sending(self, sent: Sequence[tuple[Claimed, Message]], *, lease: datetime | None = None) -> None:
-        """Journal what is about to be sent, before it is: an answer can then never find us without a record.
+    async def take(self, wanted: Sequence[Wanted], *, now: datetime) -> list[Ticket]:
+        """As `claim`, without what the messages need."""
+        async with self.store.transaction() as transaction:
+            rows = (await transaction.connection.execute(lanes.TAKE, _asked(wanted, now))).all()
+        return [Ticket(row.id, row.system, row.claims) for row in rows]
 
-        `lease`: until when it is ours from now on, where sending may take longer than was thought at the claim.
-        Raises Unavailable when another worker has it by now: two must not send it.
+    async def offer(self, wanted: Sequence[Wanted], *, now: datetime) -> list[Ticket]:
+        """Tickets for heads of lanes that are due; nobody gets the same ones again before the lease ends."""
+        async with self.store.transaction() as transaction:
+            rows = (await transaction.connection.execute(lanes.OFFER, _asked(wanted, now))).all()
+        return [Ticket(*row) for row in rows]
+
+    async def claim_offered(self, tickets: Sequence[Ticket], *, now: datetime, lease: timedelta) -> list[Claimed]:
+        """Those deliveries whose ticket is still good, now ours. Of the others somebody else takes care, or did."""
+        async with self.store.transaction() as transaction:
+            values: dict[str, object] = {"ids": [ticket.id for ticket in tickets], "now": now, "lease": now + lease}
+            values |= {"claims": [ticket.claims for ticket in tickets]}
+            rows = (await transaction.connection.execute(lanes.TAKE_OFFERED, values)).all()
+            return await _loaded(transaction.connection, rows)
+
+    # --- sending ---
+
+    async def sending(self, sealed: Sequence[Sealed]) -> frozenset[UUID]:
+        """Journal what is about to leave, before it does: an answer can then never find us without a record.
+
+        Returns the deliveries that may leave. The others are not ours any more, or sending was switched off.
         """
-        entries = [_entry(claimed, message, Direction.OUT, Verdict.WAITING, "") for claimed, message in sent]
         async with self.store.transaction() as transaction:
-            await transaction.connection.execute(JOURNAL, journal_rows(entries))
-            values: dict[str, object] = {"ids": [one.id for one, _ in sent], "messages": [one.id for _, one in sent]}
-            values |= {"attempts": [one.attempts for one, _ in sent], "lease": lease}
-            if (await transaction.connection.execute(_SENDING, values)).rowcount != len(sent):
-                raise Unavailable(_NOT_OURS)
+            values: dict[str, object] = {"ids": [one.claimed.id for one in sealed]}
+            values |= {"claims": [one.claimed.claims for one in sealed], "leases": [one.lease for one in sealed]}
+            values |= {"messages": [one.message.id for one in sealed], "sent_ats": [one.at for one in sealed]}
+            ours = frozenset((await transaction.connection.execute(lanes.SENDING, values)).scalars())
+            entries = [_out(one.claimed, one.message) for one in sealed if one.claimed.id in ours]
+            if entries:
+                await transaction.connection.execute(JOURNAL, journal_rows(entries))
+        return ours
 
     async def asking(self, claimed: Claimed, question: Message, *, lease: datetime) -> None:
         """Journal a question that is asked before the message is written, and keep the delivery until `lease`.
 
-        It is no sending: a worker lost now leaves no doubt. Raises Unavailable when another worker has it by now.
+        It is no sending: a worker lost now leaves no doubt. Raises NotOurs when another worker has it by now.
         """
-        entry = _entry(claimed, question, Direction.OUT, Verdict.WAITING, "")
         async with self.store.transaction() as transaction:
-            values = {"id": claimed.id, "attempts": claimed.attempts, "lease": lease}
-            if not (await transaction.connection.execute(_STILL_OURS, values)).rowcount:
-                raise Unavailable(_NOT_OURS)
-            await transaction.connection.execute(JOURNAL, journal_rows([replace(entry, kind=question.door)]))
+            values = {"id": claimed.id, "claims": claimed.claims, "lease": lease}
+            if not (await transaction.connection.execute(lanes.STILL_OURS, values)).rowcount:
+                raise NotOurs
+            entry = replace(_out(claimed, question), kind=question.door)
+            await transaction.connection.execute(JOURNAL, journal_rows([entry]))
 
-    async def asked(self, question: Message, verdict: Verdict, text_: str) -> None:
+    async def asked(self, question: Message, verdict: Verdict, text: str) -> None:
         """How a question ended. Its answer is not kept: it holds tokens, or what concerns nobody here."""
         async with self.store.transaction() as transaction:
-            values = {"id": question.id, "verdict": verdict, "text": text_}
-            await transaction.connection.execute(_VERDICT, values)
-
-    async def put_off(self, claimed: Claimed, text_: str, *, at: datetime) -> None:
-        """Nothing was tried: something of ours is not ready yet. The lane waits until `at`."""
-        async with self.store.transaction() as transaction:
-            values = {"id": claimed.id, "attempts": claimed.attempts, "at": at, "text": text_}
-            await transaction.connection.execute(_PUT_OFF, values)
-
-    async def acknowledge(
-        self, claimed: Claimed, sent: Message, answer: Message | None, binding: Binding | None, *, now: datetime,
-        note: str = "",
-    ) -> Learned:  # fmt: skip
-        """The other side took it. Keeps its answer and its own id; where that id is another case's, it is parked.
-
-        `note`: what people should know of it although it was taken.
-        """
-        async with self.store.transaction() as transaction:
-            connection = transaction.connection
-            learned, told = await _learned(connection, binding) if binding else (Learned.NOTHING, "")
-            told = "; ".join(filter(None, (told, note)))
-            apart = learned is Learned.CONFLICT
-            state, verdict, why = _PARKED_APART if apart else (DeliveryState.ACKNOWLEDGED, Verdict.ACKNOWLEDGED, "")
-            values = {"id": claimed.id, "now": now, "state": state, "why": why, "text": told, "in_doubt": False}
-            await connection.execute(_DONE, values)
-            await self._answered(connection, claimed, sent, answer, verdict, told)
-            return learned
-
-    async def retry(
-        self, claimed: Claimed, sent: Message | None, answer: Message | None, trouble: Trouble, *, at: datetime
-    ) -> None:
-        """Not taken, or in doubt and safe to repeat: the lane waits until `at`."""
-        async with self.store.transaction() as transaction:
-            values = {
-                "id": claimed.id,
-                "attempts": claimed.attempts,
-                "at": at,
-                "why": trouble.why,
-                "text": trouble.text,
-                "in_doubt": trouble.in_doubt,
-            }
-            await transaction.connection.execute(_RETRY, values)
-            if sent is not None:
-                await self._answered(
-                    transaction.connection, claimed, sent, answer, Verdict.WAITING, trouble.text
-                )  # fmt: skip
+            await _verdicts(transaction.connection, [(question.id, verdict, text)])
 
     async def not_taken(self, claimed: Claimed, sent: Message, answer: Message | None, text: str) -> None:
         """One attempt of several within the same claim: the journal says why it was not the last."""
         async with self.store.transaction() as transaction:
-            await self._answered(transaction.connection, claimed, sent, answer, Verdict.REFUSED, text)
+            await _verdicts(transaction.connection, [(sent.id, Verdict.REFUSED, text)])
+            if answer is not None:
+                entry = _answer(claimed, answer, Verdict.REFUSED, text)
+                await transaction.connection.execute(JOURNAL, journal_rows([entry]))
 
-    async def park(
-        self, claimed: Claimed, sent: Message | None, answer: Message | None, trouble: Trouble, *, now: datetime
-    ) -> None:
-        """A person has to look: the lane stands still, every other lane goes on."""
+    # --- settling ---
+
+    async def settle(self, ended: Sequence[Ended]) -> list[Learned]:
+        """Commit how attempts ended. Where the other side's id is another case's, that delivery is parked."""
         async with self.store.transaction() as transaction:
-            values = {"id": claimed.id, "now": now, "state": DeliveryState.PARKED, "why": trouble.why}
-            values |= {"text": trouble.text, "in_doubt": trouble.in_doubt, "attempts": claimed.attempts}
-            await transaction.connection.execute(_PARK, values)
-            if sent is not None:
-                await self._answered(transaction.connection, claimed, sent, answer, Verdict.PARKED, trouble.text)
+            connection = transaction.connection
+            learned = await _learned(connection, ended)
+            settled = [_apart(one, *found) for one, found in zip(ended, learned, strict=True)]
+            ours = frozenset((await connection.execute(lanes.SETTLE, _settling(settled))).scalars())
+            await connection.execute(lanes.BEHIND, _behind([one for one in settled if one.claimed.id in ours]))
+            await _verdicts(connection, [(one.sent.id, one.verdict, one.trouble.text) for one in settled if one.sent])
+            answers = [_answer(one.claimed, one.answer, one.verdict, one.trouble.text) for one in settled if one.answer]
+            if answers:
+                await connection.execute(JOURNAL, journal_rows(answers))
+        return [what for what, _ in learned]
 
-    @staticmethod
-    async def _answered(
-        connection: AsyncConnection, claimed: Claimed, sent: Message, answer: Message | None, verdict: Verdict, why: str
-    ) -> None:
-        await connection.execute(_VERDICT, {"id": sent.id, "verdict": verdict, "text": why})
-        if answer is not None:
-            entry = _entry(claimed, answer, Direction.ANSWER, verdict, why)
-            await connection.execute(JOURNAL, journal_rows([entry]))
+    # --- people ---
 
-    async def parked(self, *, limit: int = 200) -> list[Parked]:
+    async def stuck(self, *, limit: int = 200) -> list[Stuck]:
         """What waits for a person, oldest first."""
         async with self.store.transaction() as transaction:
-            rows = (await transaction.connection.execute(_PARKED, {"limit": limit})).all()
-        return [Parked(*row) for row in rows]
+            rows = (await transaction.connection.execute(lanes.STUCK, {"limit": limit})).all()
+        return [Stuck(*row) for row in rows]
 
-    async def release(self, delivery_id: UUID, *, now: datetime) -> bool:
-        """Send a parked delivery again, from attempt one. False when it is not parked (any more)."""
-        return await self._settle(_RELEASE, {"id": delivery_id, "now": now})
+    async def release(self, delivery_id: UUID, *, now: datetime, text: str = "") -> bool:
+        """Send a refused or parked delivery again, from attempt one. False when it is neither (any more)."""
+        return await self._decide(lanes.RELEASE, {"id": delivery_id, "now": now, "text": text})
 
     async def withdraw(self, delivery_id: UUID, reason: str, *, now: datetime) -> bool:
-        """Never send a parked delivery; its lane goes on without it. False when it is not parked (any more)."""
-        return await self._settle(_WITHDRAW, {"id": delivery_id, "now": now, "text": reason})
+        """Never send a refused or parked delivery; its lane goes on. False when it is neither (any more)."""
+        return await self._decide(lanes.WITHDRAW, {"id": delivery_id, "now": now, "text": reason})
 
-    async def _settle(self, statement: TextClause, values: dict[str, object]) -> bool:
+    async def _decide(self, statement: TextClause, values: dict[str, object]) -> bool:
         async with self.store.transaction() as transaction:
-            result = await transaction.connection.execute(statement, values)
-            await transaction.connection.execute(text(f"NOTIFY {WAKE}"))
-            return bool(result.rowcount)
+            system = (await transaction.connection.execute(statement, values)).scalar()
+            if system is not None:
+                await wake(transaction.connection, [system])
+            return system is not None
+
+    # --- the traffic of a whole system ---
+
+    async def wake_up(self, system: str, *, now: datetime) -> int:
+        """The system is there again: what waited because it was not is due now. Returns how many rows moved."""
+        async with self.store.transaction() as transaction:
+            moved = (await transaction.connection.execute(lanes.WAKE_UP, {"system": system, "now": now})).rowcount
+            if moved:
+                await wake(transaction.connection, [system])
+            return moved
+
+    async def park_tried(self, *, now: datetime) -> int:
+        """Where retry is off, what was tried already waits for a person. Harmless at any time. Returns how many."""
+        async with self.store.transaction() as transaction:
+            return int((await transaction.connection.execute(lanes.PARK_TRIED, {"now": now})).scalar_one())
+
+    async def addressed(self) -> list[str]:
+        """The systems that there are deliveries for."""
+        async with self.store.transaction() as transaction:
+            return list((await transaction.connection.execute(lanes.ADDRESSED)).scalars())
 
 
-async def _learned(connection: AsyncConnection, binding: Binding) -> tuple[Learned, str]:
-    """Keep the other side's id where nobody has it; its word for a later round of the same case moves it there."""
-    if (await connection.execute(BIND, binding_rows([binding]))).rowcount:
-        return Learned.IDENTITY, ""
-    keys = {"case_id": binding.case_id, "system": binding.system, "external_id": binding.external_id}
-    row = (await connection.execute(_BOUND, keys)).one()
-    there = Binding.model_validate_json(row.body)
-    if not row.ours:
-        return Learned.CONFLICT, _ELSEWHERE.format(id=binding.external_id, no=row.no)
-    if there.role is BindingRole.OWNER and there.case_id == binding.case_id and there.round < binding.round:
-        await connection.execute(REBIND, binding_rows([binding]))
-        return Learned.IDENTITY, ""
-    return Learned.NOTHING, ""
+def acknowledged(
+    claimed: Claimed, sent: Message, answer: Message | None, binding: Binding | None, *, at: datetime, note: str = ""
+) -> Ended:  # fmt: skip
+    """The other side took it. `note`: what people should know of it although it was taken."""
+    done, trouble = DeliveryState.ACKNOWLEDGED, Trouble("", note) if note else _FINE
+    return Ended(claimed, done, Verdict.ACKNOWLEDGED, at, trouble, sent, answer, binding)
 
 
-def _entry(claimed: Claimed, message: Message, direction: Direction, verdict: Verdict, why: str) -> JournalEntry:
-    return JournalEntry(
-        message, direction, verdict, text=why, kind=claimed.message, is_report=False, case_id=claimed.case.id
-    )  # fmt: skip
+def again(
+    claimed: Claimed, sent: Message | None, answer: Message | None, trouble: Trouble, *, at: datetime
+) -> Ended:  # fmt: skip
+    """Not taken, or in doubt and safe to repeat: the lane waits until `at`."""
+    state = DeliveryState.IN_DOUBT if trouble.in_doubt else DeliveryState.PENDING
+    return Ended(claimed, state, Verdict.WAITING, at, trouble, sent, answer)
 
 
-def _claimed(row: Row[Any], case: Case, action: Action, rounds: int, bindings: Sequence[Binding]) -> Claimed:
-    own = [binding for binding in bindings if binding.case_id == case.id]
-    case = _as_of(case, rounds, row.system)
-    source = next((binding for binding in own if binding.role is BindingRole.SOURCE), None)
+def put_off(claimed: Claimed, text: str, *, at: datetime) -> Ended:
+    """Nothing was tried: something of ours is not ready yet. The lane waits until `at`."""
+    return replace(again(claimed, None, None, Trouble("", text, claimed.in_doubt), at=at), untried=True)
+
+
+def parked(
+    claimed: Claimed, sent: Message | None, answer: Message | None, trouble: Trouble, *, at: datetime,
+    refused: bool = False,
+) -> Ended:  # fmt: skip
+    """A person has to look: the lane stands still, every other lane goes on. `refused`: the other side said no."""
+    state = DeliveryState.REFUSED if refused else DeliveryState.PARKED
+    return Ended(claimed, state, Verdict.REFUSED if refused else Verdict.PARKED, at, trouble, sent, answer)
+
+
+# --- taking up ---
+
+
+def _asked(wanted: Sequence[Wanted], now: datetime) -> dict[str, object]:
+    return {
+        "systems": [one.system for one in wanted], "places": [one.places for one in wanted],
+        "leases": [now + one.lease for one in wanted], "now": now,
+    }  # fmt: skip
+
+
+async def _loaded(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Claimed]:
+    """What the messages of these deliveries need."""
+    if not rows:
+        return []
+    rows = sorted(rows, key=lambda row: (row.due_at, row.id))
+    ids = sorted({row.case_id for row in rows})
+    keys = {"ns": list(range(len(rows))), "ids": [row.case_id for row in rows], "seqs": [row.event_seq for row in rows]}
+    facts = (await connection.execute(lanes.LOAD, keys)).all()
+    named = [row for row in rows if row.address]
+    addresses = {"ids": ids, "systems": [row.system for row in named], "addresses": [row.address for row in named]}
+    bodies = (await connection.execute(lanes.BINDINGS, addresses)).scalars()
+    own: dict[UUID, list[Binding]] = {}
+    called: dict[tuple[str, str], Binding] = {}
+    for binding in sorted(map(Binding.model_validate_json, bodies), key=lambda one: one.external_id):
+        own.setdefault(binding.case_id, []).append(binding)
+        called[binding.system, binding.external_id] = binding
+    return [_claimed(rows[n], state, body, rounds, own, called) for n, state, body, rounds in facts]
+
+
+def _claimed(
+    row: Row[Any], state: str, body: str, rounds: int, own: Mapping[UUID, Sequence[Binding]],
+    called: Mapping[tuple[str, str], Binding],
+) -> Claimed:  # fmt: skip
+    case = _as_of(Case.model_validate_json(state), rounds, row.system)
+    bindings = [binding for binding in own.get(case.id, ()) if binding.system == row.system]
+    source = next((binding for binding in bindings if binding.role is BindingRole.SOURCE), None)
     if row.address:  # which may follow another case since: the one its own was merged into
-        addressed = next((binding for binding in bindings if binding.external_id == row.address), None)
+        addressed = called.get((row.system, row.address))
     else:  # the owner may have told us its id since this was decided
         round_ = len(case.assignments)
-        owners = [binding for binding in own if binding.role is BindingRole.OWNER and binding.round == round_]
+        owners = [binding for binding in bindings if binding.role is BindingRole.OWNER and binding.round == round_]
         addressed = owners[-1] if owners else None
     return Claimed(
-        id=row.id, system=row.system, message=row.message, attempts=row.attempts, in_doubt=row.in_doubt,
-        created_at=row.created_at, case=case, action=action, binding=addressed, source_binding=source,
+        id=row.id, system=row.system, message=row.message, seq=row.seq, attempts=row.attempts, claims=row.claims,
+        in_doubt=row.in_doubt, created_at=row.created_at, since=row.since, sent_at=row.sent_at, case=case,
+        action=Event.model_validate_json(body).action, binding=addressed, source_binding=source,
     )  # fmt: skip
 
 
@@ -268,81 +369,92 @@ def _as_of(case: Case, rounds: int, system: str) -> Case:
     return case.model_copy(update={"assignments": case.assignments[: own[-1]]}) if own else case
 
 
-# A lease that ran out after the message had gone to the journal leaves a doubt: it may have been sent.
-_CLAIM = text("""
-WITH due AS (
-  SELECT d.id, d.state = 'sending' AND d.message_id IS NOT NULL AS lost FROM delivery d
-   WHERE d.system = :system AND d.next_at <= :now
-     AND (d.state = 'waiting' OR (d.state = 'sending' AND d.lease_until < :now))
-     AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.case_id = d.case_id AND e.system = d.system AND e.seq < d.seq
-                      AND e.state IN ('waiting', 'sending', 'parked'))
-   ORDER BY d.next_at, d.id LIMIT :limit FOR UPDATE OF d SKIP LOCKED)
-UPDATE delivery d SET state = 'sending', lease_until = :lease, attempts = d.attempts + 1, message_id = NULL,
-       in_doubt = d.in_doubt OR due.lost
-  FROM due WHERE d.id = due.id
-RETURNING d.id, d.case_id, d.system, d.event_seq, d.message, d.address, d.attempts, d.in_doubt, d.created_at
-""")
-_CASES = text("SELECT id, CAST(state AS text) AS state FROM cases WHERE id = ANY(CAST(:ids AS uuid[]))")
-_EVENTS = text("""
-SELECT e.case_id, e.seq, CAST(e.body AS text) AS body,
-       (SELECT count(*) FROM event f WHERE f.case_id = e.case_id AND f.seq <= e.seq
-           AND f.action IN ('dispatch', 'redispatch')) AS rounds
-  FROM event e
-  JOIN unnest(CAST(:ids AS uuid[]), CAST(:seqs AS int[])) AS w(i, s) ON e.case_id = w.i AND e.seq = w.s
-""")
-_BINDINGS = text("""
-SELECT CAST(body AS text) FROM binding
- WHERE system = :system AND (case_id = ANY(CAST(:ids AS uuid[])) OR external_id = ANY(CAST(:addresses AS text[])))
- ORDER BY external_id
-""")
-_SENDING = text("""
-UPDATE delivery d SET message_id = w.m, lease_until = coalesce(CAST(:lease AS timestamptz), d.lease_until)
-  FROM unnest(CAST(:ids AS uuid[]), CAST(:messages AS uuid[]), CAST(:attempts AS int[])) AS w(i, m, a)
- WHERE d.id = w.i AND d.state = 'sending' AND d.attempts = w.a
-""")
+# --- settling ---
+
+
+async def _learned(connection: AsyncConnection, ended: Sequence[Ended]) -> list[tuple[Learned, str]]:
+    """What each ending told of the other side's ids, which are kept; and what people must know of it."""
+    bindings = [one.binding for one in ended if one.binding is not None]
+    if not bindings:
+        return [(Learned.NOTHING, "")] * len(ended)
+    kept = {tuple(row) for row in await connection.execute(BIND_NEW, binding_rows(bindings))}
+    found: list[tuple[Learned, str]] = []
+    for one in ended:
+        binding = one.binding
+        if binding is None:
+            found.append((Learned.NOTHING, ""))
+        elif (key := (binding.system, binding.external_id, binding.case_id)) in kept:
+            kept.discard(key)  # a second one with the same words learns nothing new
+            found.append((Learned.IDENTITY, ""))
+        else:
+            found.append(await _told_before(connection, binding))
+    return found
+
+
+async def _told_before(connection: AsyncConnection, binding: Binding) -> tuple[Learned, str]:
+    """An id somebody has already; the other side's word for a later round of the same case moves it there."""
+    keys = {"case_id": binding.case_id, "system": binding.system, "external_id": binding.external_id}
+    row = (await connection.execute(lanes.BOUND, keys)).one()
+    there = Binding.model_validate_json(row.body)
+    if not row.ours:
+        return Learned.CONFLICT, _ELSEWHERE.format(id=binding.external_id, no=row.no)
+    if there.role is BindingRole.OWNER and there.case_id == binding.case_id and there.round < binding.round:
+        await connection.execute(REBIND, binding_rows([binding]))
+        return Learned.IDENTITY, ""
+    return Learned.NOTHING, ""
+
+
 _ELSEWHERE = (
     "taken, but the other side's id '{id}' is that of case {no} already, and stays so. Ask the other side which is"
     " right: withdraw goes on without its id, release sends it again"
 )
-_PARKED_APART = (DeliveryState.PARKED, Verdict.PARKED, str(Learned.CONFLICT))
-# A case that was merged is the one it was merged into.
-_BOUND = text("""
-WITH RECURSIVE ours AS (
-  SELECT id, state ->> 'merged_into' AS into FROM cases WHERE id = :case_id
-  UNION SELECT c.id, c.state ->> 'merged_into' FROM cases c JOIN ours ON c.no = ours.into)
-SELECT CAST(b.body AS text) AS body, c.no, b.case_id IN (SELECT id FROM ours) AS ours
-  FROM binding b JOIN cases c ON c.id = b.case_id
- WHERE b.system = :system AND b.external_id = :external_id FOR UPDATE OF b
-""")
-_SETTLED = """
-UPDATE delivery SET state = :state, done_at = :now, lease_until = NULL, why = :why, text = :text, in_doubt = :in_doubt
- WHERE id = :id AND state = 'sending'"""
-# Taken is taken, whoever sent it. A worker that was taken for dead must not put back or park what another holds now:
-# the number of the attempt tells them apart.
-_DONE = text(_SETTLED)
-_PARK = text(f"{_SETTLED} AND attempts = :attempts")
-_RETRY = text("""
-UPDATE delivery SET state = 'waiting', next_at = :at, lease_until = NULL, why = :why, text = :text, in_doubt = :in_doubt
- WHERE id = :id AND state = 'sending' AND attempts = :attempts
-""")
-_STILL_OURS = text("""
-UPDATE delivery SET lease_until = :lease WHERE id = :id AND state = 'sending' AND attempts = :attempts
-""")
-# The attempt does not count. Its number cannot be mistaken for an earlier one: that one was settled, too.
-_PUT_OFF = text("""
-UPDATE delivery SET state = 'waiting', next_at = :at, lease_until = NULL, why = '', text = :text,
-       attempts = attempts - 1
- WHERE id = :id AND state = 'sending' AND attempts = :attempts
-""")
-_VERDICT = text("UPDATE message SET verdict = :verdict, text = :text WHERE id = :id")
-_PARKED = text("""
-SELECT d.id, c.no, d.system, d.message, d.attempts, d.in_doubt, d.why, d.text, d.created_at, d.done_at
-  FROM delivery d JOIN cases c ON c.id = d.case_id WHERE d.state = 'parked' ORDER BY d.done_at LIMIT :limit
-""")
-_RELEASE = text("""
-UPDATE delivery SET state = 'waiting', next_at = :now, attempts = 0, done_at = NULL, in_doubt = false
- WHERE id = :id AND state = 'parked'
-""")
-_WITHDRAW = text(
-    "UPDATE delivery SET state = 'withdrawn', done_at = :now, text = :text WHERE id = :id AND state = 'parked'"
-)
+
+
+def _apart(one: Ended, learned: Learned, told: str) -> Ended:
+    """The ending, parked where the other side's id means another case."""
+    if learned is not Learned.CONFLICT:
+        return one
+    text = "; ".join(filter(None, (told, one.trouble.text)))
+    trouble = Trouble(str(learned), text)
+    return replace(one, state=DeliveryState.PARKED, verdict=Verdict.PARKED, trouble=trouble)
+
+
+def _settling(ended: Sequence[Ended]) -> dict[str, object]:
+    """The parameters of SETTLE, in the order of ids."""
+    ordered = sorted(ended, key=lambda one: one.claimed.id)
+    return {
+        "ids": [one.claimed.id for one in ordered], "claims": [one.claimed.claims for one in ordered],
+        "states": [one.state.value for one in ordered], "ats": [one.at for one in ordered],
+        "done_ats": [None if one.state in UNDER_WAY else one.at for one in ordered],
+        "whys": [one.trouble.why for one in ordered], "texts": [one.trouble.text for one in ordered],
+        "in_doubts": [one.trouble.in_doubt for one in ordered], "untrieds": [int(one.untried) for one in ordered],
+    }  # fmt: skip
+
+
+def _behind(settled: Sequence[Ended]) -> dict[str, object]:
+    """The parameters of BEHIND. No time at all behind one that waits for a person, who brings it back."""
+    return {
+        "cases": [one.claimed.case.id for one in settled], "systems": [one.claimed.system for one in settled],
+        "seqs": [one.claimed.seq for one in settled],
+        "ats": [None if one.state in STUCK else one.at for one in settled],
+        "dones": [one.state is DeliveryState.ACKNOWLEDGED for one in settled],
+    }  # fmt: skip
+
+
+async def _verdicts(connection: AsyncConnection, verdicts: Sequence[tuple[UUID, Verdict, str]]) -> None:
+    if not verdicts:
+        return
+    ids, words, texts = zip(*sorted(verdicts), strict=True)
+    await connection.execute(lanes.VERDICTS, {"ids": list(ids), "verdicts": list(words), "texts": list(texts)})
+
+
+def _out(claimed: Claimed, message: Message) -> JournalEntry:
+    return JournalEntry(
+        message, Direction.OUT, Verdict.WAITING, kind=claimed.message, is_report=False, case_id=claimed.case.id
+    )  # fmt: skip
+
+
+def _answer(claimed: Claimed, answer: Message, verdict: Verdict, text: str) -> JournalEntry:
+    return JournalEntry(
+        answer, Direction.ANSWER, verdict, text=text, kind=claimed.message, is_report=False, case_id=claimed.case.id
+    )  # fmt: skip

@@ -42,7 +42,9 @@ def _insert(table: str, prefix: str, columns: Columns, *, conflict: str = "") ->
     return f"INSERT INTO {table} ({names}) SELECT {values} FROM {source} {conflict}"  # noqa: S608 names are ours
 
 
-_SET_BY_THE_OUTBOX = frozenset({"state", "in_doubt", "attempts", "lease_until", "done_at", "why", "text", "message_id"})
+_SET_BY_THE_OUTBOX = frozenset(
+    {"state", "in_doubt", "attempts", "done_at", "why", "text", "message_id", "claims", "since", "sent_at"}
+)
 _MESSAGE = _columns_of(tables.message)
 _CASE = _columns_of(tables.cases)
 _EVENT = _columns_of(tables.event)
@@ -74,7 +76,8 @@ def _change_statement() -> TextClause:
 SAVE = _save_statement()
 CHANGE = _change_statement()
 JOURNAL = text(_insert("message", "m", _MESSAGE, conflict=_REPLAYED))
-BIND = text(_insert("binding", "b", _BINDING, conflict="ON CONFLICT (system, external_id) DO NOTHING"))
+_IF_NEW = "ON CONFLICT (system, external_id) DO NOTHING RETURNING system, external_id, case_id"
+BIND_NEW = text(_insert("binding", "b", _BINDING, conflict=_IF_NEW))
 REBIND = text(f"""
 UPDATE binding SET case_id = w.case_id, fingerprint = w.fingerprint, body = CAST(w.body AS JSONB)
   FROM unnest({_arrays_of("b", _BINDING)}) AS w({_names(_BINDING)})
@@ -111,7 +114,7 @@ def case_rows(cases: Sequence[Case]) -> Arrays:
 
 
 def binding_rows(bindings: Sequence[Binding]) -> Arrays:
-    """The parameters of BIND and REBIND, in the order of the key: two batches cannot deadlock."""
+    """The parameters of BIND_NEW and REBIND, in the order of the key: two batches cannot deadlock."""
     ordered = sorted(bindings, key=lambda binding: (binding.system, binding.external_id))
     return _arrays("b", _BINDING, map(_binding_row, ordered))
 

@@ -4,7 +4,7 @@ The hot path is one statement with arrays (`storage.rows.SAVE`): writing n cases
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
@@ -27,12 +27,18 @@ _LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
 """A connection that was killed between two statements: the driver's own words come through unwrapped."""
 
 WAKE = "gridhub_delivery"
-"""NOTIFY channel: deliveries are waiting. Sent at most once a batch: one per transaction costs a factor of 3.5."""
+"""NOTIFY channel: deliveries wait for these systems, or, when nothing is said, for any. Sent at most once a batch: one
+per transaction costs a factor of 3.5."""
+_LONGEST_WAKE = 4000
 
 MAX_REFERENCE = 64
 
 _NO_ANSWER = ("08", "53", "57")
 """SQLSTATE classes of a server that cannot serve now: no connection, no room, shutting down or starting up."""
+
+
+class DatabaseAway(Unavailable):
+    """The hub's own database does not answer; no other system is to blame."""
 
 
 class Store:
@@ -54,11 +60,11 @@ class Store:
             async with self.engine.begin() as connection:
                 yield Transaction(connection)
         except (OperationalError, InterfaceError, OSError, *_LOST) as error:
-            raise Unavailable("the database does not answer") from error
+            raise DatabaseAway("the database does not answer") from error
         except DBAPIError as error:
             state = str(getattr(error.orig, "sqlstate", None) or "")
             if error.connection_invalidated or state.startswith(_NO_ANSWER):
-                raise Unavailable("the database went away") from error
+                raise DatabaseAway("the database went away") from error
             raise
 
     async def answers(self) -> None:
@@ -147,7 +153,13 @@ class Transaction:
         if changes.files:
             await self.connection.execute(ADD_FILES, file_rows(changes.files, now))
         if changes.deliveries:
-            await self.connection.execute(_NOTIFY)
+            await wake(self.connection, {delivery.system for delivery in changes.deliveries})
+
+
+async def wake(connection: AsyncConnection, systems: Iterable[str]) -> None:
+    """Tell the workers, with the commit, to which systems something is waiting."""
+    named = " ".join(sorted(systems))
+    await connection.execute(_NOTIFY, {"systems": named if len(named) <= _LONGEST_WAKE else ""})
 
 
 def _known_keys(readings: Sequence[Reading]) -> dict[str, list[str]]:
@@ -194,8 +206,8 @@ SELECT 'print', b.fingerprint, b.system, b.case_id FROM binding b
 UNION ALL
 SELECT 'no', c.no, '', c.id FROM cases c WHERE c.no = ANY(CAST(:numbers AS text[]))
 UNION ALL
-SELECT DISTINCT 'way', '', d.system, CAST(NULL AS uuid) FROM delivery d
-  WHERE d.state = 'sending' AND d.system = ANY(CAST(:acting AS text[]))
+SELECT 'way', '', w.s, CAST(NULL AS uuid) FROM unnest(CAST(:acting AS text[])) AS w(s)
+ WHERE EXISTS (SELECT 1 FROM delivery d WHERE d.state IN ('sent', 'in_doubt') AND d.system = w.s)
 """)
 
 # In the order of ids, so that two batches that touch the same cases cannot deadlock.
@@ -203,4 +215,4 @@ _LOCK = text("SELECT id, CAST(state AS text) FROM cases WHERE id = ANY(CAST(:ids
 _BINDINGS = text(
     "SELECT CAST(body AS text) FROM binding WHERE case_id = ANY(CAST(:ids AS uuid[])) ORDER BY external_id"
 )
-_NOTIFY = text(f"NOTIFY {WAKE}")
+_NOTIFY = text(f"SELECT pg_notify('{WAKE}', :systems)")

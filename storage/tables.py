@@ -122,19 +122,46 @@ delivery = Table(
     Column("event_seq", Integer, nullable=False),
     Column("message", Text, nullable=False),
     Column("address", Text, nullable=False),
-    Column("state", Text, nullable=False, server_default="waiting"),
+    Column("state", Text, nullable=False, server_default="pending"),
     Column("in_doubt", Boolean, nullable=False, server_default="false"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("created_at", INSTANT, nullable=False),
-    Column("next_at", INSTANT, nullable=False),
-    Column("lease_until", INSTANT),
+    Column("next_at", INSTANT, nullable=False),  # when an open one is looked at again: due, or its lease ends
     Column("done_at", INSTANT),
     Column("why", Text, nullable=False, server_default=""),
     Column("text", Text, nullable=False, server_default=""),
     Column("message_id", Uuid),
+    Column("claims", Integer, nullable=False, server_default="0"),  # never set back: tells one holder from another
+    Column("sent_at", INSTANT),  # when it last left, as far as we know
+    Column("since", INSTANT),  # when its present attempts began
     Index("delivery_lane", "case_id", "system", "seq", unique=True),
-    Index("delivery_due", "system", "next_at", postgresql_where=text("state IN ('waiting', 'sending')")),
-    Index("delivery_state", "state", postgresql_where=text("state IN ('waiting', 'sending', 'parked')")),
+    Index("delivery_due", "system", "next_at", postgresql_where=text("state IN ('pending', 'in_doubt', 'sent')")),
+    Index("delivery_on_the_way", "system", postgresql_where=text("state IN ('sent', 'in_doubt')")),
+    Index("delivery_stuck", "system", "done_at", postgresql_where=text("state IN ('parked', 'refused')")),
+)
+
+switch = Table(  # what people have switched off for a system, at once and for all processes
+    "switch",
+    metadata,
+    Column("system", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("off", Boolean, nullable=False),
+    Column("at", INSTANT, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    PrimaryKeyConstraint("system", "what"),
+)
+
+worker = Table(  # processes that live: each takes its share of what a system may be burdened with
+    "worker",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("roles", Text, nullable=False),
+    Column("started_at", INSTANT, nullable=False),
+    Column("seen_at", INSTANT, nullable=False),
+    Column("breakers", Text, nullable=False, server_default="{}"),
 )
 
 cursor = Table(

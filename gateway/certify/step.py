@@ -12,6 +12,7 @@ import adapters
 from adapters.samples import inbound_samples, outbound_of
 from canonical.case import Case
 from canonical.message import Verdict
+from canonical.records import STUCK
 from gateway.certify.bench import SOURCE, UNIT, Bench, until
 from gateway.certify.change import DEAD_LINK, HUGE_FILE, CannotChange, NoSuchThing
 from gateway.certify.channel import NotTaken
@@ -241,7 +242,9 @@ def _until(stage: Stage, step: Step) -> None:
         )
 
     def hopeless() -> bool:
-        return bool(states) and "parked" not in states and any(row["state"] == "parked" for row in case["deliveries"])
+        return (
+            bool(states) and not STUCK.intersection(states) and any(row["state"] in STUCK for row in case["deliveries"])
+        )
 
     until(lambda: there() or hopeless(), step.seconds)
     reached = there()
@@ -272,7 +275,7 @@ def _not_believed(stage: Stage, step: Step) -> None:
     def settled() -> bool:
         sent = [row for row in case_of(stage)["deliveries"] if row["system"] == stage.bench.name]
         believed[:] = [row["message"] for row in sent if row["state"] == "acknowledged"]
-        return bool(believed) or any(row["text"] or row["state"] == "parked" for row in sent)
+        return bool(believed) or any(row["text"] or row["state"] in STUCK for row in sent)
 
     until(settled, step.seconds)
     taken = side.has(set(believed))

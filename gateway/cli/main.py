@@ -23,6 +23,7 @@ from gateway.cli import (
     serve,
     simulate,
     stack,
+    switch,
     try_,
 )
 
@@ -54,6 +55,7 @@ for module in (
     journal,
     events,
     parked,
+    switch,
     simulate,
     schema,
     lifecycle,

@@ -24,7 +24,7 @@ def list_parked(config: Config = None, as_json: AsJson = False) -> None:
 
     async def job() -> list[Any]:
         async with store(config) as opened:
-            found: list[Any] = await Outbox(opened).parked()
+            found: list[Any] = await Outbox(opened).stuck()
             return found
 
     rows = run(job)

@@ -70,8 +70,8 @@ def add_to(app: typer.Typer) -> None:
     def work(
         config: Config = None,
         role: Annotated[
-            str, typer.Option(help="What to do, by comma: deliver, poll, receive, fetch, subscribe.")
-        ] = "deliver,poll,receive,fetch,subscribe",
+            str, typer.Option(help="What to do, by comma: deliver, poll, receive, fetch, subscribe, clock.")
+        ] = "deliver,poll,receive,fetch,subscribe,clock",
         metrics_port: Annotated[
             int | None,
             typer.Option(

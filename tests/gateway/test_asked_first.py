@@ -18,9 +18,10 @@ import pytest
 import adapters
 from gateway.carrying import travelled
 from gateway.configuration import Configuration, ConnectedSystem
-from gateway.deliver import GIVE_UP
+from gateway.traffic import Retry
 from storage.attachments import Attachments
 from storage.files import FileStore
+from storage.outbox import Wanted
 from tests.gateway.outside import typed
 from tests.gateway.picture_office import Office, Server, opened
 from tests.gateway.pulling import NAME, Desk, desk
@@ -190,7 +191,7 @@ def test_a_salt_that_cannot_be_had_now_is_asked_for_again_later_and_leaves_no_do
 ) -> None:
     async def tell(desk: Desk) -> None:
         office.wrong["/salt"] = [500]
-        assert await deliver(desk) == ("waiting", 1, False)
+        assert await deliver(desk) == ("pending", 1, False)
         assert "salt" in await told(desk)
         assert office.orders == []
         assert await deliver(desk, after=5) == ("acknowledged", 2, False)
@@ -243,7 +244,7 @@ def test_an_office_that_restarts_between_question_and_message_is_asked_anew(
     async def tell(desk: Desk) -> None:
         desk.session.renew()
         office.meanwhile["/salt"] = server.down
-        assert await deliver(desk) == ("waiting", 1, False)
+        assert await deliver(desk) == ("pending", 1, False)
         assert office.orders == []
         again = Server(office, server.server_address[1])
         try:
@@ -291,7 +292,7 @@ def test_what_is_asked_for_by_number_is_signed_too(working: Working, office: Off
 
     async def tell(desk: Desk) -> None:
         desk.session.renew()
-        await desk.hub.outbox.claim(NAME, limit=1, now=desk.hub.now(), lease=timedelta(seconds=1))
+        await desk.hub.outbox.claim([Wanted(NAME, 1, timedelta(seconds=1))], now=desk.hub.now())
         await desk.rows(f"UPDATE delivery SET in_doubt = true WHERE system = '{NAME}' RETURNING 1")
         assert await deliver(desk, after=5) == ("acknowledged", 2, False)
         [case] = await desk.hub.casebook.find()
@@ -396,7 +397,7 @@ def test_a_file_beyond_what_a_message_may_carry_is_left_out_and_people_are_told(
 
 def test_a_message_waits_for_files_on_their_way_and_that_is_no_attempt(working: Working, office: Office) -> None:
     async def tell(desk: Desk) -> None:
-        assert await deliver(desk) == ("waiting", 0, False)
+        assert await deliver(desk) == ("pending", 0, False)
         assert await told(desk) == "waits for 1 of 2 files that are still on their way here"
         assert office.asked == []
         desk.after = timedelta(seconds=2)
@@ -409,7 +410,7 @@ def test_a_message_waits_for_files_on_their_way_and_that_is_no_attempt(working: 
 
 def test_a_message_goes_without_a_file_that_did_not_come_in_time(working: Working, office: Office) -> None:
     async def tell(desk: Desk) -> None:
-        assert (await deliver(desk))[0] == "waiting"
+        assert (await deliver(desk))[0] == "pending"
         assert await deliver(desk, after=61) == ("acknowledged", 1, False)
         assert [one["name"] for one in office.orders[0]["pics"]] == ["1.jpg"]
         assert await told(desk) == "send: file 2 of 2 was left out: it is not here yet"
@@ -446,8 +447,9 @@ def test_a_file_that_is_damaged_in_the_store_is_left_out_and_never_sent_as_anoth
 def test_an_office_that_is_away_for_a_day_after_the_wait_is_told_to_a_person(working: Working, office: Office) -> None:
     async def tell(desk: Desk) -> None:
         office.wrong["/orders"] = [500] * 9
-        assert (await deliver(desk, after=GIVE_UP.total_seconds() + 1800))[0] == "waiting"
-        assert (await deliver(desk, after=GIVE_UP.total_seconds() + 4200))[0] == "parked"
+        assert (await deliver(desk))[0] == "pending"
+        assert (await deliver(desk, after=Retry().end.total_seconds() + 1800))[0] == "pending"
+        assert (await deliver(desk, after=Retry().end.total_seconds() + 4200))[0] == "parked"
 
     working(tell, send=f"{INLINE}wait_files: 3600\n")
 
@@ -491,7 +493,7 @@ def test_a_worker_killed_between_upload_and_message_uploads_again_and_the_order_
         done = await asyncio.to_thread(run)
         assert done.returncode == -signal.SIGKILL, done.stderr
         assert office.asked == ["POST /login", "POST /files"]
-        assert await state(desk) == ("sending", 1, False)
+        assert await state(desk) == ("sent", 1, False)
 
         lease = desk.deliverer().lease.total_seconds()
         assert await deliver(desk, after=lease + 1) == ("acknowledged", 2, False)
@@ -510,7 +512,7 @@ def test_a_worker_that_was_taken_for_dead_while_it_asked_sends_nothing(working: 
         def overtaken() -> None:
             """While the salt is asked for, the lease runs out and another worker has the delivery."""
             desk.after = slow.lease * 3
-            claiming = desk.hub.outbox.claim(NAME, limit=1, now=desk.hub.now(), lease=timedelta(minutes=5))
+            claiming = desk.hub.outbox.claim([Wanted(NAME, 1, timedelta(minutes=5))], now=desk.hub.now())
             taken.append(asyncio.run_coroutine_threadsafe(claiming, loop).result(10))
 
         loop = asyncio.get_running_loop()
@@ -520,6 +522,6 @@ def test_a_worker_that_was_taken_for_dead_while_it_asked_sends_nothing(working: 
         slow._threads.shutdown()
         assert len(taken[0]) == 1
         assert office.orders == []
-        assert await state(desk) == ("sending", 2, False)
+        assert await state(desk) == ("sent", 2, False)
 
     working(tell, send=SIGNED)

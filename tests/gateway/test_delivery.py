@@ -73,7 +73,7 @@ def test_a_system_that_is_down_gets_everything_in_order_when_it_comes_up_and_hol
     kept, cancelled, other = push(hub, "kept"), push(hub, "cancelled"), push(hub, "other", LITTER)
     hub.act(cancelled, kind="cancel", reason="市民撤诉")
     until(lambda: delivery(hub, kept, URBAN, "letter")["attempts"] >= 2, what="a second attempt")
-    waiting = until_state(hub, kept, URBAN, "letter", "waiting")
+    waiting = until_state(hub, kept, URBAN, "letter", "pending")
     assert waiting["why"] == "Unavailable"
     assert hub.until_stage(other, "disposed")["owner"] == GRID
     assert delivery(hub, cancelled, URBAN, "status")["attempts"] == 0  # behind the letter in its lane
@@ -94,7 +94,7 @@ def test_a_system_that_says_later_is_left_alone_as_long_as_it_asked(city: City) 
     city.grid.behave(down=True)  # HTTP 503, retry-after 5
     number = push(city.hub, "later", LITTER)
     until(lambda: delivery(city.hub, number, GRID, "report_event")["attempts"] >= 1, what="a first attempt")
-    row = until_state(city.hub, number, GRID, "report_event", "waiting")
+    row = until_state(city.hub, number, GRID, "report_event", "pending")
     assert row["next_at"] - row["created_at"] > timedelta(seconds=4.9)
     assert not row["in_doubt"]
 
@@ -171,11 +171,11 @@ def test_a_signature_in_doubt_is_sent_again_and_a_refusal_then_means_that_it_had
 def test_what_is_refused_is_parked_for_a_person_and_holds_up_no_other_case(city: City) -> None:
     city.urban.behave(refuse=1)
     refused = push(city.hub, "refused")
-    row = until_state(city.hub, refused, URBAN, "letter", "parked")
+    row = until_state(city.hub, refused, URBAN, "letter", "refused")
     assert (row["why"], row["text"], row["in_doubt"], row["attempts"]) == ("not_taken", "不予受理", False, 1)
     city.urban.behave(refuse=0)
     city.hub.until_stage(push(city.hub, "welcome"), "disposed")
-    assert delivery(city.hub, refused, URBAN, "letter")["state"] == "parked"
+    assert delivery(city.hub, refused, URBAN, "letter")["state"] == "refused"
 
     [listed] = [one for one in city.hub.get("/api/parked")["items"] if one["system"] == URBAN]
     answer = city.hub.client.post(f"/api/parked/{listed['id']}/release", headers=city.hub.centre)
@@ -265,12 +265,15 @@ def test_what_a_killed_worker_had_in_hand_is_taken_over_and_nothing_is_lost_or_d
         until(lambda: hub.rows(ON_THE_WIRE), what="messages on the wire")
         worker.send_signal(signal.SIGKILL)
         worker.wait(10)
-    in_hand = {row["id"] for row in hub.rows("SELECT id FROM delivery WHERE state = 'sending'")}
+    in_hand = {row["id"] for row in hub.rows("SELECT id FROM delivery WHERE state = 'sent'")}
     assert in_hand
 
     hub.start_worker()  # by its own clock nobody's lease has run out
-    until(lambda: not hub.rows("SELECT 1 FROM delivery WHERE state = 'waiting' AND next_at < now()"), seconds=40)
-    assert in_hand <= {row["id"] for row in hub.rows("SELECT id FROM delivery WHERE state = 'sending'")}
+    until(
+        lambda: not hub.rows("SELECT 1 FROM delivery WHERE state IN ('pending', 'in_doubt') AND next_at < now()"),
+        seconds=40,
+    )
+    assert in_hand <= {row["id"] for row in hub.rows("SELECT id FROM delivery WHERE state = 'sent'")}
     hub.stop_worker()
     hub.start_worker(now=lambda: clock() + timedelta(minutes=3))
     hub.until_sent(seconds=60)
@@ -291,7 +294,8 @@ def test_what_a_killed_worker_had_in_hand_is_taken_over_and_nothing_is_lost_or_d
         assert case["no"] in signed or case["stage"] == "reported"
 
 
-ON_THE_WIRE = "SELECT 1 FROM delivery WHERE state = 'sending' AND message_id IS NOT NULL"
+DUE = "SELECT 1 FROM delivery WHERE state IN ('pending', 'in_doubt') AND next_at < now()"
+ON_THE_WIRE = "SELECT 1 FROM delivery WHERE state = 'sent' AND message_id IS NOT NULL"
 SIGNED = """
 SELECT c.no FROM delivery d JOIN cases c ON c.id = d.case_id
  WHERE d.system = 'hotline_12345' AND d.message = 'sign' AND d.state = 'acknowledged'

@@ -39,8 +39,8 @@ def test_what_a_changed_table_cannot_take_waits_is_told_once_and_is_written_when
         hub.act(row["no"], kind="refuse", reason="不属于受理范围", by="示例坐席")
     waiting = "SELECT state, why FROM delivery WHERE message = 'refusal' AND attempts > 1"
     until(lambda: len(hub.rows(waiting)) == 3, what="trying again", seconds=40)
-    assert {(row["state"], row["why"]) for row in hub.rows(waiting) if row["state"] != "sending"} <= {
-        ("waiting", "Unavailable")
+    assert {(row["state"], row["why"]) for row in hub.rows(waiting) if row["state"] != "sent"} <= {
+        ("pending", "Unavailable")
     }
     [shown] = [
         row["trouble"] for row in hub.rows("SELECT trouble FROM memory WHERE name = 'connector' AND trouble <> ''")

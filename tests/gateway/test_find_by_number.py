@@ -9,10 +9,10 @@ import pytest
 
 from canonical.message import Message
 from canonical.records import Arrival
-from gateway.deliver import GIVE_UP
 from gateway.orders import ordered
+from gateway.traffic import Retry
 from gateway.views import journey_view
-from storage.outbox import Parked
+from storage.outbox import Stuck
 from tests.gateway.pulling import MESSAGES, NAME, NOW, Asked, Desk, Platform, Said, Tell, Working
 from tests.gateway.pushes import FORM, HOTLINE, hotline, ticket
 
@@ -85,7 +85,7 @@ def test_what_arrived_though_its_answer_was_lost_is_found_and_bound_and_never_se
     nursery.losing = 1
 
     async def tell(desk: Desk) -> None:
-        assert await deliver(desk) == ("waiting", 1, True)
+        assert await deliver(desk) == ("in_doubt", 1, True)
         assert await deliver(desk, after=5) == ("acknowledged", 2, False)
         assert parks.paths() == ["/plant", "/find"]
         [no] = nursery.planted
@@ -103,11 +103,28 @@ def test_what_the_platform_has_not_is_sent_again_though_it_may_never_be_repeated
     nursery.losing, nursery.hears = 1, False
 
     async def tell(desk: Desk) -> None:
-        assert await deliver(desk) == ("waiting", 1, True)
+        assert await deliver(desk) == ("in_doubt", 1, True)
         nursery.hears = True
         assert await deliver(desk, after=5) == ("acknowledged", 2, False)
         assert parks.paths() == ["/plant", "/find", "/plant"]
         assert len(nursery.planted) == 1
+
+    working(tell)
+
+
+def test_that_it_is_not_there_is_not_believed_while_it_may_still_be_at_work_on_it(
+    working: Working, parks: Platform
+) -> None:
+    nursery = Nursery(parks)
+    nursery.losing, nursery.hears = 1, False
+
+    async def tell(desk: Desk) -> None:
+        assert await deliver(desk) == ("in_doubt", 1, True)
+        assert await deliver(desk, after=3) == ("in_doubt", 2, True)  # four seconds: twice the time-out
+        assert parks.paths() == ["/plant", "/find"]
+        nursery.planted.append((await desk.hub.casebook.find())[0].no)  # it was slow: only now it is done
+        assert await deliver(desk, after=5) == ("acknowledged", 3, False)
+        assert parks.paths() == ["/plant", "/find", "/find"]
 
     working(tell)
 
@@ -121,8 +138,8 @@ def test_while_it_cannot_be_asked_nothing_is_sent_and_after_a_day_a_person_is_to
     async def tell(desk: Desk) -> None:
         await deliver(desk)
         for after in (5, 100):
-            assert (await deliver(desk, after=after))[::2] == ("waiting", True)
-        assert await deliver(desk, after=GIVE_UP.total_seconds() + 500) == ("parked", 4, True)
+            assert (await deliver(desk, after=after))[::2] == ("in_doubt", True)
+        assert await deliver(desk, after=Retry().end.total_seconds() + 500) == ("parked", 4, True)
         assert parks.paths() == ["/plant", "/find", "/find", "/find"]
 
     working(tell)
@@ -135,8 +152,8 @@ def test_a_question_that_is_refused_leaves_the_doubt_to_a_person(working: Workin
     async def tell(desk: Desk) -> None:
         await deliver(desk)
         assert await deliver(desk, after=5) == ("parked", 2, True)
-        [parked] = await desk.hub.outbox.parked()
-        assert isinstance(parked, Parked)
+        [parked] = await desk.hub.outbox.stuck()
+        assert isinstance(parked, Stuck)
         assert "refuses to say" in parked.text
         assert parks.paths() == ["/plant", "/find"]
 
@@ -164,7 +181,7 @@ def test_what_a_lost_worker_had_in_hand_is_asked_for_too(working: Working, parks
         with suppress(asyncio.CancelledError):
             await task
         lanes._threads.shutdown()
-        assert (await state(desk))[0] == "sending"
+        assert (await state(desk))[0] == "sent"
         after = lanes.lease.total_seconds() + 1
         assert await deliver(desk, after=after) == ("acknowledged", 2, False)
         assert parks.paths() == ["/plant", "/find"]
@@ -234,8 +251,8 @@ def test_an_answer_about_another_number_binds_nothing_though_it_says_ok(working:
     parks.on["/find"] = lambda _asked: {"code": "ok", "id": "P-2", "echo": "of another hub"}
 
     async def tell(desk: Desk) -> None:
-        assert await deliver(desk) == ("waiting", 1, True)
-        assert await deliver(desk, after=5) == ("waiting", 2, True)
+        assert await deliver(desk) == ("in_doubt", 1, True)
+        assert await deliver(desk, after=5) == ("in_doubt", 2, True)
         parks.on["/find"] = lambda asked: {"code": "ok", "id": "P-3", "echo": asked.query["no"]}
         assert await deliver(desk, after=100) == ("acknowledged", 3, False)
         assert "P-3" in await desk.known()

@@ -3,12 +3,11 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import adapters
 from canonical.errors import Unavailable
@@ -19,7 +18,7 @@ from gateway.hub import Hub, clock
 from gateway.reception import Reception
 from gateway.session import Session
 from gateway.work import connector_for
-from storage.outbox import Learned, Outbox
+from storage.outbox import Ended, Learned, Outbox
 from tests.gateway.outside import push
 from tests.gateway.running import SECRET, HubUnderTest, Side
 
@@ -29,7 +28,7 @@ URBAN, GRID = "urban_management", "social_governance"
 class OutboxOfAFailingDatabase(Outbox):
     """A real outbox whose database goes away just when the other side's answer is to be kept."""
 
-    async def acknowledge(self, *_: Any, **__: Any) -> Learned:
+    async def settle(self, ended: Sequence[Ended]) -> list[Learned]:
         raise Unavailable("the database went away")
 
 
@@ -46,6 +45,7 @@ async def rounds(hub: Hub, name: str, *outboxes: Outbox, later: timedelta) -> No
         one = replace(hub, outbox=outbox, now=partial(clock_ahead, shifted))
         connector = connector_for(one, connected)
         deliverer = Deliverer(one, connected, connector, Session(connected.system, connector, one))
+        deliverer.patience = timedelta()
         await deliverer.round()
         await deliverer.drained()
         deliverer.close()

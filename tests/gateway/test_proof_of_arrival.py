@@ -9,7 +9,7 @@ import pytest
 import adapters
 from canonical.findings import Severity
 from gateway.configuration import Configuration, ConnectedSystem
-from storage.outbox import Parked
+from storage.outbox import Stuck
 from tests.gateway.pulling import NAME, Asked, Desk, Platform, Said, Tell, Working, declared, desk
 from tests.gateway.pushes import FORM, HOTLINE, hotline, ticket
 from tests.gateway.test_find_by_number import deliver
@@ -77,8 +77,8 @@ class Nursery:
         return {"code": "ok", "id": f"P-{no}"}
 
 
-async def parked(desk: Desk) -> Parked:
-    [one] = await desk.hub.outbox.parked()
+async def parked(desk: Desk) -> Stuck:
+    [one] = await desk.hub.outbox.stuck()
     return one
 
 
@@ -86,7 +86,7 @@ def test_the_word_that_it_has_it_already_settles_the_doubt_and_tells_its_id(work
     nursery = Nursery(parks)
 
     async def tell(desk: Desk) -> None:
-        assert await deliver(desk) == ("waiting", 1, True)
+        assert await deliver(desk) == ("in_doubt", 1, True)
         assert await deliver(desk, after=5) == ("acknowledged", 2, False)
         [no] = nursery.planted
         assert f"P-{no}" in await desk.known()
@@ -99,7 +99,7 @@ def test_another_refusal_after_a_doubt_proves_nothing_and_waits_for_a_person(wor
     nursery.closed = True
 
     async def tell(desk: Desk) -> None:
-        assert await deliver(desk) == ("waiting", 1, True)
+        assert await deliver(desk) == ("in_doubt", 1, True)
         assert await deliver(desk, after=5) == ("parked", 2, True)
         assert ((await parked(desk)).why, (await parked(desk)).text) == ("not_taken", "no such class")
         assert nursery.planted == []
@@ -124,7 +124,7 @@ def test_that_it_has_it_already_is_a_refusal_of_what_was_never_in_doubt(working:
     parks.on["/plant"] = lambda _asked: {"code": "had", "id": "P-another"}
 
     async def tell(desk: Desk) -> None:
-        assert await deliver(desk) == ("parked", 1, False)
+        assert await deliver(desk) == ("refused", 1, False)
         assert (await parked(desk)).text == "had"
         assert "P-another" not in await desk.known()
 

@@ -21,7 +21,7 @@ from routing.city import City
 from storage.casebook import Casebook
 from storage.cursors import Cursors
 from storage.journal import Journal
-from storage.outbox import Claimed, Outbox
+from storage.outbox import Claimed, Ended, Learned, Outbox, Sealed, Wanted
 from storage.store import Store
 from tests.routing.intake_city import CITY, NOW
 
@@ -46,7 +46,16 @@ class Storeroom:
 
     async def claim(self, system: str, *, limit: int = 10) -> list[Claimed]:
         """What is due to that system now."""
-        return await self.outbox.claim(system, limit=limit, now=self.now, lease=LEASE)
+        return await self.outbox.claim([Wanted(system, limit, LEASE)], now=self.now)
+
+    async def send(self, claimed: Claimed, message: Message) -> bool:
+        """Journal that it leaves now. False when it must not."""
+        return claimed.id in await self.outbox.sending([Sealed(claimed, message)])
+
+    async def settle(self, ended: Ended) -> Learned:
+        """Commit how an attempt ended."""
+        [learned] = await self.outbox.settle([ended])
+        return learned
 
     async def case(self) -> Case:
         """The only case."""

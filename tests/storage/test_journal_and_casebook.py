@@ -133,9 +133,9 @@ def test_a_journey_shows_events_identities_and_messages_in_order(database_url: s
         assert [event.action.kind for event in journey.events] == [K.COLLECT, K.FILE, K.DISPATCH, K.CANCEL]
         assert [binding.external_id for binding in journey.bindings] == ["1"]
         assert [(d.system, d.message, d.state) for d in journey.deliveries] == [
-            ("hotline", "taken", "waiting"),
-            ("works", "work", "waiting"),
-            ("works", "stop", "waiting"),
+            ("hotline", "taken", "pending"),
+            ("works", "work", "pending"),
+            ("works", "stop", "pending"),
         ]
 
     story(database_url, tell)

@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from canonical.case import Binding, BindingRole, Case
-from canonical.errors import Unavailable
 from canonical.lifecycle import ActionKind
 from canonical.message import Verdict
+from storage import outbox
 from storage.outbox import Claimed, Learned, Trouble
 from tests.routing.intake_city import NOW, by_owner, by_source, ordered, reported
 from tests.storage.storeroom import LEASE, Storeroom, sent, several, story
@@ -23,12 +23,12 @@ SECOND = timedelta(seconds=1)
 async def acknowledged(room: Storeroom, claimed: Claimed, binding: Binding | None = None) -> Learned:
     """Sent and taken."""
     message = sent(claimed)
-    await room.outbox.sending([(claimed, message)])
-    return await room.outbox.acknowledge(claimed, message, None, binding, now=room.now)
+    assert await room.send(claimed, message)
+    return await room.settle(outbox.acknowledged(claimed, message, None, binding, at=room.now))
 
 
 async def parked(room: Storeroom, claimed: Claimed) -> None:
-    await room.outbox.park(claimed, None, None, Trouble("not_taken", "no"), now=room.now)
+    await room.settle(outbox.parked(claimed, None, None, Trouble("not_taken", "no"), at=room.now))
 
 
 def identity(case: Case, external_id: str = "w1") -> Binding:
@@ -125,7 +125,7 @@ def test_a_living_lease_is_respected_and_a_dead_one_taken_over(database_url: str
     async def tell(room: Storeroom) -> None:
         await room.take(reported("hotline", "1"))
         await room.claim("works")
-        room.now = NOW + LEASE
+        room.now = NOW + LEASE - SECOND
         assert await room.claim("works") == []
         room.now += SECOND
         [again] = await room.claim("works")
@@ -143,7 +143,7 @@ def test_a_lost_workers_delivery_is_in_doubt_only_if_its_message_had_been_writte
         await room.take(reported("hotline", "1"))
         [claimed] = await room.claim("works")
         if journalled:
-            await room.outbox.sending([(claimed, sent(claimed))])
+            assert await room.send(claimed, sent(claimed))
         room.now = NOW + LEASE + SECOND
         [again] = await room.claim("works")
 
@@ -156,7 +156,7 @@ def test_a_doubt_stays_when_the_second_worker_is_lost_before_it_wrote(database_u
     async def tell(room: Storeroom) -> None:
         await room.take(reported("hotline", "1"))
         [claimed] = await room.claim("works")
-        await room.outbox.sending([(claimed, sent(claimed))])
+        assert await room.send(claimed, sent(claimed))
         for _ in range(2):
             room.now += LEASE + SECOND
             [claimed] = await room.claim("works")
@@ -170,7 +170,7 @@ def test_what_was_not_taken_is_tried_again_when_it_is_due(database_url: str) -> 
     async def tell(room: Storeroom) -> None:
         await room.take(reported("hotline", "1"))
         [claimed] = await room.claim("works")
-        await room.outbox.retry(claimed, None, None, NOT_THERE, at=NOW + SECOND)
+        await room.settle(outbox.again(claimed, None, None, NOT_THERE, at=NOW + SECOND))
 
         assert await room.claim("works") == []
         room.now = NOW + SECOND
@@ -185,7 +185,7 @@ def test_a_retry_in_doubt_says_so_to_the_next_worker(database_url: str) -> None:
     async def tell(room: Storeroom) -> None:
         await room.take(reported("hotline", "1"))
         [claimed] = await room.claim("works")
-        await room.outbox.retry(claimed, None, None, Trouble("InDoubt", "no answer", in_doubt=True), at=NOW)
+        await room.settle(outbox.again(claimed, None, None, Trouble("InDoubt", "no answer", in_doubt=True), at=NOW))
         [again] = await room.claim("works")
 
         assert again.in_doubt
@@ -198,19 +198,18 @@ def test_a_worker_that_was_taken_for_dead_cannot_put_back_or_park_what_another_h
         await room.take(reported("hotline", "1"))
         [late] = await room.claim("works")
         on_its_way = sent(late)
-        await room.outbox.sending([(late, on_its_way)])
+        assert await room.send(late, on_its_way)
         room.now = NOW + LEASE + SECOND
         [living] = await room.claim("works")
 
-        with pytest.raises(Unavailable, match="another worker has this delivery"):
-            await room.outbox.sending([(late, sent(late))])
-        await room.outbox.retry(late, None, None, NOT_THERE, at=NOW)
+        assert not await room.send(late, sent(late))
+        await room.settle(outbox.again(late, None, None, NOT_THERE, at=NOW))
         await parked(room, late)
-        assert await state_of(room, living) == "sending"
+        assert await state_of(room, living) == "sent"
         assert await room.claim("works") == []
 
         # What was taken is taken, whoever sent it.
-        await room.outbox.acknowledge(late, on_its_way, None, None, now=room.now)
+        await room.settle(outbox.acknowledged(late, on_its_way, None, None, at=room.now))
         assert await state_of(room, living) == "acknowledged"
         await parked(room, living)
         assert await state_of(room, living) == "acknowledged"
@@ -228,7 +227,7 @@ def test_a_parked_delivery_blocks_its_lane_and_no_other(database_url: str) -> No
 
         [following] = await room.claim("works")
         assert (following.case.id, following.message) == (free.case.id, "stop")
-        [waiting] = await room.outbox.parked()
+        [waiting] = await room.outbox.stuck()
         assert (waiting.id, waiting.case_no, waiting.why, waiting.attempts) == (
             stuck.id, stuck.case.no, "not_taken", 1,
         )  # fmt: skip
@@ -253,7 +252,7 @@ def test_a_released_delivery_begins_anew_and_a_withdrawn_one_lets_the_lane_go_on
         assert await state_of(room, again, "text") == "told by phone"
         [following] = await room.claim("works")
         assert following.message == "stop"
-        assert await room.outbox.parked() == []
+        assert await room.outbox.stuck() == []
 
     story(database_url, tell)
 
@@ -274,11 +273,11 @@ def test_the_message_and_its_answer_stand_in_the_journal_with_the_verdict(databa
         await room.take(reported("hotline", "1"))
         [claimed] = await room.claim("works")
         message, answer = sent(claimed, b"<work/>"), sent(claimed, b"<ok/>")
-        await room.outbox.sending([(claimed, message)])
+        assert await room.send(claimed, message)
         [row] = await room.journal.rows(direction="out")
         assert row.verdict == Verdict.WAITING
 
-        await room.outbox.acknowledge(claimed, message, answer, None, now=NOW)
+        await room.settle(outbox.acknowledged(claimed, message, answer, None, at=NOW))
 
         rows = {row.direction: row for row in await room.journal.rows(case_no=claimed.case.no)}
         assert (rows["out"].verdict, rows["answer"].verdict) == (Verdict.ACKNOWLEDGED, Verdict.ACKNOWLEDGED)
@@ -344,7 +343,7 @@ def test_an_id_that_is_another_cases_already_is_told_and_neither_lost_nor_stolen
         assert await acknowledged(room, first, identity(first.case, "batch-7")) is Learned.IDENTITY
         assert await acknowledged(room, second, identity(second.case, "batch-7")) is Learned.CONFLICT
 
-        [waiting] = await room.outbox.parked()
+        [waiting] = await room.outbox.stuck()
         assert (waiting.id, waiting.why, waiting.in_doubt) == (second.id, "identity_conflict", False)
         assert "'batch-7'" in waiting.text
         assert first.case.no in waiting.text
@@ -380,7 +379,7 @@ def test_an_owner_that_takes_the_case_up_again_under_its_old_id_means_the_new_ro
         told = await room.take(by_owner("works", "w1", K.SIGN))
 
         assert [outcome.verdict for outcome in told] == [Verdict.APPLIED]
-        late = await room.outbox.acknowledge(first, sent(first), None, identity(first.case), now=room.now)
+        late = await room.settle(outbox.acknowledged(first, sent(first), None, identity(first.case), at=room.now))
         assert late is Learned.NOTHING  # a late word changes nothing
 
     story(database_url, tell)

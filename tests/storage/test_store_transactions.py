@@ -19,6 +19,7 @@ from canonical.lifecycle import ActionKind
 from canonical.message import Verdict
 from canonical.records import Arrival, Changes, Known
 from routing.intake import decide
+from storage import outbox
 from storage.embedded import EmbeddedPostgres
 from storage.store import Store
 from tests.routing.intake_city import CITY, LAWSUIT, NOW, Desk, by_owner, by_source, ordered, reported, verdicts
@@ -60,7 +61,7 @@ def test_a_case_is_found_by_key_by_number_by_reference_and_by_what_was_sent(data
             case_id=case.id, system="works", role=BindingRole.OWNER, external_id="w1", fingerprint="f",
             reference=case.reference,
         )  # fmt: skip
-        await room.outbox.acknowledge(claimed, sent(claimed), None, binding, now=NOW)
+        await room.settle(outbox.acknowledged(claimed, sent(claimed), None, binding, at=NOW))
 
         assert (await known(room, reported("hotline", "2", case_key="k"))).by_case_key == {("hotline", "k"): case.id}
         assert case.no in (await known(room, ordered(case.no, K.COMMENT, reason="x"))).by_no
@@ -212,7 +213,7 @@ def test_an_error_of_the_database_does_not_tell_what_was_to_be_stored(database_u
         )  # fmt: skip
 
         with pytest.raises(DBAPIError) as failed:
-            await room.outbox.acknowledge(claimed, sent(claimed), None, said, now=NOW)
+            await room.settle(outbox.acknowledged(claimed, sent(claimed), None, said, at=NOW))
 
         told = "".join(traceback.format_exception(failed.value))
         assert "13900000000" not in told

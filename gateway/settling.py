@@ -1,0 +1,31 @@
+"""What leaves and how it ended, committed for all deliveries of a process that are at that point."""
+
+from collections.abc import Sequence
+
+from gateway.group import Group
+from storage.outbox import Ended, Learned, NotOurs, Outbox, Sealed
+
+
+class Settling:
+    """The two commits every delivery needs, shared by all lanes of a process."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.outbox = outbox
+        self._leaving: Group[Sealed, bool] = Group(self._leave)
+        self._ending: Group[Ended, Learned] = Group(self._end)
+
+    async def leaves(self, sealed: Sealed) -> None:
+        """It is in the journal, and may leave. Raises NotOurs when it must not."""
+        if not await self._leaving.put(sealed):
+            raise NotOurs
+
+    async def ended(self, ended: Ended) -> Learned:
+        """How an attempt ended is kept. Raises Unavailable when the database does not answer."""
+        return await self._ending.put(ended)
+
+    async def _leave(self, sealed: Sequence[Sealed]) -> list[bool]:
+        ours = await self.outbox.sending(sealed)
+        return [one.claimed.id in ours for one in sealed]
+
+    async def _end(self, ended: Sequence[Ended]) -> list[Learned]:
+        return await self.outbox.settle(ended)

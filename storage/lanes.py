@@ -1,0 +1,178 @@
+"""The statements of the outbox lanes. One rests on another: who may hold a row, and how others can tell.
+
+`next_at` is when somebody looks at an open row again: when it is due, or, of a sent one, when its lease ends. `claims`
+counts how often a row was taken up and is never set back: a worker that was taken for dead is told by it.
+"""
+
+from sqlalchemy import text
+
+# Only the head of a lane can be taken: nothing unfinished stands before it. A lease that ran out after the message had
+# gone to the journal leaves a doubt: it may have been sent. What was tried already is left alone where retry is off.
+_DUE = """
+wanted AS (
+  SELECT w.system, w.places, w.lease, coalesce(r.off, false) AS no_retry
+    FROM unnest(CAST(:systems AS text[]), CAST(:places AS int[]), CAST(:leases AS timestamptz[]))
+      AS w(system, places, lease)
+    LEFT JOIN switch s ON s.system = w.system AND s.what = 'sending'
+    LEFT JOIN switch r ON r.system = w.system AND r.what = 'retry'
+   WHERE NOT coalesce(s.off, false)),
+due AS (
+  SELECT h.id, h.lost, h.next_at, w.lease FROM wanted w CROSS JOIN LATERAL (
+    SELECT d.id, d.next_at, d.state = 'sent' AND d.message_id IS NOT NULL AS lost FROM delivery d
+     WHERE d.system = w.system AND d.next_at <= :now AND d.state IN ('pending', 'in_doubt', 'sent')
+       AND NOT (w.no_retry AND d.attempts > 0)
+       AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.case_id = d.case_id AND e.system = d.system AND e.seq < d.seq
+                        AND e.state IN ('pending', 'in_doubt', 'sent', 'refused', 'parked'))
+     ORDER BY d.next_at, d.id LIMIT w.places FOR UPDATE OF d SKIP LOCKED) h)
+"""
+_TAKEN = """
+UPDATE delivery d SET state = 'sent', next_at = due.lease, attempts = d.attempts + 1, claims = d.claims + 1,
+       since = coalesce(d.since, :now), message_id = NULL, in_doubt = d.in_doubt OR due.lost
+  FROM due WHERE d.id = due.id
+RETURNING d.id, d.case_id, d.system, d.seq, d.event_seq, d.message, d.address, d.attempts, d.claims, d.in_doubt,
+          d.created_at, d.since, d.sent_at, due.next_at AS due_at
+"""
+TAKE = text(f"WITH {_DUE} {_TAKEN}")
+
+# A ticket for whoever takes it up: the row stays as it is, and is offered again if nobody did until then.
+OFFER = text(f"""
+WITH {_DUE}
+UPDATE delivery d SET next_at = due.lease, in_doubt = d.in_doubt OR due.lost,
+       state = CASE WHEN d.in_doubt OR due.lost THEN 'in_doubt' ELSE 'pending' END
+  FROM due WHERE d.id = due.id
+RETURNING d.id, d.system, d.claims
+""")  # noqa: S608 nothing in it comes from outside
+# The number of claims tells a ticket that is still good from one that came twice or too late.
+TAKE_OFFERED = text(f"""
+WITH due AS (
+  SELECT d.id, false AS lost, d.next_at, CAST(:lease AS timestamptz) AS lease FROM delivery d
+    JOIN unnest(CAST(:ids AS uuid[]), CAST(:claims AS int[])) AS w(id, claims) ON d.id = w.id AND d.claims = w.claims
+   WHERE d.state IN ('pending', 'in_doubt')
+     AND NOT EXISTS (SELECT 1 FROM switch s WHERE s.system = d.system AND s.off
+                      AND (s.what = 'sending' OR (s.what = 'retry' AND d.attempts > 0)))
+     AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.case_id = d.case_id AND e.system = d.system AND e.seq < d.seq
+                      AND e.state IN ('pending', 'in_doubt', 'sent', 'refused', 'parked'))
+   FOR UPDATE OF d SKIP LOCKED)
+{_TAKEN}
+""")  # noqa: S608 nothing in it comes from outside
+
+# What the messages need: one row a delivery, its case, its event, and how many rounds the event knew of.
+LOAD = text("""
+SELECT w.n, CAST(c.state AS text) AS state, CAST(e.body AS text) AS body,
+       (SELECT count(*) FROM event f WHERE f.case_id = e.case_id AND f.seq <= e.seq
+           AND f.action IN ('dispatch', 'redispatch')) AS rounds
+  FROM unnest(CAST(:ns AS int[]), CAST(:ids AS uuid[]), CAST(:seqs AS int[])) AS w(n, i, s)
+  JOIN cases c ON c.id = w.i JOIN event e ON e.case_id = w.i AND e.seq = w.s ORDER BY w.n
+""")
+BINDINGS = text("""
+SELECT CAST(b.body AS text) FROM binding b WHERE b.case_id = ANY(CAST(:ids AS uuid[]))
+UNION ALL
+SELECT CAST(b.body AS text) FROM binding b
+  JOIN unnest(CAST(:systems AS text[]), CAST(:addresses AS text[])) AS w(s, a) ON b.system = w.s AND b.external_id = w.a
+ WHERE NOT (b.case_id = ANY(CAST(:ids AS uuid[])))
+""")
+
+SENDING = text("""
+UPDATE delivery d SET message_id = w.m, next_at = coalesce(w.l, d.next_at), sent_at = coalesce(w.s, d.sent_at)
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:messages AS uuid[]), CAST(:claims AS int[]), CAST(:leases AS timestamptz[]),
+              CAST(:sent_ats AS timestamptz[])) AS w(i, m, c, l, s)
+ WHERE d.id = w.i AND d.state = 'sent' AND d.claims = w.c
+   AND NOT EXISTS (SELECT 1 FROM switch s WHERE s.system = d.system AND s.what = 'sending' AND s.off)
+RETURNING d.id
+""")
+STILL_OURS = text("UPDATE delivery SET next_at = :lease WHERE id = :id AND state = 'sent' AND claims = :claims")
+
+# Taken is taken, whoever sent it and whatever was thought of it meanwhile. A worker that was taken for dead must not
+# put back or park what another holds now.
+SETTLE = text("""
+UPDATE delivery d SET state = w.state, next_at = w.at, done_at = w.done_at, why = w.why, text = w.text,
+       in_doubt = w.in_doubt, attempts = d.attempts - w.untried
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:claims AS int[]), CAST(:states AS text[]), CAST(:ats AS timestamptz[]),
+              CAST(:done_ats AS timestamptz[]), CAST(:whys AS text[]), CAST(:texts AS text[]),
+              CAST(:in_doubts AS boolean[]), CAST(:untrieds AS int[]))
+    AS w(id, claims, state, at, done_at, why, text, in_doubt, untried)
+ WHERE d.id = w.id AND (
+   (d.state = 'sent' AND d.claims = w.claims)
+   OR (w.state = 'acknowledged'
+       AND (d.state IN ('pending', 'in_doubt', 'sent') OR (d.state = 'parked' AND d.in_doubt))))
+RETURNING d.id
+""")
+# What waits behind one that failed need not be looked at before it; behind one that is done it is due.
+BEHIND = text("""
+UPDATE delivery f SET next_at = coalesce(w.at, 'infinity')
+  FROM unnest(CAST(:cases AS uuid[]), CAST(:systems AS text[]), CAST(:seqs AS bigint[]), CAST(:ats AS timestamptz[]),
+              CAST(:dones AS boolean[])) AS w(case_id, system, seq, at, done)
+ WHERE f.case_id = w.case_id AND f.system = w.system AND f.seq > w.seq AND f.state = 'pending'
+   AND (NOT w.done OR f.next_at > w.at)
+""")
+VERDICTS = text("""
+UPDATE message m SET verdict = w.v, text = w.t
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:verdicts AS text[]), CAST(:texts AS text[])) AS w(i, v, t) WHERE m.id = w.i
+""")
+
+# A case that was merged is the one it was merged into.
+BOUND = text("""
+WITH RECURSIVE ours AS (
+  SELECT id, state ->> 'merged_into' AS into FROM cases WHERE id = :case_id
+  UNION SELECT c.id, c.state ->> 'merged_into' FROM cases c JOIN ours ON c.no = ours.into)
+SELECT CAST(b.body AS text) AS body, c.no, b.case_id IN (SELECT id FROM ours) AS ours
+  FROM binding b JOIN cases c ON c.id = b.case_id
+ WHERE b.system = :system AND b.external_id = :external_id FOR UPDATE OF b
+""")
+
+# --- what people do ---
+
+STUCK = text("""
+SELECT d.id, c.no, d.system, d.message, d.state, d.attempts, d.in_doubt, d.why, d.text, d.created_at, d.done_at
+  FROM delivery d JOIN cases c ON c.id = d.case_id WHERE d.state IN ('parked', 'refused')
+ ORDER BY d.done_at, d.id LIMIT :limit
+""")
+_GO_ON = """
+behind AS (
+  UPDATE delivery f SET next_at = :now FROM done
+   WHERE f.case_id = done.case_id AND f.system = done.system AND f.seq > done.seq AND f.state = 'pending')
+SELECT system FROM done
+"""
+RELEASE = text(f"""
+WITH done AS (
+  UPDATE delivery SET state = 'pending', next_at = :now, since = NULL, attempts = 0, done_at = NULL, in_doubt = false,
+         text = CASE WHEN :text = '' THEN text ELSE :text END
+   WHERE id = :id AND state IN ('parked', 'refused') RETURNING case_id, system, seq),
+{_GO_ON}""")  # noqa: S608
+WITHDRAW = text(f"""
+WITH done AS (
+  UPDATE delivery SET state = 'withdrawn', done_at = :now, text = :text
+   WHERE id = :id AND state IN ('parked', 'refused') RETURNING case_id, system, seq),
+{_GO_ON}""")  # noqa: S608
+
+# --- what the traffic of a whole system needs ---
+
+# The outage is over: what waited because of it is due. What the other side asked us to wait for stays as it is.
+WAKE_UP = text("""
+UPDATE delivery SET next_at = :now
+ WHERE system = :system AND state IN ('pending', 'in_doubt') AND next_at > :now AND next_at < 'infinity'
+   AND why <> 'Throttled'
+""")
+# Retry is off: what was tried waits for a person.
+PARK_TRIED = text("""
+WITH heads AS (
+  UPDATE delivery SET state = 'parked', done_at = :now, why = 'retry_off',
+         text = CASE WHEN text = '' THEN 'retry is switched off' ELSE 'retry is switched off; before: ' || text END
+   WHERE system IN (SELECT system FROM switch WHERE what = 'retry' AND off)
+     AND state IN ('pending', 'in_doubt') AND attempts > 0
+  RETURNING case_id, system, seq),
+behind AS (
+  UPDATE delivery f SET next_at = 'infinity' FROM heads h
+   WHERE f.case_id = h.case_id AND f.system = h.system AND f.seq > h.seq AND f.state = 'pending' AND f.attempts = 0)
+SELECT count(*) FROM heads
+""")
+# One step of the index a system, however many deliveries there are.
+ADDRESSED = text("""
+WITH RECURSIVE named AS (
+  (SELECT system FROM delivery WHERE state IN ('pending', 'in_doubt', 'sent') ORDER BY system LIMIT 1)
+  UNION ALL
+  SELECT (SELECT d.system FROM delivery d WHERE d.state IN ('pending', 'in_doubt', 'sent') AND d.system > n.system
+           ORDER BY d.system LIMIT 1) FROM named n WHERE n.system IS NOT NULL)
+SELECT system FROM named WHERE system IS NOT NULL
+UNION SELECT DISTINCT system FROM delivery WHERE state IN ('parked', 'refused')
+""")
