@@ -27,8 +27,9 @@ test: setup servers  ## every check there is; with CI=true a skipped one fails
 lint: setup  ## format, style, types, imports: no tests
 	@$(PYTHON_IN) tests/house/check.py format style types imports
 
-bench: setup servers  ## measure intake, reading, the storm filter and MQTT; options of intake in BENCH="--rounds 5"
+bench: setup servers  ## measure intake, HTTP out, reading, the storm filter and MQTT; options of intake in BENCH="--rounds 5"
 	@$(PYTHON_IN) -m tests.bench.intake $(BENCH)
+	@$(PYTHON_IN) -m tests.bench.outbound
 	@$(PYTHON_IN) -m tests.bench.mapping
 	@$(PYTHON_IN) -m tests.bench.storm
 	@$(PYTHON_IN) -m tests.bench.mqtt

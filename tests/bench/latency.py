@@ -19,14 +19,9 @@ import uvloop
 from storage.embedded import EmbeddedPostgres
 from storage.schema import migrate
 from tests.bench.intake import ENVIRONMENT, TOKEN, hub
+from tests.bench.owner import LETTER, TAKEN
 from tests.bench.stream import CASES, ticket
 
-ANSWER = (
-    b'<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>'
-    b'<LDXX_PostLeaderDetailResponse xmlns="http://tempuri.org/"><LDXX_PostLeaderDetailResult>success'
-    b"</LDXX_PostLeaderDetailResult></LDXX_PostLeaderDetailResponse></soap:Body></soap:Envelope>"
-)
-HOTLINE_OK = b'{"status":{"code":"200","text":""},"custom":{"code":"1","text":""}}'
 MARK = re.compile(rb"mark-(\d+)-")
 
 
@@ -41,7 +36,7 @@ async def owner(arrived: dict[int, float], port: int) -> asyncio.Server:
                 letter = b"LDXX" in body
                 if letter and (found := MARK.search(body)):
                     arrived.setdefault(int(found[1]), time.perf_counter())
-                answer = ANSWER if letter else HOTLINE_OK
+                answer = LETTER if letter else TAKEN
                 kind = b"text/xml" if letter else b"application/json"
                 writer.write(
                     b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (kind, len(answer)) + answer

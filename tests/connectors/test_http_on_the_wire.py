@@ -197,6 +197,7 @@ def test_answers_of_all_shapes_are_read(opened: Opened, pieces: list[bytes], sta
     with served(says(*pieces, between=0.002)) as url:
         answer = opened(url).send(message())
     assert (answer.status, answer.body) == (status, body)
+    assert not {"link", "x-after"} & set(answer.headers)  # of other heads, or after the body
 
 
 def test_an_answer_to_head_has_no_body(opened: Opened) -> None:
