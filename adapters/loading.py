@@ -379,7 +379,12 @@ class _Loader:
         if declared is None:
             return None
         pulls = {name: pull.messages for name, pull in self.declared.pulls.items()}
-        return compile_reconcile(declared, scope, Around(tuple(self.declared.roles), pulls, inbound))
+        unlisted = {
+            name: "it asks about one case after the other; write by: query" if pull.per_case else "a queue forgets"
+            for name, pull in self.declared.pulls.items()
+            if pull.per_case or pull.acknowledge
+        }
+        return compile_reconcile(declared, scope, Around(tuple(self.declared.roles), pulls, inbound, unlisted))
 
     def _references(self, outbound: Mapping[str, OutboundPlan]) -> None:
         """Every message that the declaration names is there, and every entrance has a name of its own."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -131,6 +131,8 @@ class Around:
     pulls: Mapping[str, tuple[str, ...]]
     """Name to inbound messages."""
     inbound: Mapping[str, InboundPlan]
+    unlisted: Mapping[str, str] = field(default_factory=dict)
+    """Pulls that do not list what it has, and why."""
 
 
 def compile_reconcile(declared: ReconcileDeclaration, scope: Scope, around: Around) -> Reconciling:
@@ -171,12 +173,22 @@ def _fits(declared: ReconcileDeclaration, scope: Scope, around: Around) -> None:
     for key, by in _ONLY.items():
         if getattr(declared, key) and declared.by not in by:
             scope.wrong((*_AT, key), f"{key} is for by: {' or '.join(by)}, and this is by: {declared.by}")
+    _timed(declared, scope)
+    _referring(declared, scope, around)
+
+
+def _timed(declared: ReconcileDeclaration, scope: Scope) -> None:
     if declared.daily and declared.every:
         scope.wrong((*_AT, "every"), "daily says when already: one of the two")
     if 0 < declared.every < _SHORTEST:
         scope.wrong((*_AT, "every"), f"at least {_SHORTEST} seconds are expected")
+
+
+def _referring(declared: ReconcileDeclaration, scope: Scope, around: Around) -> None:
     if declared.pull and declared.pull not in around.pulls:
         scope.wrong((*_AT, "pull"), f"no pull '{declared.pull}'" + near(declared.pull, around.pulls))
+    if declared.pull in around.unlisted:
+        scope.wrong((*_AT, "pull"), f"'{declared.pull}' is no list of all it has: {around.unlisted[declared.pull]}")
     for name in declared.messages:
         if name not in around.inbound:
             scope.wrong((*_AT, "messages"), f"no inbound message '{name}'" + near(name, around.inbound))

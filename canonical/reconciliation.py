@@ -128,8 +128,16 @@ class Line:
     theirs: Theirs | None
     text: str = ""
     """What differs or explains it, in words without personal data."""
+    general: bool = False
+    """What it says holds for the whole statement, as when the system is away: no difference of this one matter."""
 
     @property
-    def outage(self) -> bool:
-        """True when nothing but the system's being away is behind it."""
-        return self.class_ is LineClass.UNKNOWN_THERE and self.theirs is None
+    def mark(self) -> str:
+        """What a sign-off is given for: another mark is another difference."""
+        here = str(self.ours.stage) if self.ours else ""
+        there = self.theirs.state if self.theirs else ""
+        detail = self.text if self.class_ in _BY_TEXT else ""
+        return "/".join((self.class_, here, there, detail))
+
+
+_BY_TEXT = frozenset({LineClass.DETAIL_DIFFERS, LineClass.UNKNOWN_THERE})

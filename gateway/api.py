@@ -25,6 +25,7 @@ from gateway.metrics import CONTENT_TYPE_LATEST
 from gateway.open311 import filing, open311_routes
 from gateway.orders import ActionOrder, SwitchOrder, ordered
 from gateway.reception import Busy, Committer, summed_up
+from gateway.reconcile_api import reconcile_routes
 from gateway.views import View, books_view, case_view, journey_view, lifecycle_view, row_view
 from routing.commands import CENTRE
 from storage.crew import Crew
@@ -77,7 +78,9 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY) -> "Front":
     app.include_router(open311_routes(hub))
     for router in (_case_routes(hub), _acting_routes(hub, committer), _watching_routes(hub)):
         app.include_router(router)
+    app.include_router(reconcile_routes(hub, [Depends(_guard(hub))]))
     app.exception_handler(Refusal)(_refusal)
+    app.exception_handler(Unacceptable)(_unacceptable)
     app.exception_handler(Unavailable)(_unavailable)
     app.exception_handler(RequestValidationError)(_invalid)
     app.openapi = lambda: _openapi(app, hub)  # type: ignore[method-assign]
@@ -104,6 +107,11 @@ async def _refusal(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
     body = {"error": {"code": error.code, "text": str(error), "hint": error.hint}}
     return JSONResponse(body, error.status)
+
+
+async def _unacceptable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Unacceptable)
+    return await _refusal(request, Refusal(STATUS[error.why], error.why, str(error)))
 
 
 async def _unavailable(_: Request, error: Exception) -> Response:

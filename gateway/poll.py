@@ -6,7 +6,6 @@ is committed. A turn that takes long is done in pieces, so that the worker can s
 
 import asyncio
 import random
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,18 @@ from gateway.configuration import ConnectedSystem
 from gateway.hub import Hub
 from gateway.log import log
 from gateway.pull_page import Misses, PageIntake
-from gateway.pull_window import End, Place, Span, following, offset, only_page, past_end, spans, swept
+from gateway.pull_window import (
+    End,
+    Place,
+    Span,
+    asks_for_pages,
+    following,
+    offset,
+    only_page,
+    past_end,
+    spans,
+    swept,
+)
 from gateway.session import Session
 from storage.cursors import Cursors
 from storage.memories import Memories
@@ -44,7 +54,6 @@ LONGEST_PAUSE = 3600.0
 FORGET = timedelta(days=30)
 """What a full list has not shown for so long is news when it comes back."""
 _NOT_OURS = 5.0
-_PAGE = re.compile(r"pull\.(?:page|offset|cursor)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +138,11 @@ class Poller:
 
     def _of(self, pull: Pull) -> list[_Job]:
         declared, intake = pull.declared, PageIntake(self.hub, pull, self.asking)
-        paged = self._paged(pull)
+        paged = asks_for_pages(declared, self.system.writers[declared.ask][0].declared)
         jobs = [_Job(pull.name, pull, paged, self.every or declared.every, declared.jitter, intake)]
         if declared.sweep:
             jobs.append(_Job(f"{pull.name}#sweep", pull, paged, declared.sweep.every, 0.0, intake, sweep=True))
         return jobs
-
-    def _paged(self, pull: Pull) -> bool:
-        """A queue's next page is its first one."""
-        asks, _ = self.system.writers[pull.declared.ask]
-        return pull.declared.acknowledge is not None or _PAGE.search(repr(asks.declared)) is not None
 
     async def round(self) -> float:
         """Ask for everything that is due. Returns the seconds until something is due again."""

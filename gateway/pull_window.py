@@ -5,6 +5,7 @@ and what a clock ahead of time has left behind is not believed.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ _HOLES = 3
 """Empty pages in a row that a list may have before its total is reached."""
 _AGAIN = 3
 """How often a list that got shorter while it was read is read again at once."""
+_PAGE = re.compile(r"pull\.(?:page|offset|cursor)\b")
 REPEATED = "the pages repeat"
 ENDLESS = "the pages never end"
 IN_CIRCLES = "the cursors go round in circles"
@@ -149,6 +151,11 @@ def only_page(declared: PullDeclaration, page: Page) -> End:
     return End(ONE_PAGE if told else "")
 
 
+def asks_for_pages(declared: PullDeclaration, asks: object) -> bool:
+    """Whether another page can be asked for. A queue's next page is its first one. `asks`: the message that asks."""
+    return declared.acknowledge is not None or _PAGE.search(repr(asks)) is not None
+
+
 def offset(declared: PullDeclaration, place: Place) -> int:
     """Where the next page begins, counted in rows."""
     return 0 if _queue(declared) else place.taken + place.skipped
@@ -239,13 +246,13 @@ def _ended(declared: PullDeclaration, place: Place, page: Page) -> Place | End:
     """All was read, as far as anybody can tell."""
     if _told(declared, place) or place.guessed or place.waiting is not None or _queue(declared):
         return End()
-    if _shrank(place, page):  # what moved up meanwhile, past what we had read, was never seen
+    if shrank(place, page):  # what moved up meanwhile, past what we had read, was never seen
         return Place(declared.first_page, again=place.again + 1) if place.again < _AGAIN else End(SHRANK)
     total = _all(declared, place, page)
     return End(SHORT if total is not None and place.taken + len(page.rows) < total else "")
 
 
-def _shrank(place: Place, page: Page) -> bool:
+def shrank(place: Place, page: Page) -> bool:
     """Whether the total is smaller than it was. One that counts what is left, or one page, is no such total."""
     if page.total is None or place.total is None or place.total < place.taken:
         return False

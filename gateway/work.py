@@ -23,6 +23,7 @@ from gateway.lanes import Lanes
 from gateway.log import log
 from gateway.poll import Poller
 from gateway.receive import Receiving
+from gateway.reconcile import Reconciler, asked, unasked
 from gateway.service_watch import ServiceWatch, watched
 from gateway.session import Session
 from gateway.subscribe import Subscriber
@@ -49,6 +50,8 @@ class Role(StrEnum):
     SUBSCRIBE = "subscribe"
     CLOCK = "clock"
     """What happens because time passes: alarms that are told once, and messages that wait for their case."""
+    RECONCILE = "reconcile"
+    """Compares with other systems what they and we have of the same cases."""
 
 
 class Worker:
@@ -78,6 +81,8 @@ class Worker:
             listening = self._steadily(partial(self.lanes.listen, stop), "listen", stop)
             tasks.append(asyncio.create_task(listening, name="listen"))
             tasks.append(asyncio.create_task(self._deliver(self.lanes, stop), name="deliver"))
+        for name, one in unasked(self.hub) if Role.RECONCILE in self.roles else ():
+            tasks.append(asyncio.create_task(self._steadily(one.round, f"reconcile-{name}", stop)))
         if Role.FETCH in self.roles:
             tasks.append(asyncio.create_task(self._fetch(stop), name="fetch"))
         log.info("worker.started", roles=sorted(role.value for role in self.roles), systems=list(systems))
@@ -94,6 +99,7 @@ class Worker:
         system = connected.system
         wanted = {
             Role.DELIVER: True, Role.POLL: bool(system.pulls), Role.SUBSCRIBE: system.subscription is not None,
+            Role.RECONCILE: asked(connected),
         }  # fmt: skip
         return any(role in self.roles and there for role, there in wanted.items())
 
@@ -113,6 +119,9 @@ class Worker:
             tasks.append(self._steadily(ServiceWatch(self.hub, name, service).round, f"wsdl-{name}", stop))
         if Role.POLL in self.roles and connected.system.pulls:
             tasks.append(self._steadily(Poller(self.hub, connected, session).round, f"poll-{name}", stop))
+        if Role.RECONCILE in self.roles and asked(connected):
+            comparing = Reconciler(self.hub, connected, session).round
+            tasks.append(self._steadily(comparing, f"reconcile-{name}", stop))
         if Role.SUBSCRIBE in self.roles and connected.system.subscription is not None:
             tasks.append(self._subscribe(Subscriber(self.hub, connected, session), name, stop))
         await asyncio.gather(*tasks)

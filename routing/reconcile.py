@@ -76,7 +76,8 @@ def _ours(one: Ours, item: Theirs | None, terms: Terms, unheard: str) -> Line:
     explained = _on_its_way(one, item, terms) if class_ in _PASSING else ""
     if explained:
         class_, text = LineClass.IN_FLIGHT, f"{text}; {explained}"
-    return Line(class_, one.subject, one, item, text)
+    general = class_ is LineClass.UNKNOWN_THERE and item is None and not unheard
+    return Line(class_, one.subject, one, item, text, general=general)
 
 
 def _alone(one: Ours, terms: Terms, unheard: str) -> tuple[LineClass, str]:
@@ -161,6 +162,8 @@ def _believed(at: datetime | None, terms: Terms) -> bool:
 
 def _spare(item: Theirs, of: Ours | None, terms: Terms) -> Line | None:
     subject = subject_of(item)
+    if of is not None and item.external_id in of.external_ids:
+        return Line(LineClass.AGREE, subject, None, item, f"another id of case {of.case_no}")
     if of is not None:
         text = f"there '{item.state}'; a second one of case {of.case_no}"
     elif not item.expected:

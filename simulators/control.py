@@ -14,7 +14,7 @@ _RECENT = 30
 
 
 def control_routes(system: System) -> list[BaseRoute]:
-    """state, summary, items, behaviour, emit, quiet; all JSON."""
+    """state, summary, items, behaviour, emit, quiet, lose, change; all JSON."""
 
     async def state(request: Request) -> Response:
         return JSONResponse(_state(system, int(request.query_params.get("limit", _RECENT))))
@@ -43,6 +43,14 @@ def control_routes(system: System) -> list[BaseRoute]:
         system.quiet = (await _json(request)).get("quiet", True) is True
         return JSONResponse({"quiet": system.quiet, "busy": system.busy})
 
+    async def lose(request: Request) -> Response:
+        given = await _json(request)
+        return _found(system.lose(str(given.get("id", ""))))
+
+    async def change(request: Request) -> Response:
+        given = await _json(request)
+        return _found(system.change_silently(str(given.get("id", "")), str(given.get("state", ""))))
+
     async def page(_request: Request) -> Response:
         return HTMLResponse(_page(system))
 
@@ -54,7 +62,13 @@ def control_routes(system: System) -> list[BaseRoute]:
         Route("/_sim/behaviour", behaviour, methods=["POST"]),
         Route("/_sim/emit", emit, methods=["POST"]),
         Route("/_sim/quiet", quiet, methods=["POST"]),
+        Route("/_sim/lose", lose, methods=["POST"]),
+        Route("/_sim/change", change, methods=["POST"]),
     ]
+
+
+def _found(found: bool) -> Response:
+    return JSONResponse({"done": found}, status_code=200 if found else 404)
 
 
 SUMMARY = (

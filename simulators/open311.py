@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from simulators.georeport import MEDIA, failed, written
 from simulators.open311_reporter import Reporter
-from simulators.service_request import BATCH, CLOSED, SERVICES, Service, ServiceRequest, residents_request
+from simulators.service_request import BATCH, CLOSED, OPEN, SERVICES, Service, ServiceRequest, residents_request
 from simulators.system import Setup, System
 
 _BASE = "/open311/v2"
@@ -103,6 +103,17 @@ class Open311(System):
         self._requests[one.id] = one
         self.spawn(self._handle(one.id))
         return one.id
+
+    def lose(self, item_id: str) -> bool:
+        """A request that was here is not."""
+        return self._requests.pop(item_id, None) is not None
+
+    def change_silently(self, item_id: str, state: str) -> bool:
+        """`open` or `closed`."""
+        if item_id not in self._requests or state not in {OPEN, CLOSED}:
+            return False
+        self._change(item_id, status=state)
+        return True
 
     async def work(self) -> None:
         """As every system; a client also asks about what it filed, every `pace` seconds."""
@@ -231,6 +242,8 @@ class Open311(System):
         self._change(request_id, status=CLOSED, notes=closing)
 
     def _change(self, request_id: str, **changes: object) -> None:
+        if request_id not in self._requests:
+            return  # lost
         self._requests[request_id] = replace(self._requests[request_id], updated=self.now(), **changes)  # type: ignore[arg-type]
 
     def _next_id(self) -> str:

@@ -98,6 +98,16 @@ class System(ABC):
     def items(self) -> list[dict[str, str]]:
         """Everything the system knows, oldest first; each with `id`, `no`, `state` and `title`."""
 
+    # What goes wrong without a word
+
+    def lose(self, item_id: str) -> bool:
+        """Forget an item, as if it had never been there. False: there is none, or this system forgets nothing."""
+        return False
+
+    def change_silently(self, item_id: str, state: str) -> bool:
+        """Put an item into another state and tell nobody. False: there is none, or no such state."""
+        return False
+
     # What they use
 
     @property

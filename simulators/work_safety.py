@@ -175,6 +175,17 @@ class WorkSafety(System):
             self.spawn(self._amend(id_))
         return id_
 
+    def lose(self, item_id: str) -> bool:
+        """An issue that was here is not."""
+        return self._issues.pop(item_id, None) is not None
+
+    def change_silently(self, item_id: str, state: str) -> bool:
+        """A status, as a number."""
+        if item_id not in self._issues or state not in self.state_titles:
+            return False
+        self._change(item_id, status=int(state))
+        return True
+
     # Doors
 
     async def _login(self, request: Request) -> Response:
@@ -282,6 +293,8 @@ class WorkSafety(System):
 
     def _change(self, issue_id: str, **changes: object) -> None:
         """Changed, and therefore listed again: no two changes of one issue fall on the same millisecond."""
+        if issue_id not in self._issues:
+            return  # lost
         one = self._issues[issue_id]
         updated = max(self.now(), one.updated + timedelta(milliseconds=1))
         self._issues[issue_id] = replace(one, updated=updated, **changes)  # type: ignore[arg-type]

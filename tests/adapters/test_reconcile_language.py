@@ -108,6 +108,7 @@ def test_the_answer_about_one_case_is_read_as_the_declaration_says() -> None:
     [
         ("work_safety", "by: list", "by: lists", "'query', 'list' or 'told'"),
         ("work_safety", "pull: issues", "pull: isues", "no pull 'isues'; did you mean 'issues'?"),
+        ("open311_client", "by: query\n  ask:", "by: list\n  pull: tokens\n  ask:", "write by: query"),
         ("work_safety", "ask: get_issue", "ask: get_isue", "no outbound message 'get_isue'; did you mean 'get_issue'?"),
         ("work_safety", "states: states", "states: stats", "no table codes/stats.csv; did you mean 'states'?"),
         ("work_safety", "state: {from: status}", "state: {from: statu}", "no 'statu'"),

@@ -12,9 +12,11 @@ from canonical.errors import Why
 from canonical.lifecycle import BY_ACTION, STAGE_TITLES, ActionKind, Party, Stage
 from canonical.message import Verdict
 from canonical.place import PlaceMethod
+from canonical.reconciliation import CLASS_TITLES, LineClass
 from canonical.records import DeliveryState
 from canonical.time import LimitUnit
 from gateway.demo_view import QUEUE_TITLES
+from gateway.reconcile_repair import REPAIR_TITLES, Repair
 
 GLOSSARY = Path(__file__).parents[2] / "docs" / "glossary.md"
 VALUES: Mapping[str, type[StrEnum]] = {
@@ -25,12 +27,16 @@ VALUES: Mapping[str, type[StrEnum]] = {
     "Reasons": Why,
     "Queues": Queue,
     "Delivery states": DeliveryState,
+    "Lines of a statement": LineClass,
+    "Repairs of a difference": Repair,
     "Ways to a place": PlaceMethod,
     "Units of limits": LimitUnit,
 }
 TITLES: Mapping[str, Mapping[str, str]] = {
     "Stages": {stage.value: title for stage, title in STAGE_TITLES.items()},
     "Actions": {action.value: row.title for action, row in BY_ACTION.items()},
+    "Lines of a statement": {one.value: title for one, title in CLASS_TITLES.items()},
+    "Repairs of a difference": {one.value: title for one, title in REPAIR_TITLES.items()},
     "Queues": {queue.value: title for queue, title in QUEUE_TITLES.items()},
 }
 

@@ -88,6 +88,16 @@ def test_a_second_item_of_one_case_is_a_line_of_its_own() -> None:
     assert "a second one of case 1" in lines[1].text
 
 
+def test_a_second_id_that_we_know_is_no_second_item() -> None:
+    lines = compare(
+        [ours(external_ids=("SR-1", "T-1"))], [theirs(0, external_id="T-1"), theirs(0, external_id="SR-1")], TERMS
+    )
+
+    assert [line.class_ for line in lines] == [LineClass.AGREE, LineClass.AGREE]
+    assert lines[0].theirs is not None
+    assert lines[0].theirs.external_id == "SR-1"
+
+
 def test_of_an_item_that_is_listed_twice_the_later_word_counts() -> None:
     early = theirs(stages={"": frozenset({Stage.CLOSED})}, changed_at=OLD - timedelta(hours=1))
 
@@ -157,7 +167,7 @@ def test_nothing_is_missing_from_a_list_that_is_not_whole() -> None:
 
     assert [line.class_ for line in lines] == [LineClass.AGREE, LineClass.UNKNOWN_THERE]
     assert lines[1].text == part.trouble
-    assert lines[1].outage
+    assert lines[1].general
 
 
 def test_what_rests_since_before_the_list_begins_is_not_missing_from_it() -> None:
@@ -172,6 +182,7 @@ def test_what_could_not_be_asked_about_is_unknown_with_the_reason() -> None:
     lines = compare([ours()], [], TERMS, {"owner:1-1": "HTTP 500"})
 
     assert one(lines) == (LineClass.UNKNOWN_THERE, "HTTP 500")
+    assert not lines[0].general
 
 
 def test_an_earlier_round_is_history_whatever_is_said_of_it() -> None:
