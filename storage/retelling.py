@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from canonical.case import Case
 from canonical.errors import IllegalAction
 from storage.differences import Act, acted, repairing
-from storage.store import WAKE, Store
+from storage.store import Store, wake
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ async def tell_again(
         }
         await connection.execute(_ADD, lane | values)
         await acted(connection, difference, act)
-        await connection.execute(text(f"NOTIFY {WAKE}"))
+        await wake(connection, {system})
     return Retold(last.message, last.event_seq)
 
 

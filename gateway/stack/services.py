@@ -39,7 +39,7 @@ class Service:
 GATEWAYS = (Service("gateway-1", ("serve", "--no-work")), Service("gateway-2", ("serve", "--no-work")))
 WORKERS = (
     Service("deliver", ("work", "--role", "deliver"), count=2),
-    Service("poll", ("work", "--role", "poll")),
+    Service("poll", ("work", "--role", "poll,clock,reconcile")),
     Service("receive", ("work", "--role", "receive,fetch,subscribe")),
 )
 SIMULATORS = (
