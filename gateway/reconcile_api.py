@@ -21,7 +21,7 @@ from storage.differences import Differences
 from storage.statements import Statement, Statements
 
 View = dict[str, Any]
-_PRINTED = r"^[^\x00]*\S[^\x00]*$"
+_PRINTED = r"^[^\x00]*[^\x00\s][^\x00]*$"
 Who = Annotated[str, Field(pattern=_PRINTED, max_length=100, description="who does it")]
 Reason = Annotated[str, Field(pattern=_PRINTED, max_length=500, description="why; kept with the difference")]
 Limited = Annotated[int, Query(ge=1, le=1000, description="rows at most")]

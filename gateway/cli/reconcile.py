@@ -107,21 +107,20 @@ def list_differences(
         emit(view)
         return
     for one in view["systems"]:
-        _line(_confidence(one), style="" if one["confident"] else "yellow")
+        for text in _confidence(one):
+            _line(text, style="" if one["confident"] else "yellow")
     for one in view["differences"]:
         _difference(one)
     _line(f"{len(view['differences'])} differences 差异")
 
 
-def _confidence(one: dict[str, Any]) -> str:
-    last = one["last"]
+def _confidence(one: dict[str, Any]) -> tuple[str, str]:
+    last, ages = one["last"], one["by_age"]
     when = last["finished_at"][:16].replace("T", " ") if last else "never 从未"
-    ages = one["by_age"]
-    word = (
-        "trusted 可信" if one["confident"] else "silence only 仅看静默" if one["by"] == "told" else "not trusted 存疑"
-    )
-    counts = f"open {one['open']} (<1d {ages['under_a_day']}, <7d {ages['under_a_week']}, older {ages['older']})"
-    return f"{one['system']}  compared {when}  {counts}  {word}"
+    word = "silence only 仅看静默" if one["by"] == "told" else "not trusted 存疑"
+    word = "trusted 可信" if one["confident"] else word
+    counts = f"open 未结 {one['open']}: <1d {ages['under_a_day']}, <7d {ages['under_a_week']}, older {ages['older']}"
+    return f"{one['system']}  {word}", f"    compared 核对于 {when}  {counts}"
 
 
 def _difference(one: dict[str, Any]) -> None:

@@ -1,20 +1,26 @@
 """Reconciliation with real platforms over sockets: each class of difference by a real fault, repaired, then none."""
 
+import csv
+import io
 import socket
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
 
+import httpx
 import pytest
+from rich.cells import cell_len
 
 from canonical.reconciliation import LineClass
 from gateway.configuration import Configuration
 from gateway.reconcile_repair import Repair
 from gateway.work import Role
 from tests.gateway.conftest import StartHub, StartSide
-from tests.gateway.outside import LAMP, push
+from tests.gateway.outside import LAMP, gridhub, push
 from tests.gateway.reconciling import ASKED, LATER, LISTING, Bench, with_platforms
-from tests.gateway.running import until
+from tests.gateway.running import HubUnderTest, until
 
 StartBench = Callable[..., Bench]
 SLOW = 3600.0
@@ -294,3 +300,95 @@ def test_what_we_told_and_they_forgot_is_told_again(start: StartBench) -> None:
     bench.hub.stop_worker()
 
     assert bench.counts(LISTING) == {"agree": 1}
+
+
+# Doors
+
+
+def test_the_api_shows_repairs_and_exports(start: StartBench) -> None:
+    bench = start()
+    number, theirs = handed_over(bench)
+    bench.change(ASKED, theirs, "closed")
+    made = bench.statement(ASKED)
+    base, api = "/api/reconciliation", bench.hub
+
+    [seen] = [one for one in api.get(base)["items"] if one["system"] == ASKED]
+    assert (seen["confident"], seen["open"], seen["by_age"]["under_a_day"]) == (True, 1, 1)
+    [listed] = api.get(f"{base}/statements", system=ASKED, day=str(made.day))["items"]
+    assert listed["balance"]["holds"]
+    shown = api.get(f"{base}/statements/{made.id}")
+    assert [row["class"] for row in shown["items"]] == ["state_differs"]
+    [found] = api.get(f"{base}/differences", system=ASKED)["items"]
+    assert found["repairs"] == ["take_in", "tell"]
+
+    order = {"how": "take_in", "actor": "示例操作员", "reason": "电话核实"}
+    answers = [_posted(api, f"{base}/differences/{found['id']}/repair", order) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert [answer.json()["done"] for answer in answers] == [True, False]
+    assert api.case(number)["stage"] == "disposed"
+    [act] = api.get(f"{base}/differences/{found['id']}")["acts"]
+    assert (act["actor"], act["reason"], act["act"]) == ("示例操作员", "电话核实", "take_in")
+
+
+def _posted(hub: HubUnderTest, path: str, body: object) -> httpx.Response:
+    return hub.client.post(path, json=body, headers=hub.centre)
+
+
+def test_the_export_sums_up_to_the_statement(start: StartBench) -> None:
+    bench = start()
+    reported(bench, 3)
+    bench.lose(LISTING, bench.items(LISTING)[0]["id"])
+    bench.sides[LISTING].emit(1)
+    made = bench.statement(LISTING)
+
+    path = f"/api/reconciliation/statements/{made.id}"
+    answer = bench.hub.client.get(path, params={"format": "csv"}, headers=bench.hub.centre)
+
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert sum(int(row["lines"]) for row in rows) == made.sum(0)
+    assert {row["class"]: row["lines"] for row in rows} == {"agree": "2", "missing_there": "1", "missing_here": "1"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("run", {"system": "nobody", "actor": "示例操作员"}, 404),
+        ("run", {"system": "hotline_12345"}, 422),
+        (f"differences/{UUID(int=1)}/repair", {"how": "tell", "actor": "x", "reason": "y"}, 404),
+        (f"differences/{UUID(int=1)}/repair", {"how": "magic", "actor": "x", "reason": "y"}, 422),
+        (f"differences/{UUID(int=1)}/sign-off", {"actor": " ", "reason": "y"}, 422),
+        (f"differences/{UUID(int=1)}/sign-off", {"actor": "x", "reason": "a\0b"}, 422),
+        ("differences/none/repair", {"how": "tell", "actor": "x", "reason": "y"}, 422),
+    ],
+)
+def test_a_wrong_order_is_refused_with_words(hub: HubUnderTest, path: str, body: object, status: int) -> None:
+    answer = _posted(hub, f"/api/reconciliation/{path}", body)
+
+    assert answer.status_code == status
+    assert answer.json()["error"]["text"]
+
+
+def test_nobody_sees_statements_without_the_token(hub: HubUnderTest) -> None:
+    for path in ("", "/statements", "/differences"):
+        assert hub.client.get(f"/api/reconciliation{path}").status_code == 401
+
+
+def test_the_command_line_makes_shows_and_exports_a_statement(hub: HubUnderTest, tmp_path: Path) -> None:
+    push(hub, "one", LAMP)
+    file = tmp_path / "statement.csv"
+
+    made = gridhub(hub, "reconcile", "run", "hotline_12345")
+    shown = gridhub(hub, "reconcile", "show", "hotline_12345", "--csv", str(file))
+    listed = gridhub(hub, "reconcile", "list")
+    wrong = gridhub(hub, "reconcile", "run", "nobody")
+
+    assert made.returncode == 0, made.stderr
+    assert "平衡 balanced" in made.stdout
+    assert made.stdout == shown.stdout.replace(f"{file}\n", "")
+    assert all(cell_len(line) <= 80 for one in (made, listed) for line in one.stdout.splitlines())
+    assert "hotline_12345" in listed.stdout
+    assert "仅看静默" in listed.stdout
+    assert file.read_text(encoding="utf-8-sig").splitlines()[1].startswith("agree,一致,1")
+    assert (wrong.returncode, "no system 'nobody'" in wrong.stderr) == (5, True)
