@@ -14,13 +14,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
-
 from canonical.case import Binding, BindingRole
 from canonical.errors import Duplicate, InDoubt, Misconfigured, Unacceptable, Unauthenticated, Unavailable, Why
 from canonical.lifecycle import ActionKind
 from canonical.message import Message, Verdict
-from canonical.ports import Connector
+from canonical.ports import Connector, Exchanger
 from canonical.reading import Answer, Outbound
 from gateway.configuration import ConnectedSystem
 from gateway.drifting import Drifting
@@ -57,6 +55,8 @@ _LOOK_SOONEST, _LOOK_LATEST = 1.0, 60.0
 """Seconds after which it is looked again whether the files of a message are here."""
 _SETTLE_AGAIN = 0.5
 """Seconds after which it is tried again to keep how an attempt ended, where the database was away."""
+_AT_ONCE = 0.05, 0.2
+"""Seconds before the second try within one attempt."""
 _HANDED_OVER = frozenset({ActionKind.DISPATCH, ActionKind.REDISPATCH, ActionKind.REWORK})
 
 
@@ -86,6 +86,7 @@ class Deliverer:
         self.drifting = Drifting(hub, self.name)
         self._under_way: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(connected.concurrency, thread_name_prefix=f"to-{self.name}")
+        self._exchange = connector.exchange if isinstance(connector, Exchanger) else self._in_thread
 
     def wanted(self) -> Wanted | None:
         """What can be taken up now: free places, as far as share, rate and breaker allow."""
@@ -224,9 +225,12 @@ class Deliverer:
 
     async def _send(self, message: Message) -> Message:
         """One attempt. A connection that could not be made is tried once more at once: that can harm nobody."""
-        twice, soon = stop_after_attempt(2), wait_random(0.05, 0.2)
-        quickly = AsyncRetrying(retry=retry_if_exception_type(Unavailable), stop=twice, wait=soon, reraise=True)
-        return replace(await quickly(self._in_thread, message), asked=message)
+        try:
+            answer = await self._exchange(message)
+        except Unavailable:
+            await asyncio.sleep(random.uniform(*_AT_ONCE))  # noqa: S311 nothing secret
+            answer = await self._exchange(message)
+        return replace(answer, asked=message)
 
     async def _in_thread(self, message: Message) -> Message:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.connector.send, message)

@@ -394,6 +394,23 @@ def test_what_a_server_says_while_nobody_asks_ends_the_line(opened: Opened) -> N
 # Event loops
 
 
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_a_line_that_was_closed_while_the_loop_was_busy_is_not_used_again(form: Form) -> None:
+    """The loop has not had the time to see it; the connection itself is asked."""
+
+    async def ask(url: str) -> list[bytes]:
+        wire = HttpConnector(url, timeout=5, ids=uuid4, now=lambda: AT)
+        bodies = []
+        for _ in range(3):
+            bodies.append((await wire.exchange(message())).body)
+            time.sleep(0.1)  # noqa: ASYNC251 - as a loop does that has much to do
+        wire.close()
+        return bodies
+
+    with served(says(OK)) as url, asyncio.Runner(loop_factory=form.loop) as runner:
+        assert runner.run(ask(url)) == [b"ok"] * 3
+
+
 def test_many_messages_of_one_loop_get_their_own_answers() -> None:
     def echo(connection: socket.socket, request: bytes) -> None:
         while request:
