@@ -7,14 +7,13 @@ failing batch is halved until the one poisonous message stands alone; its neighb
 import asyncio
 import hashlib
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
-
-from sqlalchemy.exc import IntegrityError
 
 from canonical.errors import Unacceptable, Unavailable, Why
 from canonical.message import ACCEPTED, Direction, Message, Verdict
@@ -25,7 +24,7 @@ from gateway.configuration import Configuration
 from gateway.log import log
 from routing.intake import decide
 from storage.journal import Journal
-from storage.store import Store
+from storage.store import AlreadyThere, Store
 
 _Content = TypeVar("_Content")
 
@@ -88,16 +87,16 @@ class Reception:
         for race in range(_RACES):
             now, left, began = self.now(), iter(numbers), time.perf_counter()
             try:
-                async with self.store.transaction() as transaction:
-                    known = await transaction.known(arrivals)
+                async with self.store.batch() as batch:
+                    known = await batch.known(arrivals)
                     changes, outcomes = decide(
                         arrivals, known, self.configuration.city, numbers=left, now=now, ids=self.ids
                     )  # fmt: skip
-                    await transaction.save(changes, now)
+                    await batch.save(changes, now)
                 self.store.give_back(list(left))
                 _counted(arrivals, outcomes, time.perf_counter() - began)
                 return outcomes
-            except IntegrityError:
+            except AlreadyThere:
                 if race == _RACES - 1:
                     raise
         raise AssertionError("unreachable")
@@ -108,8 +107,8 @@ class Reception:
         outcome = Outcome(Verdict.QUARANTINED, text=text)
         is_report = isinstance(arrival.content, Reading) and arrival.content.report is not None
         entry = JournalEntry(arrival.message, Direction.IN, Verdict.QUARANTINED, text=text, is_report=is_report)
-        async with self.store.transaction() as transaction:
-            await transaction.save(Changes(journal=[entry]), self.now())
+        async with self.store.batch() as batch:
+            await batch.save(Changes(journal=[entry]), self.now())
         metrics.took_in([(arrival.message.system, outcome.verdict)])
         return [outcome]
 
@@ -142,13 +141,57 @@ class _Waiting:
     done: "asyncio.Future[list[Outcome]]"
 
 
+class _Turns:
+    """Who waits, by source: each source in its turn, so that one that floods has its share of a batch and no more."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, deque[_Waiting]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def of(self, system: str) -> int:
+        """How many of this source wait."""
+        return len(self._of.get(system, ()))
+
+    def append(self, one: _Waiting) -> None:
+        """At the end of its source's row."""
+        self._of.setdefault(one.message.system, deque()).append(one)
+        self._count += 1
+
+    def popleft(self) -> _Waiting:
+        """The first of the source whose turn it is; then it is the next one's."""
+        system, row = next(iter(self._of.items()))
+        del self._of[system]
+        one = row.popleft()
+        if row:
+            self._of[system] = row
+        self._count -= 1
+        return one
+
+
+class _FairQueue(asyncio.Queue[_Waiting]):
+    def _init(self, maxsize: int) -> None:
+        self._queue = self.turns = _Turns()
+
+    def _put(self, item: _Waiting) -> None:
+        self.turns.append(item)
+
+    def _get(self) -> _Waiting:
+        return self.turns.popleft()
+
+
 class Committer:
-    """Group commit: requests that come while a commit is under way share the next one."""
+    """Group commit: requests that come while a commit is under way share the next one.
+
+    A source that has a quarter of the queue waiting is told to come back: the rest is there for the others.
+    """
 
     def __init__(self, reception: Reception, *, batch: int = 256, queue: int = 4096, lanes: int = 2) -> None:
         self.reception = reception
-        self._batch, self._lanes = batch, lanes
-        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(queue)
+        self._batch, self._lanes, self._share = batch, lanes, max(1, queue // 4)
+        self._queue = _FairQueue(queue)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Committer":
@@ -171,6 +214,8 @@ class Committer:
     async def submit(self, message: Message, arrivals: list[Arrival]) -> list[Outcome]:
         """Commit arrivals that were read already, with whatever else is waiting."""
         done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+        if self._queue.turns.of(message.system) >= self._share:
+            raise Busy
         try:
             self._queue.put_nowait(_Waiting(arrivals, message, done))
         except asyncio.QueueFull:
@@ -180,8 +225,10 @@ class Committer:
     async def _run(self) -> None:
         while True:
             waiting = [await self._queue.get()]
-            while len(waiting) < self._batch and not self._queue.empty():
+            size = len(waiting[0].arrivals)
+            while size < self._batch and not self._queue.empty():
                 waiting.append(self._queue.get_nowait())
+                size += len(waiting[-1].arrivals)
             metrics.INTAKE_QUEUE.set(self._queue.qsize())
             await self._take_in(waiting)
             for _ in waiting:

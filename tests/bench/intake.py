@@ -22,7 +22,7 @@ from gateway.configuration import Configuration, load
 from gateway.settings import example_city
 from storage.embedded import EmbeddedPostgres
 from storage.schema import migrate
-from tests.bench.raw import decided, limit, statement
+from tests.bench.raw import decided, limit, values
 from tests.bench.stream import Measured, push, ticket
 
 TOKEN = "bench"
@@ -69,16 +69,13 @@ def generate(port: str, run: str, count: str, connections: str) -> None:
 
 def raw_limits(url: str, configuration: Configuration, run: str, cases: int) -> dict[str, float]:
     """R1 and RB for the same rows, now."""
-    hot = statement()
     from gateway.hub import clock
 
-    single = [hot.values(changes, clock()) for changes in decided(configuration, f"{run}-1", 0, cases, 1, TOKEN)]
-    bulk = [
-        hot.values(changes, clock()) for changes in decided(configuration, f"{run}-b", cases, cases * 2, 100, TOKEN)
-    ]
+    single = [values(changes, clock()) for changes in decided(configuration, f"{run}-1", 0, cases, 1, TOKEN)]
+    bulk = [values(changes, clock()) for changes in decided(configuration, f"{run}-b", cases, cases * 2, 100, TOKEN)]
     return {
-        "R1": uvloop.run(limit(url, hot, single, cases, 16)),
-        "RB": uvloop.run(limit(url, hot, bulk, cases * 2, 4)),
+        "R1": uvloop.run(limit(url, single, cases, 16)),
+        "RB": uvloop.run(limit(url, bulk, cases * 2, 4)),
     }
 
 

@@ -7,43 +7,29 @@ RB: 100 cases a transaction, 4 clients (the reference for bulk).
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from typing import Any
 
 import asyncpg
-from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from canonical.message import Message
 from canonical.records import Arrival, Changes, Known
 from gateway.configuration import Configuration
 from gateway.hub import clock, fresh_id
 from routing.intake import decide
-from storage.rows import SAVE, rows_of
+from storage.batch import SAVE
+from storage.rows import rows_of
 from tests.bench.stream import BOUNDARY, ticket
 
 _NUMBERS = count(10_000_000)
 """Case numbers beyond those the hub gives out in a run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """The hot statement as asyncpg takes it, with its parameters in order."""
-
-    sql: str
-    names: tuple[str, ...]
-
-    def values(self, changes: Changes, now: datetime) -> list[Any]:
-        """The parameters for these changes."""
-        rows = rows_of(changes, now)
-        return [rows[name] for name in self.names]
-
-
-def statement() -> Statement:
-    """The statement the hub sends, compiled for the driver."""
-    compiled = SAVE.compile(dialect=dialect())  # type: ignore[no-untyped-call]
-    return Statement(str(compiled), tuple(compiled.positiontup or ()))
+def values(changes: Changes, now: datetime) -> list[Any]:
+    """The parameters of the hub's hot statement for these changes."""
+    rows = rows_of(changes, now)
+    return [rows[name] for name in SAVE.names]
 
 
 def decided(configuration: Configuration, run: str, first: int, wanted: int, size: int, token: str) -> list[Changes]:
@@ -62,7 +48,7 @@ def decided(configuration: Configuration, run: str, first: int, wanted: int, siz
     return made
 
 
-async def limit(url: str, hot: Statement, batches: Sequence[list[Any]], cases: int, clients: int) -> float:
+async def limit(url: str, batches: Sequence[list[Any]], cases: int, clients: int) -> float:
     """Cases a second when `clients` connections write these batches as fast as the database takes them."""
     pool = await asyncpg.create_pool(
         url.replace("postgresql+asyncpg", "postgresql"), min_size=clients, max_size=clients
@@ -71,7 +57,7 @@ async def limit(url: str, hot: Statement, batches: Sequence[list[Any]], cases: i
 
     async def one() -> None:
         async with pool.acquire() as connection:
-            prepared = await connection.prepare(hot.sql)
+            prepared = await connection.prepare(SAVE.sql)
             for values in waiting:
                 await prepared.fetch(*values)
 

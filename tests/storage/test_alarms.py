@@ -11,8 +11,7 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import text
 
 from canonical.alarm import AlarmKey, AlarmPolicy, AlarmState, CapState
 from canonical.lifecycle import ActionKind
@@ -24,7 +23,7 @@ from gateway.configuration import Configuration
 from gateway.reception import Reception
 from routing.city import City
 from routing.intake import decide
-from storage.store import Store
+from storage.store import AlreadyThere, Store
 from tests.routing.intake_city import NOW, by_owner, ordered, reported, verdicts
 from tests.routing.test_storm_intake import PHOTO, VIDEO, AlarmDesk, added, alarmed, telling
 from tests.storage.storeroom import Storeroom, opened
@@ -50,7 +49,7 @@ async def rooms(url: str, number: int, city: City | None = None) -> AsyncIterato
 
 
 async def known(room: Storeroom, *arrivals: Arrival) -> Known:
-    async with room.store.transaction() as transaction:
+    async with room.store.batch() as transaction:
         return await transaction.known(arrivals)
 
 
@@ -134,7 +133,7 @@ def test_batches_of_the_same_devices_in_any_order_do_not_deadlock(database_url: 
     """The reception would heal a deadlock by halving the batch; so it is asked for without the reception."""
 
     async def look(room: Storeroom, story: Sequence[Arrival]) -> None:
-        async with room.store.transaction() as transaction:
+        async with room.store.batch() as transaction:
             await transaction.known(story)
 
     async def tell() -> None:
@@ -143,7 +142,7 @@ def test_batches_of_the_same_devices_in_any_order_do_not_deadlock(database_url: 
             for there in (0, 50, 100, 100, 100):
                 if there:
                     await first.take(*story[:there])
-                async with first.store.transaction() as transaction, asyncio.timeout(20):
+                async with first.store.batch() as transaction, asyncio.timeout(20):
                     await transaction.known([story[there // 2]])  # so that all of them stop on their way
                     waiting = [
                         asyncio.create_task(look(room, story[n * 33 :] + story[: n * 33]))
@@ -163,7 +162,7 @@ def test_a_device_in_hand_is_locked_until_the_commit(database_url: str) -> None:
     async def tell() -> None:
         async with rooms(database_url, 2) as [one, two]:
             await two.store.numbers(1)
-            async with one.store.transaction() as transaction:
+            async with one.store.batch() as transaction:
                 await transaction.known([telling("a")])
                 waiting = asyncio.create_task(two.take(telling("b", 1)))
                 async with asyncio.timeout(20):
@@ -179,14 +178,14 @@ def test_a_storm_cap_that_another_process_made_meanwhile_is_not_written_over(dat
         async with rooms(database_url, 1) as [room]:
             key = ("iot", "smoke")
             first, second, late = (CapState(system="iot", kind="smoke", withheld=n) for n in (1, 2, 3))
-            async with room.store.transaction() as transaction:
+            async with room.store.batch() as transaction:
                 await transaction.save(Changes(caps={key: first}), NOW)
-            async with room.store.transaction() as transaction:
+            async with room.store.batch() as transaction:
                 assert (await transaction.known([telling("a")])).caps == {key: first}
                 await transaction.save(Changes(caps={key: second}), NOW)
 
-            with pytest.raises(IntegrityError):
-                async with room.store.transaction() as transaction:  # when it was looked up, there was none
+            with pytest.raises(AlreadyThere):
+                async with room.store.batch() as transaction:  # when it was looked up, there was none
                     await transaction.save(Changes(caps={key: late}), NOW)
 
             assert (await known(room, telling("a"))).caps == {key: second}
@@ -240,13 +239,15 @@ async def statements(room: Storeroom) -> AsyncIterator[list[str]]:
     """What is sent to the database meanwhile."""
     sent: list[str] = []
 
-    def seen(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
+    def seen(query: Any) -> None:
+        sent.append(query.query)
 
-    engine = room.store.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", seen)
+    async with room.store.batch() as batch:  # the one connection that is there, and that the next batch gets
+        batch.connection.add_query_logger(seen)  # type: ignore[attr-defined]
     yield sent
-    event.remove(engine, "before_cursor_execute", seen)
+    await asyncio.sleep(0.05)  # told a moment later
+    async with room.store.batch() as batch:
+        batch.connection.remove_query_logger(seen)  # type: ignore[attr-defined]
 
 
 def test_a_batch_without_alarms_and_files_costs_no_statement_more(database_url: str) -> None:
@@ -257,12 +258,12 @@ def test_a_batch_without_alarms_and_files_costs_no_statement_more(database_url: 
 
             async with statements(room) as sent:
                 await room.take(reported("hotline", "1"))
-            assert len(sent) == 3, "what is known, what is saved, and who is woken"
+            assert len(sent) == 4, "begin, what is known, what is saved, commit and who is woken"
             assert not [statement for statement in sent if "alarm" in statement or "attachment" in statement]
 
             async with statements(room) as sent:
                 await room.take(*(telling(f"a{n}", n, device=f"d{n % 3}") for n in range(9)))
-            assert len(sent) == 7, "keys, devices, caps and what is known; what is saved, the devices, who is woken"
+            assert len(sent) == 8, "begin, keys, devices, caps and what is known; what is saved, the devices, commit"
 
     asyncio.run(tell())
 
@@ -297,7 +298,7 @@ POLICIES = alarmed({"smoke": AlarmPolicy(times=2, quiet=10, forget=25), "heat": 
 
 
 async def _told(room: Storeroom, batch: Sequence[Arrival], numbers: Any, ids: Any) -> list[Outcome]:
-    async with room.store.transaction() as transaction:
+    async with room.store.batch() as transaction:
         changes, outcomes = decide(batch, await transaction.known(batch), POLICIES, numbers=numbers, now=NOW, ids=ids)
         await transaction.save(changes, NOW)
     return outcomes

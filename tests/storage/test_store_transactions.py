@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from canonical.case import Binding, BindingRole, Case, Event
 from canonical.errors import Unavailable
@@ -21,7 +21,7 @@ from canonical.records import Arrival, Changes, Known
 from routing.intake import decide
 from storage import outbox
 from storage.embedded import EmbeddedPostgres
-from storage.store import Store
+from storage.store import AlreadyThere, Store
 from tests.routing.intake_city import CITY, LAWSUIT, NOW, Desk, by_owner, by_source, ordered, reported, verdicts
 from tests.routing.test_intake_any_order import batches, stories
 from tests.storage.storeroom import Storeroom, assert_no_orphans, opened, sent, several, story
@@ -30,7 +30,7 @@ K = ActionKind
 
 
 async def known(room: Storeroom, *arrivals: Arrival) -> Known:
-    async with room.store.transaction() as transaction:
+    async with room.store.batch() as transaction:
         return await transaction.known(arrivals)
 
 
@@ -100,7 +100,7 @@ def test_a_case_in_hand_is_locked_until_the_commit(database_url: str) -> None:
     async def tell(room: Storeroom) -> None:
         await room.take(reported("hotline", "1"))
         cancel = by_source("hotline", "1", K.CANCEL)
-        async with room.store.transaction() as transaction:
+        async with room.store.batch() as transaction:
             await transaction.known([cancel])
             second = asyncio.create_task(room.take(cancel))
             await asyncio.sleep(0.2)
@@ -144,14 +144,14 @@ def test_of_two_transactions_with_one_identity_one_is_refused_whole(database_url
         async def save(number: int) -> bool:
             arrival = reported("hotline", "1")
             try:
-                async with room.store.transaction() as transaction:
+                async with room.store.batch() as transaction:
                     nothing = await transaction.known([arrival])
                     await ready.wait()
                     changes, _ = decide(
                         [arrival], nothing, CITY, numbers=iter([number]), now=NOW, ids=room.reception.ids
                     )
                     await transaction.save(changes, NOW)
-            except IntegrityError:
+            except AlreadyThere:
                 return False
             return True
 
@@ -251,10 +251,10 @@ def test_of_several_cases_with_one_key_the_latest_is_meant(database_url: str) ->
 
 
 async def _save(room: Storeroom, changes: Changes, *, killed: bool = False) -> None:
-    async with room.store.transaction() as transaction:
+    async with room.store.batch() as transaction:
         await transaction.save(changes, NOW)
         if killed:
-            pid = (await transaction.connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            [(pid,)] = await transaction.connection.fetch("SELECT pg_backend_pid()")
             assert await room.scalar(f"SELECT pg_terminate_backend({pid}, 5000)")
 
 
@@ -345,7 +345,7 @@ def test_any_story_through_the_database_is_the_story_in_memory(
         async with opened(database_url) as room:
             outcomes = []
             for batch in batches(story, cuts):
-                async with room.store.transaction() as transaction:
+                async with room.store.batch() as transaction:
                     changes, some = decide(
                         batch, await transaction.known(batch), CITY, numbers=numbers, now=NOW,
                         ids=lambda: UUID(int=next(ids)),

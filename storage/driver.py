@@ -1,0 +1,121 @@
+"""The driver itself, for the hot path: statements prepared once a connection, and connections that nobody wraps.
+
+What SQLAlchemy does around one statement with sixty arrays costs more than the server needs for it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Protocol
+
+import asyncpg
+from sqlalchemy import TextClause
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.engine import URL
+
+from canonical.errors import Unavailable
+
+LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
+"""A connection that was killed between two statements: the driver's own words."""
+
+_TRY_AGAIN = (*LOST, OSError, asyncpg.InvalidCachedStatementError, asyncpg.InternalClientError)
+_HARMLESS = (*LOST, OSError, asyncpg.PostgresError)
+
+NO_ANSWER = ("08", "53", "57")
+"""SQLSTATE classes of a server that cannot serve now: no connection, no room, shutting down or starting up."""
+
+
+class DatabaseAway(Unavailable):
+    """The hub's own database does not answer; no other system is to blame."""
+
+
+class NotWritten(Exception):
+    """The server would not take it; the text names the kind of error alone."""
+
+
+class Connection(Protocol):
+    """What the hot path asks of a connection of the driver."""
+
+    async def fetch(self, query: str, *args: Any) -> list[Any]: ...  # noqa: ANN401 the driver's own
+    async def execute(self, query: str) -> str: ...
+
+
+class Prepared:
+    """A statement as the driver takes it: numbered parameters, in the order of these names."""
+
+    __slots__ = ("names", "sql")
+
+    def __init__(self, statement: TextClause) -> None:
+        compiled = statement.compile(dialect=dialect())  # type: ignore[no-untyped-call]
+        self.sql = str(compiled)
+        self.names = tuple(compiled.positiontup or ())
+
+    async def fetch(self, connection: Connection, values: Mapping[str, Sequence[object]]) -> list[Any]:
+        """Run it; its rows."""
+        return await connection.fetch(self.sql, *[values[name] for name in self.names])
+
+
+class Connections:
+    """Connections of one database that are kept open; at most `most` at once, and whoever comes later waits."""
+
+    def __init__(self, url: URL, most: int) -> None:
+        _, self._arguments = dialect().create_connect_args(url)  # type: ignore[no-untyped-call]
+        cached = self._arguments.pop("prepared_statement_cache_size", None)
+        if cached is not None:
+            self._arguments["statement_cache_size"] = int(cached)
+        self._places = asyncio.Semaphore(most)
+        self._idle: list[Any] = []
+
+    async def close(self) -> None:
+        """Close all that nobody uses."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            with suppress(*_HARMLESS):
+                await connection.close()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[Connection]:
+        """A connection outside of any transaction.
+
+        Raises DatabaseAway when there is none or it goes away, and NotWritten for whatever else the server refuses.
+        """
+        async with self._places:
+            connection = None
+            try:
+                connection = await self._open()
+                yield connection
+            except BaseException as error:
+                if connection is not None:
+                    await self._after(connection, error)
+                if (told := _told(error)) is not error:
+                    raise told from None
+                raise
+            self._idle.append(connection)
+
+    async def _open(self) -> Any:  # noqa: ANN401 the driver has no types
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return await asyncpg.connect(**self._arguments)
+
+    async def _after(self, connection: Any, error: BaseException) -> None:  # noqa: ANN401
+        """Whoever broke off leaves a transaction behind: it is rolled back, or ends with the connection."""
+        if isinstance(error, Exception) and not isinstance(error, _TRY_AGAIN):
+            with suppress(*_HARMLESS):
+                await connection.execute("ROLLBACK")
+                self._idle.append(connection)
+                return
+        connection.terminate()
+
+
+def _told(error: BaseException) -> BaseException:
+    """The error as it may be logged: the driver's texts quote rows and parameters, which are citizens' words."""
+    if isinstance(error, _TRY_AGAIN):
+        return DatabaseAway("the database does not answer")
+    if not isinstance(error, asyncpg.PostgresError):
+        return error
+    state = str(error.sqlstate or "")
+    if state.startswith(NO_ANSWER):
+        return DatabaseAway("the database went away")
+    return NotWritten(f"{type(error).__name__} {state}")
