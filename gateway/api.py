@@ -18,15 +18,17 @@ from canonical.lifecycle import Stage
 from canonical.message import ACCEPTED, Message
 from canonical.reading import Outcome
 from canonical.records import Arrival, Command
-from gateway.door import LONGEST_BODY, PREFIX, IntakeDoor, Receive, Scope, Send
+from gateway.bulk import BulkDoor, bulk_operation
+from gateway.door import LONGEST_BODY, IntakeDoor
 from gateway.figures import Watch
 from gateway.hub import Hub
 from gateway.metrics import CONTENT_TYPE_LATEST
 from gateway.open311 import filing, open311_routes
 from gateway.orders import ActionOrder, SwitchOrder, ordered
-from gateway.reception import Busy, Committer, summed_up
+from gateway.reception import QUEUE, Busy, Committer, summed_up
 from gateway.reconcile_api import reconcile_routes
 from gateway.views import View, books_view, case_view, journey_view, lifecycle_view, row_view
+from gateway.wire import BULK, PREFIX, Receive, Scope, Send
 from routing.commands import CENTRE
 from storage.crew import Crew
 from storage.inflow import inflows
@@ -62,9 +64,11 @@ class Refusal(HubError):
         self.status, self.code, self.hint = status, code, hint
 
 
-def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY) -> "Front":
-    """The whole application: the intake door and the API, on one hub. `longest_body`: seconds a push may take."""
-    committer = Committer(hub.reception)
+def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUEUE) -> "Front":
+    """The whole application: the intake door and the API, on one hub. `longest_body`: seconds a push may take; `queue`:
+    pushes that may wait for a commit.
+    """
+    committer = Committer(hub.reception, queue=queue)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -84,7 +88,7 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY) -> "Front":
     app.exception_handler(Unavailable)(_unavailable)
     app.exception_handler(RequestValidationError)(_invalid)
     app.openapi = lambda: _openapi(app, hub)  # type: ignore[method-assign]
-    return Front(app, IntakeDoor(hub, committer, longest_body))
+    return Front(app, IntakeDoor(hub, committer, BulkDoor(hub, silence=longest_body), longest_body))
 
 
 class Front:
@@ -95,7 +99,7 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+        if scope["type"] == "http" and scope["path"].startswith((PREFIX, BULK)):
             await self.door(scope, receive, send)
         elif scope["type"] == "http" and (filed := filing(self.door.hub, scope)) is not None:
             await self.door(filed, receive, send)
@@ -345,5 +349,7 @@ def _openapi(app: FastAPI, hub: Hub) -> dict[str, Any]:
                 document["paths"][path] = {
                     method.lower(): _operation(connected.system.role.title, door) for method in door.methods
                 }
+                streamed = f"{BULK}{path.removeprefix(PREFIX)}"
+                document["paths"][streamed] = {"post": bulk_operation(connected.system.role.title)}
         app.openapi_schema = document
     return app.openapi_schema

@@ -1,15 +1,12 @@
-"""The intake door: what other systems push to us, at `/in/<system>[/<suffix>]`. A thin ASGI application, because it is
-the hot path; the API in front of people documents it.
+"""The intake door: what other systems push to us, at `/in/<system>[/<suffix>]`, and many at once at `/bulk/...`. A thin
+ASGI application, because it is the hot path; the API in front of people documents it.
 """
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import quote, unquote
-
-import orjson
 
 from adapters import Door, Reply
 from adapters.packed import gunzipped
@@ -18,16 +15,13 @@ from canonical.message import Message, Verdict
 from canonical.reading import Outcome
 from canonical.records import Arrival, Split
 from gateway import metrics
+from gateway.bulk import BulkDoor
 from gateway.configuration import ConnectedSystem
 from gateway.hub import Hub
 from gateway.log import log
 from gateway.reception import Busy, Committer, named, summed_up
+from gateway.wire import BULK, DRAINED, KEPT_OF_OVERSIZE, PREFIX, Receive, Scope, Send, answer, path_of, plain
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-PREFIX = "/in/"
 _OK = 200
 _DESCRIBED = ("wsdl", "xsd=", "singlewsdl")
 _HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
@@ -35,10 +29,6 @@ _PLAIN = frozenset({"", "identity"})
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 LONGEST_BODY = 60.0
 """Seconds a body may take: who sends half a message must not hold a place for ever."""
-KEPT_OF_OVERSIZE = 64 * 1024
-"""Bytes of a refused oversize message that the journal keeps."""
-DRAINED = 64 * 1024 * 1024
-"""Bytes read and dropped so that the sender reads our answer instead of a broken connection."""
 
 
 @dataclass(slots=True)
@@ -47,23 +37,27 @@ class IntakeDoor:
 
     hub: Hub
     committer: Committer
+    bulk: BulkDoor
     longest_body: float = LONGEST_BODY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI, HTTP only."""
-        name, _, suffix = scope["path"].removeprefix(PREFIX).partition("/")
+        prefix = BULK if scope["path"].startswith(BULK) else PREFIX
+        name, _, suffix = scope["path"].removeprefix(prefix).partition("/")
         connected = self.hub.configuration.systems.get(name)
         door = _door(connected, suffix.strip("/"), scope["method"]) if connected else None
         if connected is None or door is None:
             text = f"no door {scope['path']}; {_there(name, connected, scope)}"
-            await _plain(send, 404, "unknown_system", text)
+            await plain(send, 404, "unknown_system", text)
         elif scope["method"] == "GET" and (wsdl := _wsdl(connected, door, scope)) is not None:
-            await _answer(send, Reply(200, "text/xml; charset=utf-8", wsdl, {}))
-        elif scope["method"] not in _methods(door):
-            allowed = ", ".join(_methods(door))
-            await _plain(send, 405, "method", f"{allowed} is expected here", {"allow": allowed})
+            await answer(send, Reply(200, "text/xml; charset=utf-8", wsdl, {}))
+        elif scope["method"] not in (allowed := ("POST",) if prefix == BULK else _methods(door)):
+            expected = ", ".join(allowed)
+            await plain(send, 405, "method", f"{expected} is expected here", {"allow": expected})
         elif not connected.admits(scope.get("client")):
-            await _plain(send, 403, "address", "this address may not send here")
+            await plain(send, 403, "address", "this address may not send here")
+        elif prefix == BULK:
+            await self.bulk(connected, door, scope, receive, send)
         else:
             await self._take_in(connected, door, scope, receive, send)
 
@@ -76,7 +70,7 @@ class IntakeDoor:
                 body, complete = await _body(receive, door.max_bytes)
         except TimeoutError:
             slow = f"the whole message is expected within {self.longest_body:g} seconds"
-            await _plain(send, 408, "slow", slow, {"connection": "close"})
+            await plain(send, 408, "slow", slow, {"connection": "close"})
             return
         if body is None:
             return  # the sender went away before it had sent everything: nothing was received
@@ -88,28 +82,28 @@ class IntakeDoor:
         message = Message(
             system=connected.system.role.id, body=body, at=self.hub.now(), id=self.hub.ids(), door=door.name,
             content_type=headers.get("content-type", ""), headers=headers, method=scope["method"],
-            path=_path(scope),
+            path=path_of(scope),
         )  # fmt: skip
         try:
             if not broken and door.handshakes and (reply := _handshake(connected, door, message)) is not None:
-                await _answer(send, reply)
+                await answer(send, reply)
                 return
             if scope["method"] not in door.methods:
-                await _plain(send, 405, "method", f"{', '.join(door.methods)} is expected here")
+                await plain(send, 405, "method", f"{', '.join(door.methods)} is expected here")
                 return
             outcome, parts = await self._committed(message, broken)
         except Busy:
             metrics.took_in([(message.system, "busy")])
-            await _plain(send, 429, "busy", "too much at once; come back in a second", {"retry-after": "1"})
+            await plain(send, 429, "busy", "too much at once; come back in a second", {"retry-after": "1"})
         except Unavailable as error:
             metrics.took_in([(message.system, "unavailable")])
             log.error("intake.unavailable", system=message.system, message_id=str(message.id), error=str(error))
-            await _plain(send, 503, "unavailable", "not stored; please send it again", {"retry-after": "5"})
+            await plain(send, 503, "unavailable", "not stored; please send it again", {"retry-after": "5"})
         else:
             reply = connected.system.reply(message, outcome, parts)
             if reply.trouble:
                 log.error("reply.broken", system=message.system, message_id=str(message.id), error=reply.trouble)
-            await _answer(send, reply)
+            await answer(send, reply)
 
     async def _committed(
         self, message: Message, broken: Unacceptable | None
@@ -164,13 +158,6 @@ def _methods(door: Door) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*door.methods, *(plan.declared.method for plan in door.handshakes)]))
 
 
-def _path(scope: Scope) -> str:
-    """What followed the system's name in the URL, query included: rules may read it, and the journal keeps it."""
-    suffix = scope["path"].removeprefix(PREFIX).partition("/")[2].strip("/")
-    query = scope["query_string"].decode("latin-1")
-    return f"{suffix}?{query}" if query else suffix
-
-
 async def _body(receive: Receive, max_bytes: int) -> tuple[bytes | None, bool]:
     """The whole body and True; its beginning and False when it is too large; None when the sender went away."""
     chunks: list[bytes] = []
@@ -206,16 +193,3 @@ def _unpacked(body: bytes, headers: MutableMapping[str, str], most: int) -> byte
         raise Unacceptable(f"not the whole {encoding} that it says it is", why=Why.UNREADABLE) from None
     del headers["content-encoding"]
     return plain
-
-
-async def _answer(send: Send, reply: Reply) -> None:
-    headers = {"content-type": reply.content_type, "content-length": str(len(reply.body)), **reply.headers}
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": reply.status, "headers": raw})
-    await send({"type": "http.response.body", "body": reply.body})
-
-
-async def _plain(send: Send, status: int, code: str, text: str, headers: dict[str, str] | None = None) -> None:
-    """Our own error envelope, where no source's applies."""
-    body = orjson.dumps({"error": {"code": code, "text": text}})
-    await _answer(send, Reply(status, "application/json", body, headers or {}))

@@ -21,7 +21,6 @@ from canonical.message import Message
 from canonical.reading import Reading
 from canonical.time import SHANGHAI, in_shanghai
 from gateway.configuration import Configuration
-from gateway.door import PREFIX, Scope
 from gateway.georeport import (
     CLOSED,
     MEDIA,
@@ -39,6 +38,7 @@ from gateway.georeport import (
     written,
 )
 from gateway.hub import Hub
+from gateway.wire import PREFIX, Scope
 from routing.catalogue import Acceptance
 from storage.casebook import Journey
 

@@ -34,6 +34,10 @@ _RACES = 5
 """How often a batch is decided anew because another process committed the same identity first."""
 
 
+QUEUE = 4096
+"""Messages that may wait for a commit in one process."""
+
+
 class Busy(Exception):
     """The queue is full: the sender shall come back in a second."""
 
@@ -188,7 +192,7 @@ class Committer:
     A source that has a quarter of the queue waiting is told to come back: the rest is there for the others.
     """
 
-    def __init__(self, reception: Reception, *, batch: int = 256, queue: int = 4096, lanes: int = 2) -> None:
+    def __init__(self, reception: Reception, *, batch: int = 256, queue: int = QUEUE, lanes: int = 2) -> None:
         self.reception = reception
         self._batch, self._lanes, self._share = batch, lanes, max(1, queue // 4)
         self._queue = _FairQueue(queue)

@@ -23,6 +23,8 @@ from gateway.worker_page import QuietServer, worker_page
 BACKLOG = 2048
 KEEP_ALIVE = 75
 """Seconds; longer than the usual proxies', so that they close first."""
+LAST_WORDS = 20
+"""Seconds that what is being answered has when we are told to stop: a stream may have hours to go."""
 
 
 def steady() -> None:
@@ -54,6 +56,7 @@ def _config(app: Front, host: str, port: int) -> uvicorn.Config:
     return uvicorn.Config(
         app, host=host, port=port, log_config=None, access_log=False, backlog=BACKLOG, timeout_keep_alive=KEEP_ALIVE,
         server_header=False, date_header=False, proxy_headers=False, loop="uvloop", http="httptools", lifespan="on",
+        timeout_graceful_shutdown=LAST_WORDS,
     )  # fmt: skip
 
 
@@ -62,6 +65,7 @@ def serve_in_processes(host: str, port: int, processes: int) -> None:
     uvicorn.run(
         "gateway.serve:from_environment", factory=True, host=host, port=port, workers=processes, log_config=None,
         access_log=False, backlog=BACKLOG, timeout_keep_alive=KEEP_ALIVE, server_header=False, date_header=False,
+        timeout_graceful_shutdown=LAST_WORDS,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from gateway.api import create_app
 from gateway.configuration import Configuration
 from gateway.door import LONGEST_BODY
 from gateway.hub import Hub, clock, wire
+from gateway.reception import QUEUE
 from gateway.serve import _config
 from gateway.settings import Settings
 from gateway.work import Role, Worker
@@ -100,9 +101,9 @@ class HubUnderTest:
 
     # Starting and stopping
 
-    def open_doors(self, *, longest_body: float = LONGEST_BODY) -> None:
+    def open_doors(self, *, longest_body: float = LONGEST_BODY, queue: int = QUEUE) -> None:
         """Serve on the socket, in a thread of its own. `longest_body`: seconds a push may take."""
-        app = create_app(self.wired(), longest_body=longest_body)
+        app = create_app(self.wired(), longest_body=longest_body, queue=queue)
         server = uvicorn.Server(_config(app, "127.0.0.1", self.port))
 
         async def main(loop: Loop) -> None:

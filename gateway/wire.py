@@ -1,0 +1,39 @@
+"""What the intake doors share: ASGI's types, and answers in our own words."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import orjson
+
+from adapters import Reply
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+PREFIX = "/in/"
+BULK = "/bulk/"
+KEPT_OF_OVERSIZE = 64 * 1024
+"""Bytes of a refused oversize message that the journal keeps."""
+DRAINED = 64 * 1024 * 1024
+"""Bytes read and dropped so that the sender reads our answer instead of a broken connection."""
+
+
+def path_of(scope: Scope) -> str:
+    """What followed the system's name in the URL, query included: rules may read it, and the journal keeps it."""
+    suffix = "".join(scope["path"].split("/", 3)[3:]).strip("/")
+    query = scope["query_string"].decode("latin-1")
+    return f"{suffix}?{query}" if query else suffix
+
+
+async def answer(send: Send, reply: Reply) -> None:
+    headers = {"content-type": reply.content_type, "content-length": str(len(reply.body)), **reply.headers}
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": reply.status, "headers": raw})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+async def plain(send: Send, status: int, code: str, text: str, headers: dict[str, str] | None = None) -> None:
+    """Our own error envelope, where no source's applies."""
+    body = orjson.dumps({"error": {"code": code, "text": text}})
+    await answer(send, Reply(status, "application/json", body, headers or {}))
