@@ -46,7 +46,7 @@ class Store:
 
     @asynccontextmanager
     async def batch(self) -> AsyncIterator[Batch]:
-        """A batch of intake, all or nothing. Raises DatabaseAway as `transaction` does, and what `Batch.save` raises."""
+        """A batch of intake, all or nothing. Raises DatabaseAway, and what `Batch.save` raises."""
         async with self._connections.one() as connection:
             batch = Batch(connection)
             yield batch

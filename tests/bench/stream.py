@@ -16,8 +16,8 @@ CASES = (
 )
 
 
-def ticket(number: int, run: str, token: str) -> bytes:
-    """One HTTP request with a ticket nobody sent before."""
+def document(number: int, run: str, token: str) -> bytes:
+    """A ticket nobody sent before, as JSON."""
     code, title, content, area, address = CASES[number % len(CASES)]
     params = {
         "taskGuid": f"{run}-t{number}", "taskType": "10", "taskTarget": "20", "taskStatus": "10",
@@ -29,7 +29,23 @@ def ticket(number: int, run: str, token: str) -> bytes:
         "signLimit": {"value": "4", "unit": "1"}, "finishLimit": {"value": "5", "unit": "2"},
         "answerDeadline": "2026-03-23 09:40:00", "opinion": "请核实处理并答复来电人。", "attachList": [],
     }  # fmt: skip
-    part = orjson.dumps({"params": params, "token": token})
+    return orjson.dumps({"params": params, "token": token})
+
+
+def plain(number: int, run: str, token: str) -> bytes:
+    """One HTTP request with the ticket as a JSON body."""
+    body = (
+        document(number, run, token)
+        .replace(b"2026-03-16 09", b"2026-03-16T09")
+        .replace(b"2026-03-23 09", b"2026-03-23T09")
+    )
+    head = b"POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    return head % (PATH, len(body)) + body
+
+
+def ticket(number: int, run: str, token: str) -> bytes:
+    """One HTTP request with the ticket as the hotline sends it."""
+    part = document(number, run, token)
     opening = b'--%s\r\nContent-Disposition: form-data; name="params"\r\n\r\n' % BOUNDARY
     body = opening + part + b"\r\n--%s--\r\n" % BOUNDARY
     kind = b"multipart/form-data; boundary=" + BOUNDARY
@@ -55,6 +71,27 @@ class Measured:
     def per_second(self) -> float:
         """Accepted requests a second."""
         return self.accepted / self.seconds
+
+
+async def stream(port: int, lines: Sequence[bytes], streams: int) -> Measured:
+    """Send all lines over so many streams of the bulk door; a line counts when its verdict is there."""
+    waits: list[float] = []
+    counts = {True: 0, False: 0}
+
+    async def one(mine: Sequence[bytes]) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 24)
+        body = b"\n".join(mine)
+        kind = b"Content-Type: application/x-ndjson\r\nContent-Length: %d" % len(body)
+        writer.write(b"POST /bulk/hotline_12345 HTTP/1.1\r\nHost: bench\r\n%s\r\n\r\n" % kind)
+        writer.write(body)
+        async for line in reader:
+            if b'"line"' in line:
+                counts[b'"verdict":"case"' in line] += 1
+        writer.close()
+
+    began = time.perf_counter()
+    await asyncio.gather(*(one(lines[number::streams]) for number in range(streams)))
+    return Measured(time.perf_counter() - began, counts[True], counts[False], waits)
 
 
 async def push(port: int, requests: Sequence[bytes], connections: int) -> Measured:
