@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +50,12 @@ def hub(url: str, port: int, processes: int, log: Path) -> "subprocess.Popen[byt
 
 def answering(process: "subprocess.Popen[bytes]", url: str, log: Path) -> "subprocess.Popen[bytes]":
     """The process, once it answers there."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        try:
+        with suppress(httpx.HTTPError):
             if httpx.get(url, trust_env=False).status_code == httpx.codes.OK:
                 return process
-        except httpx.HTTPError:
-            time.sleep(0.2)
+        time.sleep(0.2)
     process.terminate()
     raise TimeoutError(f"it did not start: see {log}")
 

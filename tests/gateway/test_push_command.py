@@ -44,7 +44,7 @@ class Doors:
             except httpx.HTTPError:
                 return False
 
-        until(answers, seconds=90, what="opening the doors")
+        until(answers, seconds=120, what="opening the doors")
 
     def kill(self) -> None:
         """The power goes."""
@@ -100,7 +100,7 @@ def test_a_file_is_pushed_line_by_line_and_again_without_harm(
 def test_doors_that_are_killed_in_the_middle_lose_and_double_nothing(
     hub: HubUnderTest, doors: Doors, tmp_path: Path
 ) -> None:  # fmt: skip
-    count = 2500
+    count = 1500
     file = written(tmp_path / "tickets.ndjson", *(line(str(number)) for number in range(count)))
     told = tmp_path / "verdicts.ndjson"
     command = ["push", HOTLINE, str(file), "--url", doors.url, "--verdicts", str(told)]
@@ -109,7 +109,7 @@ def test_doors_that_are_killed_in_the_middle_lose_and_double_nothing(
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        until(lambda: told.exists() and len(verdicts_of(told)) > 300, seconds=60, what="the first verdicts")
+        until(lambda: told.exists() and len(verdicts_of(told)) > 300, seconds=120, what="the first verdicts")
         doors.kill()
         pushing.send_signal(signal.SIGKILL)  # and the one who pushes, too
         pushing.wait(20)
