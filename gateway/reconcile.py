@@ -41,6 +41,8 @@ _SLICE, _ASKED_SLICE = 500, 20
 """Cases in one transaction: where all is at hand, and where each is asked about."""
 _PATIENCE = 3
 """Questions in a row that fail before the system counts as away."""
+_SHARE = 2
+"""Of a system's rate: its deliveries come first, so that questions have every second place."""
 _SOON = 0.5
 """Seconds before a question that was not answered is asked once more."""
 
@@ -98,6 +100,8 @@ class Reconciler:
         self.lease = LEASE + timedelta(seconds=_TRIES * connected.system.connector.timeout)
         self.at_once, self.slice = AT_ONCE, _ASKED_SLICE if plan.declared.by == "query" else _SLICE
         self._by, self._alive_since = hub.ids(), hub.now()
+        rate = connected.traffic.rate
+        self._pause = max(plan.declared.pause, _SHARE / rate if rate else 0.0)
         self._listing: Listing | None = None
         self._of: UUID | None = None
         """The statement that was worked at last."""
@@ -175,6 +179,7 @@ class Reconciler:
         """Keep one page; why the list cannot be had, when it cannot: then nothing of it counts."""
         trouble = ""
         for last in (False, True):
+            await asyncio.sleep(self._pause)
             try:
                 items = await listing.page()
             except (Unacceptable, Misconfigured) as error:
@@ -255,8 +260,7 @@ class Reconciler:
         if self._away:
             return
         await self._alive(statement)
-        if self.plan.declared.pause:
-            await asyncio.sleep(self.plan.declared.pause)
+        await asyncio.sleep(self._pause)
         try:
             word.theirs += await self._patiently(matter)
             self._failures = 0
