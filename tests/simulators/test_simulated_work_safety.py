@@ -204,3 +204,20 @@ def test_a_busy_platform_says_so_in_the_envelope(client: Client) -> None:
     client.side.behave(refuse=1)
     answer = client.get("/api/issues")
     assert (answer.status_code, answer.json()["code"]) == (200, 500)
+
+
+def test_an_issue_is_lost_or_changed_without_a_word(client: Client) -> None:
+    side = client.side
+    [first, second] = side.post("/_sim/emit", json={"n": 2}).json()["ids"]
+
+    done = [side.post("/_sim/lose", json={"id": first}), side.post("/_sim/change", json={"id": second, "state": "4"})]
+    wrong = [
+        side.post("/_sim/lose", json={"id": first}),
+        side.post("/_sim/change", json={"id": second, "state": "nonsense"}),
+        side.post("/_sim/change", json={"id": first, "state": "4"}),
+    ]
+
+    assert [answer.status_code for answer in done] == [200, 200]
+    assert [answer.status_code for answer in wrong] == [404, 404, 404]
+    [left] = client.page()["items"]
+    assert (left["issueId"], left["status"]) == (second, 4)
