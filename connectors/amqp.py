@@ -15,12 +15,11 @@ from uuid import UUID
 
 from pika import BasicProperties, BlockingConnection, DeliveryMode
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError
 from pika.spec import Basic
 
 from canonical.errors import ContractViolation, HubError, Misconfigured, Unavailable
 from canonical.message import Message
-from connectors.amqp_link import PublishingLink, Settings, ours, settings_of
+from connectors.amqp_link import BROKEN, PublishingLink, Settings, ours, settings_of
 from connectors.broker import Reconnection
 from connectors.packed import ENCODINGS, unpacked
 
@@ -233,6 +232,8 @@ class AmqpConnector:
             self._link = None
 
 
+_NO_WORD: tuple[type[Exception], ...] = (*BROKEN, Unavailable)
+
 _Delivered = tuple[int, tuple[Basic.Deliver, BasicProperties, bytes]]
 """Delivery tag; what the broker says, what the publisher says, body."""
 
@@ -263,7 +264,7 @@ class _Consumer:
                 self._channel.queue_bind(self._queue, exchange, routing_key)
             self._channel.add_on_cancel_callback(self._on_cancel)
             self._channel.basic_consume(self._queue, self._on_message)
-        except (AMQPError, OSError) as error:
+        except BROKEN as error:
             self.broken = True
             raise ours(self._what, error) from None
 
@@ -311,7 +312,7 @@ class _Consumer:
                 self.flush()
             if self._connection is not None and self._connection.is_open:
                 self._connection.close()
-        except (AMQPError, OSError, Unavailable):
+        except _NO_WORD:
             return  # what was not acknowledged comes again
         finally:
             self.broken = True
@@ -335,7 +336,7 @@ class _Consumer:
         """Raises Unavailable, whatever broke: what the queue is like now, the next connection finds out."""
         try:
             work(on)
-        except (AMQPError, OSError) as error:
+        except BROKEN as error:
             self.broken = True
             raise Unavailable(f"{self._what}: the connection broke ({type(error).__name__})") from None
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pika import BasicProperties, ConnectionParameters, PlainCredentials, SSLOptions
 from pika.adapters.select_connection import IOLoop, SelectConnection
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.channel import Channel
 from pika.exceptions import (
     AMQPError,
@@ -38,6 +39,9 @@ GOODBYE_SECONDS = 1.0
 
 # What goes wrong comes to us as an exception and becomes our own event; pika would log it once more, on every try.
 logging.getLogger("pika").setLevel(logging.CRITICAL + 1)
+
+BROKEN: tuple[type[Exception], ...] = (AMQPError, AMQPConnectorException, OSError)
+"""What pika raises when something is wrong with a connection: a broker that takes it and then says nothing included."""
 
 _CREDENTIALS: tuple[type[Exception], ...] = (AuthenticationError, ProbableAuthenticationError)
 
