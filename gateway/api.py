@@ -18,6 +18,7 @@ from canonical.lifecycle import Stage
 from canonical.message import ACCEPTED, Message
 from canonical.reading import Outcome
 from canonical.records import Arrival, Command
+from gateway.asyncapi import document
 from gateway.bulk import BulkDoor, bulk_operation
 from gateway.door import LONGEST_BODY, IntakeDoor
 from gateway.figures import Watch
@@ -30,6 +31,7 @@ from gateway.reconcile_api import reconcile_routes
 from gateway.views import View, books_view, case_view, journey_view, lifecycle_view, row_view
 from gateway.wire import BULK, PREFIX, Receive, Scope, Send
 from routing.commands import CENTRE
+from storage.announcements import Announcements
 from storage.crew import Crew
 from storage.inflow import inflows
 from storage.switches import Switch, Switches, What
@@ -148,6 +150,10 @@ def _open_routes(hub: Hub) -> APIRouter:
     async def lifecycle() -> list[dict[str, Any]]:
         return lifecycle_view()
 
+    @router.get("/api/asyncapi.json", summary="What is published on the bus, as AsyncAPI describes it")
+    async def asyncapi() -> dict[str, Any]:
+        return document()
+
     return router
 
 
@@ -258,6 +264,10 @@ def _watching_routes(hub: Hub) -> APIRouter:
     @router.get("/api/workers", summary="Worker processes that live, and breakers that are not closed there")
     async def workers() -> View:
         return {"items": [row_view(row) for row in await Crew(hub.store).living(hub.now())]}
+
+    @router.get("/api/bus", summary="What waits to be announced on the bus, and why nothing moves")
+    async def bus() -> View:
+        return row_view(await Announcements(hub.store).backlog())
 
     @router.get("/api/parked", summary="Outbound messages that wait for a person")
     async def parked(limit: Limited = 100) -> View:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 import adapters
 from adapters import System
 from assessment.calendar import load_calendar
+from canonical.announcement import Right
 from canonical.errors import Misconfigured
 from canonical.findings import Finding, Severity
 from gateway.certify.standing import Wanted, shortfall
@@ -71,6 +72,16 @@ class PolicyFile(_File):
     rounds: int = Field(default=3, ge=1, le=20, description="rounds of automatic dispatch after returns")
 
 
+class EventsFile(_File):
+    """What listeners at the bus may be told of cases. Nobody's data without a right."""
+
+    rights: list[Right] = Field(
+        default=[],
+        description="`place`: point and address; `texts`: what people wrote; `files`: references to pictures; "
+        "`reporter`: name and number of who reported. Default: codes, times, units and divisions only",
+    )
+
+
 class CityFile(_File):
     """`city.yaml`."""
 
@@ -84,6 +95,7 @@ class CityFile(_File):
     responsibility: ResponsibilityFile
     policy: PolicyFile = PolicyFile()
     systems: str = Field(default="systems.yaml", description="YAML of the connected systems")
+    events: EventsFile = EventsFile()
     min_tier: Wanted = Field(
         default="none",
         description="tier systems should be certified for: `none`, `bronze`, `silver`, `gold`; `gridhub check` warns",
@@ -161,6 +173,8 @@ class Configuration:
 
     city: City
     systems: Mapping[str, ConnectedSystem]
+    rights: frozenset[Right] = frozenset()
+    """What listeners at the bus may be told."""
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -190,7 +204,7 @@ def read(
     systems, names = _systems(folder, file.systems, environment, findings, unset)
     findings += _uncertified(folder, file, systems)
     city = _city(folder, file, systems, names, findings)
-    return Configuration(city, systems), sorted(set(findings))
+    return Configuration(city, systems, frozenset(file.events.rights)), sorted(set(findings))
 
 
 def _city(

@@ -1,16 +1,19 @@
 """All lanes of one process: one claim for all systems with free places, whenever there may be something to take up."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import asyncpg
 from sqlalchemy.engine import make_url
 
 from gateway.deliver import Deliverer
 from gateway.hub import Hub
+from gateway.relay import OVERDUE, Tickets
 from gateway.settling import Settling
 from gateway.traffic import Share
+from storage.outbox import Claimed, Wanted
 from storage.store import WAKE, DatabaseAway
 
 IDLE = 1.0
@@ -28,6 +31,9 @@ class Lanes:
         self._woken: set[str] = set()
         self._wake = asyncio.Event()
         self._looked_at = 0.0
+        self.tickets: Tickets | None = None
+        """With a bus: lanes are taken up by tickets while they flow."""
+        self._unrelayed_at = 0.0
         self._share = Share()
 
     @property
@@ -74,10 +80,24 @@ class Lanes:
         """True when something was taken up."""
         there = (self.deliverers[name] for name in sorted(names) if name in self.deliverers)
         wanted = [room for deliverer in there if (room := deliverer.wanted()) is not None]
-        claimed = await self.hub.outbox.claim(wanted, now=self.hub.now()) if wanted else []
+        claimed, some = await self._claimed(wanted) if wanted else ([], False)
         for one in claimed:
             self.deliverers[one.system].start(one)
-        return bool(claimed)
+        return some
+
+    async def _claimed(self, wanted: Sequence[Wanted]) -> tuple[list[Claimed], bool]:
+        """What is ours now, and whether it is worth while to look again at once."""
+        now = self.hub.now()
+        if self.tickets is None or not self.tickets.flowing:
+            claimed = await self.hub.outbox.claim(wanted, now=now)
+            return claimed, bool(claimed)
+        claimed, some = await self.tickets.claim(wanted)
+        loop = asyncio.get_running_loop()
+        if not some and loop.time() - self._unrelayed_at >= OVERDUE.total_seconds() / 2:
+            self._unrelayed_at = loop.time()  # nobody relays what is due for so long
+            later = [replace(one, lease=one.lease + OVERDUE) for one in wanted]
+            claimed = await self.hub.outbox.claim(later, now=now - OVERDUE)
+        return claimed, some or bool(claimed)
 
     async def listen(self, stop: asyncio.Event) -> float:
         """Be woken by whoever commits something that is to be sent. Returns when the connection ends."""

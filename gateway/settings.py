@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from canonical.errors import Misconfigured
+from connectors.bus import BusAccount
 
 CONFIG, DATABASE_URL, CENTRE_TOKEN, DATA, FILES, LOG, METRICS_PORT, SIMULATE_SECRET = (
     "GRIDHUB_CONFIG",
@@ -17,6 +18,14 @@ CONFIG, DATABASE_URL, CENTRE_TOKEN, DATA, FILES, LOG, METRICS_PORT, SIMULATE_SEC
     "GRIDHUB_METRICS_PORT",
     "GRIDHUB_SIMULATE_SECRET",
 )
+BUS_URL, BUS_USERNAME, BUS_PASSWORD, BUS_CA, BUS_CERTIFICATE, BUS_KEY = (
+    "GRIDHUB_BUS_URL",
+    "GRIDHUB_BUS_USERNAME",
+    "GRIDHUB_BUS_PASSWORD",
+    "GRIDHUB_BUS_CA",
+    "GRIDHUB_BUS_CERTIFICATE",
+    "GRIDHUB_BUS_KEY",
+)
 VARIABLES = {
     CONFIG: "configuration folder of the city; default: the example city that comes with gridhub",
     DATABASE_URL: "PostgreSQL 15 or newer, postgresql://user:password@host/name, or GRIDHUB_DATABASE_URL_FILE, a file "
@@ -27,6 +36,12 @@ VARIABLES = {
     FILES: "folder of the files of cases, the same for all worker processes; default: files in GRIDHUB_DATA",
     LOG: "json for log lines as JSON, set by serve --json-log for its processes; default: text",
     METRICS_PORT: "port at which work serves /metrics and /health, as --metrics-port; default: none",
+    BUS_URL: "RabbitMQ as the hub's bus, amqps://host/vhost, of a cluster each node's by comma; default: no bus",
+    BUS_USERNAME: "name at the bus",
+    BUS_PASSWORD: "password at the bus, or GRIDHUB_BUS_PASSWORD_FILE, a file that holds it",
+    BUS_CA: "file of the authority that signed the bus's certificate; default: the machine's",
+    BUS_CERTIFICATE: "file of the certificate the hub shows to the bus, where it wants one",
+    BUS_KEY: "file of that certificate's key",
     SIMULATE_SECRET: "secret a simulated system agreed with the hub, or GRIDHUB_SIMULATE_SECRET_FILE; default: demo",
 }
 """Every environment variable gridhub reads by itself; a city's systems.yaml names further ones."""
@@ -42,6 +57,8 @@ class Settings:
     data: Path = Path(".gridhub")
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     files: Path | None = None
+    bus: BusAccount | None = None
+    """None: no bus."""
 
     @property
     def file_folder(self) -> Path:
@@ -70,6 +87,7 @@ def settings(config: Path | None = None, environment: Mapping[str, str] | None =
         data=Path(environment.get(DATA) or ".gridhub").absolute(),
         environment=dict(environment),
         files=Path(environment[FILES]).absolute() if environment.get(FILES) else None,
+        bus=bus_account(environment),
     )
 
 
@@ -81,6 +99,21 @@ def secret(environment: Mapping[str, str], name: str) -> str:
         return Path(environment[f"{name}_FILE"]).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"the file that {name}_FILE names cannot be read: {type(error).__name__}") from None
+
+
+def bus_account(environment: Mapping[str, str]) -> BusAccount | None:
+    """Where the bus stands; None when there is none. Raises Misconfigured when its settings cannot be right."""
+    urls = [url.strip() for url in environment.get(BUS_URL, "").split(",") if url.strip()]
+    if not urls:
+        return None
+    names = (BUS_USERNAME, BUS_CA, BUS_CERTIFICATE, BUS_KEY)
+    username, ca, certificate, key = (environment.get(name, "") for name in names)
+    account = BusAccount(urls, username, secret(environment, BUS_PASSWORD), ca, certificate, key)
+    try:
+        account.settings("gridhub")
+    except Misconfigured as error:
+        raise Misconfigured(f"{BUS_URL}: {error}") from None
+    return account
 
 
 def driver_url(url: str) -> str:

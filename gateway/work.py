@@ -3,7 +3,7 @@ be killed at any instant.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from functools import partial
@@ -12,6 +12,7 @@ from canonical.errors import HubError, Misconfigured, Unavailable
 from canonical.message import Verdict
 from canonical.ports import Connector
 from gateway.alarm_clock import AlarmClock
+from gateway.announce import Announcer
 from gateway.configuration import ConnectedSystem
 from gateway.crew import Heartbeat
 from gateway.deliver import Deliverer
@@ -24,6 +25,7 @@ from gateway.log import log
 from gateway.poll import Poller
 from gateway.receive import Receiving
 from gateway.reconcile import Reconciler, asked, unasked
+from gateway.relay import Relay, Tickets
 from gateway.service_watch import ServiceWatch, watched
 from gateway.session import Session
 from gateway.subscribe import Subscriber
@@ -52,6 +54,10 @@ class Role(StrEnum):
     """What happens because time passes: alarms that are told once, and messages that wait for their case."""
     RECONCILE = "reconcile"
     """Compares with other systems what they and we have of the same cases."""
+    ANNOUNCE = "announce"
+    """Tell the bus what happens to cases."""
+    RELAY = "relay"
+    """Offer what is to be delivered on the bus, so that workers on any machine can take it up."""
 
 
 class Worker:
@@ -83,6 +89,7 @@ class Worker:
             tasks.append(asyncio.create_task(self._deliver(self.lanes, stop), name="deliver"))
         for name, one in unasked(self.hub) if Role.RECONCILE in self.roles else ():
             tasks.append(asyncio.create_task(self._steadily(one.round, f"reconcile-{name}", stop)))
+        tasks += self._on_the_bus(stop)
         if Role.FETCH in self.roles:
             tasks.append(asyncio.create_task(self._fetch(stop), name="fetch"))
         log.info("worker.started", roles=sorted(role.value for role in self.roles), systems=list(systems))
@@ -186,6 +193,34 @@ class Worker:
             await self._steadily(once, "fetch", stop)
             await fetcher.drained()
             fetcher.close()
+
+    def _on_the_bus(self, stop: asyncio.Event) -> list[asyncio.Task[None]]:
+        """What there is to do where there is a bus."""
+        if self.hub.settings.bus is None:
+            return []
+        tasks = []
+        systems = dict(self.hub.connected)
+        if self.lanes is not None and systems:
+            prefetch = {name: one.concurrency for name, one in systems.items()}
+            self.lanes.tickets = tickets = Tickets(self.hub, prefetch, self.lanes.wake)
+            reading = self._steadily(partial(tickets.round, stop), "tickets", stop)
+            tasks.append(asyncio.create_task(reading, name="tickets"))
+        if Role.RELAY in self.roles and systems:
+            tasks.append(asyncio.create_task(self._relay(list(systems), stop), name="relay"))
+        if Role.ANNOUNCE in self.roles:
+            tasks.append(asyncio.create_task(self._announce(stop), name="announce"))
+        return tasks
+
+    async def _relay(self, systems: Sequence[str], stop: asyncio.Event) -> None:
+        relay = Relay(self.hub, systems)
+        await self._steadily(relay.round, "relay", stop)
+        await relay.close()
+
+    async def _announce(self, stop: asyncio.Event) -> None:
+        """What happens to cases, on the bus."""
+        announcer = Announcer(self.hub)
+        await self._steadily(announcer.round, "announce", stop)
+        await announcer.close()
 
     async def _steadily(
         self, once: Callable[[], Awaitable[float]], name: str, stop: asyncio.Event,

@@ -57,12 +57,19 @@ _REPLAYED = """ON CONFLICT (id) DO UPDATE SET verdict = EXCLUDED.verdict, why = 
   is_report = EXCLUDED.is_report"""
 
 
+# One row a case for all its events of this transaction, and none where nobody publishes.
+_ANNOUNCE = """INSERT INTO announcement (case_id, first, last) SELECT w.case_id, min(w.seq), max(w.seq)
+  FROM unnest(CAST(:e_case_id AS UUID[]), CAST(:e_seq AS INTEGER[])) AS w(case_id, seq)
+ WHERE EXISTS (SELECT FROM publication) GROUP BY w.case_id"""
+
+
 def _save_statement() -> TextClause:
     parts = (
         f"m AS ({_insert('message', 'm', _MESSAGE, conflict=_REPLAYED)})",
         f"c AS ({_insert('cases', 'c', _CASE)})",
         f"e AS ({_insert('event', 'e', _EVENT)})",
         f"b AS ({_insert('binding', 'b', _BINDING)})",
+        f"a AS ({_ANNOUNCE})",
     )
     return text(f"WITH {', '.join(parts)} {_insert('delivery', 'd', _DELIVERY)}")
 

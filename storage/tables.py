@@ -11,6 +11,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Double,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -352,4 +353,22 @@ difference_act = Table(  # who did what about a difference, and why
     Column("reason", Text, nullable=False),
     Column("outcome", Text, nullable=False),
     PrimaryKeyConstraint("difference_id", "at", "act"),
+)
+
+publication = Table(  # a row: from then on what happens to cases is announced
+    "publication",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("since", INSTANT, nullable=False),
+)
+
+announcement = Table(  # events first .. last of a case that the bus has not confirmed yet
+    "announcement",
+    metadata,
+    Column("position", BigInteger, Identity(always=True), primary_key=True),
+    Column("case_id", Uuid, nullable=False),
+    Column("first", Integer, nullable=False),
+    Column("last", Integer, nullable=False),
+    Column("at", INSTANT, nullable=False, server_default=text("statement_timestamp()")),
+    Column("trouble", Text, nullable=False, server_default=""),
 )

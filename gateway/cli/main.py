@@ -7,6 +7,7 @@ import typer
 
 from canonical.errors import HubError, Misconfigured, Unavailable
 from gateway.cli import (
+    bus,
     case,
     certify,
     check,
@@ -60,6 +61,7 @@ for module in (
     switch,
     reconcile,
     push,
+    bus,
     simulate,
     schema,
     lifecycle,

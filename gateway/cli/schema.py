@@ -10,11 +10,13 @@ from gateway.cli.shared import emit, out
 
 def schemas() -> dict[str, dict[str, Any]]:
     """JSON Schema by name."""
+    from canonical.announcement import Announcement
     from canonical.case import Action, Case, Event
     from canonical.report import Report
     from canonical.value import Value
 
     kinds: dict[str, type[Value]] = {"case": Case, "action": Action, "event": Event, "report": Report}
+    kinds |= {"announcement": Announcement}
     head = "https://json-schema.org/draft/2020-12/schema"
     return {
         name: {"$schema": head, "$id": f"urn:gridhub:{name}:1", **kind.model_json_schema(mode="serialization")}
@@ -27,7 +29,7 @@ def add_to(app: typer.Typer) -> None:
 
     @app.command()
     def schema(
-        name: Annotated[str, typer.Argument(help="case, action, event or report; default: all.")] = "",
+        name: Annotated[str, typer.Argument(help="case, action, event, report or announcement; default: all.")] = "",
         folder: Annotated[Path | None, typer.Option(help="Write one file each into this folder instead.")] = None,
     ) -> None:
         """JSON Schema of the canonical case and action. 规范模型的 JSON Schema"""

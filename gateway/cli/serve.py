@@ -70,8 +70,11 @@ def add_to(app: typer.Typer) -> None:
     def work(
         config: Config = None,
         role: Annotated[
-            str, typer.Option(help="What to do, by comma: deliver, poll, receive, fetch, subscribe, clock.")
-        ] = "deliver,poll,receive,fetch,subscribe,clock",
+            str,
+            typer.Option(
+                help="What to do, by comma: deliver, poll, receive, fetch, subscribe, clock, reconcile, announce, relay."
+            ),
+        ] = "deliver,poll,receive,fetch,subscribe,clock,reconcile,announce,relay",
         metrics_port: Annotated[
             int | None,
             typer.Option(

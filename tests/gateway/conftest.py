@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from connectors.bus import BusAccount
 from gateway.configuration import Configuration, load
 from gateway.settings import Settings, example_city
 from simulators import Behaviour, Setup, running
@@ -44,8 +45,9 @@ def start_hub(database_url: str, configuration: Configuration) -> Iterator[Start
         def start(
             *, urls: Mapping[str, str] | None = None, worker: bool = False, doors: bool = True,
             listener: socket.socket | None = None, loaded: Configuration | None = None, every: float = 0.3,
+            bus: BusAccount | None = None,
         ) -> HubUnderTest:  # fmt: skip
-            settings = Settings(example_city(), database_url, CENTRE_SECRET, Path("unused"), ENVIRONMENT)
+            settings = Settings(example_city(), database_url, CENTRE_SECRET, Path("unused"), ENVIRONMENT, bus=bus)
             chosen = connected(loaded or configuration, urls or {}, every=every)
             hub = HubUnderTest(settings, chosen, database_url, listener or socket.create_server(("127.0.0.1", 0)))
             stack.callback(hub.close)

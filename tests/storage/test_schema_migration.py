@@ -52,7 +52,7 @@ def test_columns_indexes_and_sequences_are_those_of_the_models_to_the_letter(dat
 
     migrated, modelled = asyncio.run(_with(database_url, both))
     assert migrated == modelled
-    assert migrated[2] == {("case_number", 1, NUMBERS_AT_ONCE)}
+    assert ("case_number", 1, NUMBERS_AT_ONCE) in migrated[2]
 
 
 def test_two_processes_that_start_at_once_migrate_once(empty_database_url: str) -> None:
