@@ -14,6 +14,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
+
 from canonical.case import Binding, BindingRole
 from canonical.errors import Duplicate, InDoubt, Misconfigured, Unacceptable, Unauthenticated, Unavailable, Why
 from canonical.lifecycle import ActionKind
@@ -224,12 +226,14 @@ class Deliverer:
         )  # fmt: skip
 
     async def _send(self, message: Message) -> Message:
-        """One attempt. A connection that could not be made is tried once more at once: that can harm nobody."""
+        """One attempt. A connection that could not be made is tried again at once: that can harm nobody."""
         try:
             answer = await self._exchange(message)
         except Unavailable:
-            await asyncio.sleep(random.uniform(*_AT_ONCE))  # noqa: S311 nothing secret
-            answer = await self._exchange(message)
+            again_, soon = retry_if_exception_type(Unavailable), wait_random(*_AT_ONCE)
+            quickly = AsyncRetrying(retry=again_, stop=stop_after_attempt(2), wait=soon, reraise=True)
+            await asyncio.sleep(random.uniform(*_AT_ONCE))  # noqa: S311 no secret
+            answer = await quickly(self._exchange, message)
         return replace(answer, asked=message)
 
     async def _in_thread(self, message: Message) -> Message:
@@ -260,8 +264,8 @@ class Deliverer:
                 "delivery.parked", system=self.name, case_no=claimed.case.no, delivery=str(claimed.id), why=learned
             )
             return
-        log.info("delivery.acknowledged", system=self.name, message=claimed.message, case_no=claimed.case.no)
-        if learned is Learned.IDENTITY and binding is not None:
+        log.debug("delivery.acknowledged", system=self.name, message=claimed.message, case_no=claimed.case.no)
+        if learned is Learned.AWAITED and binding is not None:
             await self._apply_held(binding)
 
     def _binding(self, claimed: Claimed, read: Answer, before: Mapping[str, Any]) -> Binding | None:

@@ -1,8 +1,10 @@
 """What leaves and how it ended, committed for all deliveries of a process that are at that point."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from gateway.group import Group
+from gateway.log import log
 from storage.outbox import Ended, Learned, NotOurs, Outbox, Sealed
 
 
@@ -28,4 +30,7 @@ class Settling:
         return [one.claimed.id in ours for one in sealed]
 
     async def _end(self, ended: Sequence[Ended]) -> list[Learned]:
-        return await self.outbox.settle(ended)
+        learned = await self.outbox.settle(ended)
+        states = Counter(one.state.value for one in ended)
+        log.info("deliveries.settled", systems=sorted({one.claimed.system for one in ended}), **states)
+        return learned

@@ -8,6 +8,9 @@ from sqlalchemy import text
 
 # Only the head of a lane can be taken: nothing unfinished stands before it. A lease that ran out after the message had
 # gone to the journal leaves a doubt: it may have been sent. What was tried already is left alone where retry is off.
+#
+# OFFSET 0 and the arrays are for the planner. It takes a limit it does not know for a tenth of the table, and would
+# read and sort all that waits; this way it goes along the index, asks for each row by itself, and expects few of them.
 _DUE = """
 wanted AS (
   SELECT w.system, w.places, w.lease, coalesce(r.off, false) AS no_retry
@@ -22,24 +25,29 @@ due AS (
      WHERE d.system = w.system AND d.next_at <= :now AND d.state IN ('pending', 'in_doubt', 'sent')
        AND NOT (w.no_retry AND d.attempts > 0)
        AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.case_id = d.case_id AND e.system = d.system AND e.seq < d.seq
-                        AND e.state IN ('pending', 'in_doubt', 'sent', 'refused', 'parked'))
+                        AND e.state IN ('pending', 'in_doubt', 'sent', 'refused', 'parked') OFFSET 0)
      ORDER BY d.next_at, d.id LIMIT w.places FOR UPDATE OF d SKIP LOCKED) h)
 """
-_TAKEN = """
-UPDATE delivery d SET state = 'sent', next_at = due.lease, attempts = d.attempts + 1, claims = d.claims + 1,
-       since = coalesce(d.since, :now), message_id = NULL, in_doubt = d.in_doubt OR due.lost
-  FROM due WHERE d.id = due.id
-RETURNING d.id, d.case_id, d.system, d.seq, d.event_seq, d.message, d.address, d.attempts, d.claims, d.in_doubt,
-          d.created_at, d.since, d.sent_at, due.next_at AS due_at
+_FEW = """
+  FROM unnest(ARRAY(SELECT id FROM due), ARRAY(SELECT lost FROM due), ARRAY(SELECT lease FROM due),
+              ARRAY(SELECT next_at FROM due)) AS few(id, lost, lease, due_at)
+ WHERE d.id = few.id
 """
+_TAKEN = f"""
+UPDATE delivery d SET state = 'sent', next_at = few.lease, attempts = d.attempts + 1, claims = d.claims + 1,
+       since = coalesce(d.since, :now), message_id = NULL, in_doubt = d.in_doubt OR few.lost
+{_FEW}
+RETURNING d.id, d.case_id, d.system, d.seq, d.event_seq, d.message, d.address, d.attempts, d.claims, d.in_doubt,
+          d.created_at, d.since, d.sent_at, few.due_at
+"""  # noqa: S608 nothing in it comes from outside
 TAKE = text(f"WITH {_DUE} {_TAKEN}")
 
 # A ticket for whoever takes it up: the row stays as it is, and is offered again if nobody did until then.
 OFFER = text(f"""
 WITH {_DUE}
-UPDATE delivery d SET next_at = due.lease, in_doubt = d.in_doubt OR due.lost,
-       state = CASE WHEN d.in_doubt OR due.lost THEN 'in_doubt' ELSE 'pending' END
-  FROM due WHERE d.id = due.id
+UPDATE delivery d SET next_at = few.lease, in_doubt = d.in_doubt OR few.lost,
+       state = CASE WHEN d.in_doubt OR few.lost THEN 'in_doubt' ELSE 'pending' END
+{_FEW}
 RETURNING d.id, d.system, d.claims
 """)  # noqa: S608 nothing in it comes from outside
 # The number of claims tells a ticket that is still good from one that came twice or too late.
@@ -110,6 +118,12 @@ UPDATE message m SET verdict = w.v, text = w.t
   FROM unnest(CAST(:ids AS uuid[]), CAST(:verdicts AS text[]), CAST(:texts AS text[])) AS w(i, v, t) WHERE m.id = w.i
 """)
 
+HELD = text("""
+SELECT DISTINCT m.system, m.external_id FROM message m
+  JOIN unnest(CAST(:systems AS text[]), CAST(:external_ids AS text[])) AS w(s, i)
+    ON m.system = w.s AND m.external_id = w.i
+ WHERE m.verdict = 'held'
+""")
 # A case that was merged is the one it was merged into.
 BOUND = text("""
 WITH RECURSIVE ours AS (

@@ -81,6 +81,8 @@ class Learned(StrEnum):
     NOTHING = "nothing"
     """No id, or one that is known."""
     IDENTITY = "identity"
+    AWAITED = "awaited"
+    """An id that messages were held for: they can be applied now."""
     CONFLICT = "identity_conflict"
     """An id that means another case already: a person must find out which is right."""
 
@@ -115,6 +117,11 @@ class Ended:
     """The other side's identity of the case, as its answer told it."""
     untried: bool = False
     """Nothing was attempted: something of ours is not ready."""
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """System and the id it told; empty where it told none."""
+        return (self.binding.system, self.binding.external_id) if self.binding else ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +233,7 @@ class Outbox:
         """Commit how attempts ended. Where the other side's id is another case's, that delivery is parked."""
         async with self.store.transaction() as transaction:
             connection = transaction.connection
-            learned = await _learned(connection, ended)
+            learned = await _awaited(connection, ended, await _learned(connection, ended))
             settled = [_apart(one, *found) for one, found in zip(ended, learned, strict=True)]
             ours = frozenset((await connection.execute(lanes.SETTLE, _settling(settled))).scalars())
             await connection.execute(lanes.BEHIND, _behind([one for one in settled if one.claimed.id in ours]))
@@ -389,6 +396,22 @@ async def _learned(connection: AsyncConnection, ended: Sequence[Ended]) -> list[
         else:
             found.append(await _told_before(connection, binding))
     return found
+
+
+async def _awaited(
+    connection: AsyncConnection, ended: Sequence[Ended], learned: Sequence[tuple[Learned, str]]
+) -> list[tuple[Learned, str]]:
+    """The same, knowing which of the new identities messages are held for."""
+    pairs = list(zip(ended, learned, strict=True))
+    new = sorted({one.identity for one, (what, _) in pairs if what is Learned.IDENTITY})
+    if not new:
+        return list(learned)
+    keys = {"systems": [system for system, _ in new], "external_ids": [external_id for _, external_id in new]}
+    held = {tuple(row) for row in await connection.execute(lanes.HELD, keys)}
+    return [
+        (Learned.AWAITED if what is Learned.IDENTITY and one.identity in held else what, text)
+        for one, (what, text) in pairs
+    ]
 
 
 async def _told_before(connection: AsyncConnection, binding: Binding) -> tuple[Learned, str]:

@@ -421,7 +421,7 @@ def protected(city: City, captured: tuple[str, str]) -> None:
         " state->>'description' AS description, no FROM cases"
     )
     logs = "".join(captured)
-    assert "delivery.acknowledged" in logs
+    assert "deliveries.settled" in logs
     phones = {row["phone"] for row in people if row["phone"]}
     assert len(phones) > 20
     for row in people:
