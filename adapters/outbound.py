@@ -1,5 +1,6 @@
 """An outbound message compiled: canonical values to the other side's body. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -131,8 +132,13 @@ class OutboundPlan:
             self.contract.check(document)
         return document
 
-    def message(self, view: Mapping[str, Any], *, now: datetime, id: UUID) -> Message:  # noqa: A002
-        """The whole message. SOAP: path `path#Operation`, body the JSON of the ordered arguments."""
+    def message(
+        self, view: Mapping[str, Any], *, now: datetime, id: UUID, travelled: Message | None = None  # noqa: A002
+    ) -> Message:  # fmt: skip
+        """The whole message. SOAP: path `path#Operation`, body the JSON of the ordered arguments.
+
+        `travelled`: a message of this kind whose very bytes go again; what stands around them is made for them.
+        """
         document = self.document(view)
         query: dict[str, str] = {}
         around: dict[str, Any] = {**view, "body": document, "query": query}
@@ -142,6 +148,8 @@ class OutboundPlan:
         if self.soap_headers and isinstance(document, dict):
             document = {**document, "$headers": [get(around) for get in self.soap_headers]}
         body, content_type = self._written(document, id)
+        if travelled is not None:
+            body, content_type = travelled.body, travelled.content_type
         path = _joined(text_at(self.path(around), "path"), query, self.charset)
         if self.encoded:  # what is signed must be what travels
             path = quote(path, safe=_URL)
@@ -155,11 +163,22 @@ class OutboundPlan:
         for name, get in self.headers.items():
             if value := text_at(get(around), f"headers.{name}"):
                 headers[name.lower()] = value
-        content_type = headers.pop("content-type", content_type)
+        stated = headers.pop("content-type", content_type)
+        content_type = stated if travelled is None else content_type
         return Message(
             system=self.system, body=body, at=now, id=id, door=self.name, content_type=content_type,
             headers=MappingProxyType(headers), method=self.declared.method, path=path, content=document,
         )  # fmt: skip
+
+    @property
+    def sealed_within(self) -> tuple[str, ...]:
+        """What of its body is only good for a while: signatures, a session's token, the time."""
+        body = str(self.declared.body)
+        found = {
+            "seal": bool(self.seal), "soap_headers": bool(self.soap_headers),
+            "session": bool(re.search(r"\bsession\b", body)), "now": bool(re.search(r"\bnow\b", body)),
+        }  # fmt: skip
+        return tuple(name for name, there in found.items() if there)
 
     def view(self, outbound: Outbound, around: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
         """All that its rules may use, files with their bytes where it uses them. `names`: before and file, if any."""

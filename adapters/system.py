@@ -152,15 +152,22 @@ class System:
         return next(iter(self.entrances), "")
 
     def write(
-        self, outbound: Outbound, *, now: datetime, id: UUID, session: str = "", **names: Any  # noqa: A002, ANN401
+        self, outbound: Outbound, *, now: datetime, id: UUID, session: str = "",  # noqa: A002
+        travelled: Message | None = None, **names: Any,  # noqa: ANN401
     ) -> Message:  # fmt: skip
         """An outbound message as bytes. `names`: before={...} and file={...}, where there are any.
+
+        `travelled`: its body goes again as it is; what stands around it (address, headers, signatures) is written anew.
 
         Raises UnmappedCode, ContractViolation, Unauthenticated (sign in first).
         """
         plan, _ = self._writer(outbound.message)
         seen = plan.view(outbound, around(now=now, id=id, session=session, hub=self.hub), names)
-        return plan.message(seen, now=now, id=id)
+        return plan.message(seen, now=now, id=id, travelled=travelled)
+
+    def sealed_within(self, name: str) -> tuple[str, ...]:
+        """What stands within the body of message `name` and is only good for a while; empty for an unknown one."""
+        return self.writers[name][0].sealed_within if name in self.writers else ()
 
     def before(self, name: str, outbound: Outbound | None = None, **names: Any) -> Asking:  # noqa: ANN401
         """What must be asked before message `name` can be written; empty for most. `names` as for `say` or `write`.

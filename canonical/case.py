@@ -3,7 +3,7 @@
 `Case.after(event)` is the only way a case changes, so state and history cannot part.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import Self
 from uuid import UUID
@@ -123,6 +123,13 @@ class Binding(Value):
     since: int = 0
     """`seq` of the event that brought it."""
     extra: dict[str, str] = {}
+
+
+def latest_told(bindings: Sequence[Binding]) -> Binding | None:
+    """Of several identities of one round the one that was told last: who lost its data gives the case a new one."""
+    if not bindings:
+        return None
+    return max(reversed(bindings), key=lambda one: one.since if one.role is BindingRole.OWNER else 0)
 
 
 class Queue(StrEnum):

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 
 from adapters import Door
 from canonical.case import Queue
-from canonical.errors import HubError, Unacceptable, Unavailable, Why
+from canonical.errors import HubError, Misconfigured, Unacceptable, Unavailable, Why
 from canonical.lifecycle import Stage
 from canonical.message import ACCEPTED, Message
 from canonical.reading import Outcome
@@ -28,6 +28,8 @@ from gateway.open311 import filing, open311_routes
 from gateway.orders import ActionOrder, SwitchOrder, ordered
 from gateway.reception import QUEUE, Busy, Committer, summed_up
 from gateway.reconcile_api import reconcile_routes
+from gateway.replay import keep_editions
+from gateway.replay_api import replay_routes
 from gateway.views import View, books_view, case_view, journey_view, lifecycle_view, row_view
 from gateway.wire import BULK, PREFIX, Receive, Scope, Send
 from routing.commands import CENTRE
@@ -77,17 +79,20 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
         async with AsyncExitStack() as stack:
             stack.push_async_callback(hub.store.close)
             await stack.enter_async_context(committer)
+            await keep_editions(hub)
             yield
 
     app = FastAPI(title="gridhub", version="0.1.0", lifespan=lifespan, openapi_url="/api/openapi.json", **_NO_PAGES)
     app.include_router(_open_routes(hub))
     app.include_router(open311_routes(hub))
-    for router in (_case_routes(hub), _acting_routes(hub, committer), _watching_routes(hub)):
+    replays = replay_routes(hub, _guard(hub))
+    for router in (_case_routes(hub), _acting_routes(hub, committer), _watching_routes(hub), replays):
         app.include_router(router)
     app.include_router(reconcile_routes(hub, [Depends(_guard(hub))]))
     app.exception_handler(Refusal)(_refusal)
     app.exception_handler(Unacceptable)(_unacceptable)
     app.exception_handler(Unavailable)(_unavailable)
+    app.exception_handler(Misconfigured)(_misconfigured)
     app.exception_handler(RequestValidationError)(_invalid)
     app.openapi = lambda: _openapi(app, hub)  # type: ignore[method-assign]
     return Front(app, IntakeDoor(hub, committer, BulkDoor(hub, silence=longest_body), longest_body))
@@ -118,6 +123,10 @@ async def _refusal(_: Request, error: Exception) -> Response:
 async def _unacceptable(request: Request, error: Exception) -> Response:
     assert isinstance(error, Unacceptable)
     return await _refusal(request, Refusal(STATUS[error.why], error.why, str(error)))
+
+
+async def _misconfigured(request: Request, error: Exception) -> Response:
+    return await _refusal(request, Refusal(409, "misconfigured", str(error), "see gridhub check"))
 
 
 async def _unavailable(_: Request, error: Exception) -> Response:

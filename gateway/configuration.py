@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -17,6 +18,7 @@ from canonical.announcement import Right
 from canonical.errors import Misconfigured
 from canonical.findings import Finding, Severity
 from gateway.certify.standing import Wanted, shortfall
+from gateway.edition_files import digest_of, files_of
 from gateway.traffic import UNBOUNDED, Traffic
 from gateway.traffic_file import BreakerFile, RetriesFile, seconds, traffic
 from routing.catalogue import load_catalogue
@@ -151,6 +153,10 @@ class ConnectedSystem:
     certificate: Path | None = None
     min_tier: Wanted | None = None
     """Tier it should be certified for; None: the city's."""
+    edition: str = ""
+    """Digest of the folder's files as they were loaded."""
+    load: Callable[[Path], System] | None = field(default=None, repr=False, compare=False)
+    """Loads another edition of the folder with the same secrets, ledgers and name."""
 
     def admits(self, client: tuple[str, int] | None) -> bool:
         """True when a push may come from this address."""
@@ -298,8 +304,9 @@ def _system(
         return None
     given = {name: value or _PLACEHOLDER for name, value in secrets.items() if value or unset is Severity.WARNING}
     ledgers = {name: folder / path for name, path in entry.ledgers.items()}
+    again = partial(adapters.load, secrets=given, name=key, ledgers=ledgers, hub_url=hub_url)
     try:
-        system = adapters.load(declared, given, name=key, ledgers=ledgers, hub_url=hub_url)
+        system = again(declared)
     except Misconfigured as error:
         findings.append(Finding(file, line, f"{key}.secrets", str(error)))
         return None
@@ -307,6 +314,7 @@ def _system(
         certificate=folder / entry.certificate if entry.certificate else None, min_tier=entry.min_tier,
         system=system, url=url, every=entry.every, concurrency=entry.concurrency, paused=entry.paused,
         folder=declared, urls=placed, networks=networks, traffic=traffic(entry.rate, entry.retry, entry.breaker),
+        edition=digest_of(files_of(declared)), load=again,
     )  # fmt: skip
 
 

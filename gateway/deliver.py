@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
+from adapters import System
 from canonical.case import Binding, BindingRole
 from canonical.errors import Duplicate, InDoubt, Misconfigured, Unacceptable, Unauthenticated, Unavailable, Why
 from canonical.lifecycle import ActionKind
@@ -24,6 +26,7 @@ from canonical.ports import Connector, Exchanger
 from canonical.reading import Answer, Outbound
 from gateway.configuration import ConnectedSystem
 from gateway.drifting import Drifting
+from gateway.edition import Shelf
 from gateway.find import Finder
 from gateway.hub import Hub
 from gateway.log import log
@@ -85,7 +88,7 @@ class Deliverer:
         self.breaker, self.rate = Breaker(self.traffic.breaking), Rate(self.traffic.rate)
         self.writer = Writer(hub, session, lease=self.lease, send=self._send, renew=self._renewed)
         self.finder = Finder(hub, self.writer, renew=self._renewed, send=self._send, settling=self.settling)
-        self.drifting = Drifting(hub, self.name)
+        self.drifting, self.shelf = Drifting(hub, self.name), Shelf(hub)
         self._under_way: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(connected.concurrency, thread_name_prefix=f"to-{self.name}")
         self._exchange = connector.exchange if isinstance(connector, Exchanger) else self._in_thread
@@ -133,6 +136,26 @@ class Deliverer:
         self.connector.close()
 
     async def _deliver(self, claimed: Claimed) -> None:
+        """One delivery by the declaration of today, or of the edition that a replay chose."""
+        system = self.system
+        if claimed.edition:
+            try:
+                system = (await self.shelf.connected(self.name, claimed.edition)).system
+            except Misconfigured as error:
+                await self._refused(claimed, None, None, error)
+                return
+        await self._by(system)._delivered(claimed)
+
+    def _by(self, system: System) -> "Deliverer":
+        """The same lanes, connector and session, with another edition of the declaration."""
+        if system is self.system:
+            return self
+        other, writer, finder = copy(self), copy(self.writer), copy(self.finder)
+        other.system = writer.system = finder.system = system
+        other.writer, other.finder, finder.writer = writer, finder, writer
+        return other
+
+    async def _delivered(self, claimed: Claimed) -> None:
         """One delivery from claim to verdict; a renewed session buys it one more try."""
         if self.session.stale:
             await self._renewed(self.session.token)
@@ -269,14 +292,20 @@ class Deliverer:
             await self._apply_held(binding)
 
     def _binding(self, claimed: Claimed, read: Answer, before: Mapping[str, Any]) -> Binding | None:
-        """The owner's identity of what we handed over: its own id when it told one, else our reference."""
-        case = claimed.case
-        if claimed.action.kind not in _HANDED_OVER or case.owner != self.name or claimed.binding is not None:
+        """The owner's identity of what we handed over: its own id when it told one, else our reference.
+
+        Whoever lost its data and is sent a case again may give it another id: that one is used from now on.
+        """
+        case, known = claimed.case, claimed.binding
+        if claimed.action.kind not in _HANDED_OVER or case.owner != self.name:
+            return None
+        lost = bool(claimed.edition and read.external_id) and known is not None and known.role is BindingRole.OWNER
+        if known is not None and not (lost and read.external_id != known.external_id):
             return None
         return Binding(
             case_id=case.id, system=self.name, role=BindingRole.OWNER, round=len(case.assignments),
             external_id=read.external_id or case.reference, visible_no=read.visible_no, reference=case.reference,
-            fingerprint=self._fingerprint(claimed, before),
+            fingerprint=self._fingerprint(claimed, before), since=case.version if lost else 0,
         )  # fmt: skip
 
     def _fingerprint(self, claimed: Claimed, before: Mapping[str, Any]) -> str:
@@ -342,7 +371,8 @@ class Deliverer:
     async def _refused(
         self, claimed: Claimed, sent: Message | None, answer: Message | None, error: Unacceptable | Misconfigured
     ) -> None:  # fmt: skip
-        if claimed.in_doubt and isinstance(error, Duplicate) and sent is not None:
+        again = claimed.in_doubt or claimed.edition
+        if again and isinstance(error, Duplicate) and sent is not None:
             there = Answer(external_id=error.external_id, visible_no=error.visible_no)
             await self._taken(claimed, sent, answer, there)
             return

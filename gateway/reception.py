@@ -125,17 +125,21 @@ class Reception:
             outcomes |= {arrival.message.id: result for arrival, result in zip(arrivals, results, strict=True)}
         return outcomes
 
-    async def read_again(self, message: Message) -> list[Arrival]:
-        """A message as it was kept; one that came inside another is read out of that one's bytes."""
+    async def read_again(self, message: Message, *, redelivered: bool = False) -> list[Arrival]:
+        """A message as it was kept; one that came inside another is read out of that one's bytes.
+
+        `redelivered`: it was decided once, so an alarm in it is no new telling.
+        """
         part = message.path.removeprefix("#")
         if message.parent is None or part == message.path or not part.isdigit():
-            return self.read(message, again=True)
+            return self.read(message, again=True, redelivered=redelivered)
         whole = await Journal(self.store).message(message.parent)
         connected = self.configuration.systems.get(message.system)
         contents = connected.system.read(whole[1]) if connected and whole else []
         if int(part) >= len(contents):
             return []
-        return [Arrival(message, contents[int(part)])]
+        content = _recognisable(contents[int(part)], int(part), message, redelivered=redelivered)
+        return [Arrival(message, content)]
 
 
 @dataclass(slots=True)

@@ -41,6 +41,7 @@ def journey_view(journey: Journey, roles: Mapping[str, SystemRole]) -> View:
         "events": [_event_view(event.model_dump(mode="json", exclude_defaults=True)) for event in journey.events],
         "bindings": [b.model_dump(mode="json", exclude={"case_id", "fingerprint"}) for b in journey.bindings],
         "deliveries": [row_view(row) for row in journey.deliveries],
+        "replays": [row_view(row) for row in journey.replays],
     }
 
 

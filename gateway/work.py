@@ -26,6 +26,7 @@ from gateway.poll import Poller
 from gateway.receive import Receiving
 from gateway.reconcile import Reconciler, asked, unasked
 from gateway.relay import Relay, Tickets
+from gateway.replay import Replayer, keep_editions
 from gateway.service_watch import ServiceWatch, watched
 from gateway.session import Session
 from gateway.subscribe import Subscriber
@@ -76,6 +77,9 @@ class Worker:
         if Role.CLOCK in self.roles:
             tasks.append(asyncio.create_task(self._keep_house(stop), name="housekeeping"))
             tasks.append(asyncio.create_task(self._steadily(AlarmClock(self.hub).round, "alarms", stop), name="alarms"))
+        await keep_editions(self.hub)
+        replaying = Replayer(self.hub, ending=stop.is_set)
+        tasks.append(asyncio.create_task(self._steadily(replaying.round, "replays", stop), name="replays"))
         for name, connected in systems.items():
             if connected.url and self._sends(connected):
                 tasks.append(asyncio.create_task(self._sending(connected, stop), name=f"to-{name}"))

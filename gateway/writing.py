@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.before import Before, Heard
-from canonical.errors import HubError, Unauthenticated, Unavailable
+from canonical.errors import HubError, Unacceptable, Unauthenticated, Unavailable
 from canonical.message import Message, Verdict
 from canonical.reading import Outbound
-from gateway.carrying import CaseFiles, kept
+from gateway.carrying import TRAVELLED, CaseFiles, kept, travelled
 from gateway.hub import Hub
 from gateway.session import Session
 from storage.files import FileStore
@@ -43,6 +43,15 @@ class Written:
         return timedelta(seconds=len(self.message.body) // _SLOWEST)
 
 
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """A message of the journal whose body goes once more."""
+
+    kept: Message
+    travelled: Message
+    """With its files in their places."""
+
+
 class Writer:
     """Writes the messages of one system's lanes. `send` and `renew` as the lanes do it; `lease`: of one claim."""
 
@@ -68,7 +77,8 @@ class Writer:
         before = await self._before(claimed, outbound, notes)
         names = {"before": before.answers}
         outbound = await self._carrying(claimed, outbound, names, notes)
-        written = await self._sealed(outbound, names)
+        again = await self._again(claimed) if outbound.message == claimed.message else None
+        written = await self._sealed(outbound, names, again)
         return replace(written, before=before.answers, notes=(*before.notes, *dict.fromkeys(notes)))
 
     def lease(self, written: Written) -> datetime:
@@ -133,13 +143,35 @@ class Writer:
         notes += (f"{outbound.message}: {note}" for note in carried.notes)
         return replace(outbound, contents=carried.contents)
 
-    async def _sealed(self, outbound: Outbound, names: Mapping[str, Any]) -> Written:
-        if not outbound.contents:
-            return self._seal(outbound, names)
-        return await asyncio.to_thread(self._seal, outbound, names)  # megabytes are encoded
+    async def _again(self, claimed: Claimed) -> _Again | None:
+        """What a replay sends again as it travelled; None for what is written. Raises Unacceptable when it is lost."""
+        if claimed.replays is None:
+            return None
+        found = await self.hub.journal.whole([claimed.replays])
+        if claimed.replays not in found:
+            raise Unacceptable("what is to be sent again is not in the journal any more: replay it anew")
+        journalled = found[claimed.replays]
+        try:
+            body = await asyncio.to_thread(travelled, journalled, self.files.files)
+        except Unavailable as error:
+            raise Unacceptable(f"{error}; replay it anew") from None
+        return _Again(journalled, replace(journalled, body=body))
 
-    def _seal(self, outbound: Outbound, names: Mapping[str, Any]) -> Written:
-        now, token = self.hub.now(), self.session.token
-        message = self.system.write(outbound, now=now, id=self.hub.ids(), session=token, **names)
-        sealed = self.session.connector.seal(message)
-        return Written(sealed, kept(sealed, outbound.contents), token)
+    async def _sealed(self, outbound: Outbound, names: Mapping[str, Any], again: _Again | None = None) -> Written:
+        if not outbound.contents:
+            return self._seal(outbound, names, again)
+        return await asyncio.to_thread(self._seal, outbound, names, again)  # megabytes are encoded
+
+    def _seal(self, outbound: Outbound, names: Mapping[str, Any], again: _Again | None) -> Written:
+        now, token, seal = self.hub.now(), self.session.token, self.session.connector.seal
+        facts = {"now": now, "id": self.hub.ids(), "session": token, **names}
+        message = self.system.write(outbound, **facts)
+        sealed = seal(message)
+        if again is None:
+            return Written(sealed, kept(sealed, outbound.contents), token)
+        if sealed.body == message.body:
+            sealed = seal(self.system.write(outbound, travelled=again.travelled, **facts))
+        else:  # the connector wraps what is written: what travelled has its envelope
+            sealed = replace(sealed, body=again.travelled.body, content_type=again.travelled.content_type)
+        told = {name: value for name, value in again.kept.headers.items() if name == TRAVELLED}
+        return Written(sealed, replace(sealed, body=again.kept.body, headers={**sealed.headers, **told}), token)

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from canonical.alarm import AlarmState, CapState
-from canonical.case import Action, Binding, BindingRole, Case, Event, checked
+from canonical.case import Action, Binding, BindingRole, Case, Event, checked, latest_told
 from canonical.lifecycle import BY_ACTION, ActionKind, Party, Stage
 from canonical.records import CaseFile, Changes, Delivery, Known
 from routing.city import City
@@ -185,9 +185,10 @@ def _unanswered(case: Case, sources: list[Binding]) -> list[Binding]:
 def _owner_address(case: Case, bindings: list[Binding]) -> str:
     """The owner's own id, when it told us one: of this round as its owner, or as the source of the case."""
     fitting = [
-        binding.external_id
+        binding
         for binding in bindings
         if binding.system == case.owner
         and (binding.role is BindingRole.SOURCE or binding.round == len(case.assignments))
     ]
-    return fitting[-1] if fitting else ""
+    told = latest_told(fitting)
+    return told.external_id if told else ""

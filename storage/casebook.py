@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.case import Binding, Case, Event
 from canonical.lifecycle import ENDED
+from storage.replays import OF_CASE, CaseReplay
 from storage.store import Store
 from storage.tables import cases
 
@@ -27,6 +29,8 @@ class SentRow:
     event_seq: int
     created_at: datetime
     done_at: datetime | None
+    replays: UUID | None
+    """The message whose bytes it sends again, where it is such a replay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Journey:
     events: list[Event]
     bindings: list[Binding]
     deliveries: list[SentRow]
+    replays: list[CaseReplay]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +84,13 @@ class Casebook:
             events = (await connection.execute(_EVENTS, {"id": case.id})).scalars().all()
             bindings = (await connection.execute(_BINDINGS, {"id": case.id})).scalars().all()
             deliveries = (await connection.execute(_DELIVERIES, {"id": case.id})).all()
+            replays = (await connection.execute(OF_CASE, {"case_id": case.id})).all()
         return Journey(
             case=case,
             events=[Event.model_validate_json(body) for body in events],
             bindings=[Binding.model_validate_json(body) for body in bindings],
             deliveries=[SentRow(*row) for row in deliveries],
+            replays=[CaseReplay(*row) for row in replays],
         )
 
     async def moves(self, systems: Sequence[str], first: datetime, last: datetime, *, limit: int) -> list[Move]:
@@ -142,8 +149,8 @@ LIMIT 1
 _EVENTS = text("SELECT CAST(body AS text) FROM event WHERE case_id = :id ORDER BY seq")
 _BINDINGS = text("SELECT CAST(body AS text) FROM binding WHERE case_id = :id ORDER BY system, external_id")
 _DELIVERIES = text("""
-SELECT system, message, state, attempts, in_doubt, why, text, event_seq, created_at, done_at FROM delivery
- WHERE case_id = :id ORDER BY created_at, seq
+SELECT system, message, state, attempts, in_doubt, why, text, event_seq, created_at, done_at, replays
+  FROM delivery WHERE case_id = :id ORDER BY created_at, seq
 """)
 _MOVES = text("""
 SELECT CAST(e.body AS text) AS body, CAST(c.state AS text) AS state FROM event e JOIN cases c ON c.id = e.case_id

@@ -38,7 +38,7 @@ UPDATE delivery d SET state = 'sent', next_at = few.lease, attempts = d.attempts
        since = coalesce(d.since, :now), message_id = NULL, in_doubt = d.in_doubt OR few.lost
 {_FEW}
 RETURNING d.id, d.case_id, d.system, d.seq, d.event_seq, d.message, d.address, d.attempts, d.claims, d.in_doubt,
-          d.created_at, d.since, d.sent_at, few.due_at
+          d.created_at, d.since, d.sent_at, d.replays, d.edition, few.due_at
 """  # noqa: S608 nothing in it comes from outside
 TAKE = text(f"WITH {_DUE} {_TAKEN}")
 

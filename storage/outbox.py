@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Row, TextClause
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from canonical.case import Action, Binding, BindingRole, Case, Event
+from canonical.case import Action, Binding, BindingRole, Case, Event, latest_told
 from canonical.errors import Unavailable
 from canonical.message import Direction, Message, Verdict
 from canonical.records import STUCK, UNDER_WAY, DeliveryState, JournalEntry
@@ -46,6 +46,10 @@ class Claimed:
     action: Action
     binding: Binding | None
     source_binding: Binding | None
+    replays: UUID | None = None
+    """Of a replay: the message whose very bytes are sent again; None where it is written."""
+    edition: str = ""
+    """Of a replay: the edition it is written by; empty for what is no replay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,11 +362,12 @@ def _claimed(
     else:  # the owner may have told us its id since this was decided
         round_ = len(case.assignments)
         owners = [binding for binding in bindings if binding.role is BindingRole.OWNER and binding.round == round_]
-        addressed = owners[-1] if owners else None
+        addressed = latest_told(owners)
     return Claimed(
         id=row.id, system=row.system, message=row.message, seq=row.seq, attempts=row.attempts, claims=row.claims,
         in_doubt=row.in_doubt, created_at=row.created_at, since=row.since, sent_at=row.sent_at, case=case,
         action=Event.model_validate_json(body).action, binding=addressed, source_binding=source,
+        replays=row.replays, edition=row.edition,
     )  # fmt: skip
 
 

@@ -136,6 +136,8 @@ delivery = Table(
     Column("claims", Integer, nullable=False, server_default="0"),  # never set back: tells one holder from another
     Column("sent_at", INSTANT),  # when it last left, as far as we know
     Column("since", INSTANT),  # when its present attempts began
+    Column("replays", Uuid),  # of a replay: the message whose very bytes are sent again
+    Column("edition", Text, nullable=False, server_default=""),  # of a replay: what writes it; empty: today's
     Index("delivery_lane", "case_id", "system", "seq", unique=True),
     Index("delivery_due", "system", "next_at", postgresql_where=text("state IN ('pending', 'in_doubt', 'sent')")),
     Index("delivery_on_the_way", "system", postgresql_where=text("state IN ('sent', 'in_doubt')")),
@@ -371,4 +373,70 @@ announcement = Table(  # events first .. last of a case that the bus has not con
     Column("last", Integer, nullable=False),
     Column("at", INSTANT, nullable=False, server_default=text("statement_timestamp()")),
     Column("trouble", Text, nullable=False, server_default=""),
+)
+
+edition = Table(  # a system's folder as it was loaded, so that what it read can be read by it again
+    "edition",
+    metadata,
+    Column("system", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("declared", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("first_at", INSTANT, nullable=False),
+    Column("last_at", INSTANT, nullable=False),
+    PrimaryKeyConstraint("system", "digest"),
+)
+
+replay = Table(  # a ledger: who let what go again, when and why. canonical.replay.Chosen as `chosen`
+    "replay",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("system", Text, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("how", Text, nullable=False),
+    Column("edition", Text, nullable=False),
+    Column("on_failure", Text, nullable=False),
+    Column("chosen", JSONB, nullable=False),
+    Column("counts", JSONB, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("actor", Text, nullable=False, server_default=""),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("text", Text, nullable=False, server_default=""),
+    Column("planned_at", INSTANT, nullable=False),
+    Column("started_at", INSTANT),
+    Column("ended_at", INSTANT),
+    Index("replay_running", "state", postgresql_where=text("state = 'running'")),
+)
+
+replay_item = Table(
+    "replay_item",
+    metadata,
+    Column("replay", Uuid, nullable=False),
+    Column("no", Integer, nullable=False),
+    Column("subject", Uuid, nullable=False),  # the message, or the delivery, that is replayed
+    Column("original", Uuid),  # the message whose bytes are read or sent again
+    Column("lane", Text, nullable=False),
+    Column("case_id", Uuid),
+    Column("kind", Text, nullable=False),
+    Column("at", INSTANT, nullable=False),
+    Column("was", Text, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("state", Text, nullable=False, server_default="planned"),
+    Column("result", Uuid),  # the new row of the journal, or the delivery
+    Column("outcome", Text, nullable=False, server_default=""),
+    Column("text", Text, nullable=False, server_default=""),
+    Column("done_at", INSTANT),
+    PrimaryKeyConstraint("replay", "no"),
+    Index("replay_item_subject", "replay", "subject", unique=True),
+    # Whoever begins something takes its round: two plans of the same, begun at once, do it once.
+    Index(
+        "replay_item_once",
+        "subject",
+        "round",
+        unique=True,
+        postgresql_where=text("state IN ('begun', 'done', 'failed')"),
+    ),
+    Index("replay_item_result", "result", postgresql_where=text("result IS NOT NULL")),
+    Index("replay_item_case", "case_id", postgresql_where=text("case_id IS NOT NULL")),
 )

@@ -90,11 +90,18 @@ def _print(view: dict[str, Any]) -> None:
         for row in view["deliveries"]:
             if row["event_seq"] == event["seq"]:
                 text = f": {row['text']}" if row["text"] else ""
+                again = f" (replay of {row['replays']})" if row["replays"] else ""
                 out.print(
-                    f"     => {row['system']} {row['message']}: {row['state']}, attempt {row['attempts']}{text}",
+                    f"     => {row['system']} {row['message']}: {row['state']}, attempt {row['attempts']}{again}{text}",
                     highlight=False,
                     markup=False,
                 )
+    for one in view["replays"]:
+        said = f"{one['direction']} {one['system']} {one['kind']}: {one['outcome'] or one['state']}"
+        out.print(
+            f"\nreplayed 重放 {_time(one['at'])} by {one['actor']}: {one['reason']}", highlight=False, markup=False
+        )
+        out.print(f"     {said}  {one['subject']}", highlight=False, markup=False)
 
 
 def _time(iso: str | None) -> str:

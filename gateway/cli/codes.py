@@ -1,7 +1,7 @@
 """`gridhub codes`: rows of code tables, and codes that came without one."""
 
+import getpass
 import shlex
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ import typer
 from rich.cells import cell_len, set_cell_size
 
 from canonical.time import in_shanghai
-from gateway.cli.shared import AsJson, Config, emit, hub, missing, out, run, store
+from gateway.cli.shared import AsJson, Config, connected, emit, hub, out, run, store, systems
 
 _WIDTH = 80
 commands = typer.Typer(help="Code tables: add a row, see which codes lack one. 代码表", no_args_is_help=True)
@@ -40,9 +40,9 @@ def add(
     """
     from gateway.code_rows import add_row, editable
 
-    folder, copied = editable(_connected(system, config).folder, into)
+    folder, copied = editable(connected(system, config).folder, into)
     file, line = add_row(folder, table, local, canonical, title)
-    used = _connected(system, config).folder.resolve() == folder.resolve()
+    used = connected(system, config).folder.resolve() == folder.resolve()
     outcomes = _replayed(system, config) if replay and used else None
     if as_json:
         emit({"file": str(file), "line": line, "copied": copied, "in_use": used, "replayed": outcomes})
@@ -60,37 +60,14 @@ def add(
         out.print(f"replayed 重放: {said}", highlight=False)
 
 
-def _connected(system: str, config: Path | None) -> Any:  # noqa: ANN401
-    found = _systems(config)
-    if system not in found:
-        missing(f"no system '{system}' in systems.yaml; known: {', '.join(sorted(found))}")
-    return found[system]
-
-
-def _systems(config: Path | None) -> dict[str, Any]:
-    """The city's systems, though their addresses and secrets may not be set here."""
-    import os
-
-    from canonical.errors import Misconfigured
-    from canonical.findings import Severity
-    from gateway.configuration import read
-    from gateway.settings import settings
-
-    configuration, _ = read(settings(config).config, os.environ, unset=Severity.WARNING)
-    if configuration is None:
-        raise Misconfigured("the city's configuration cannot be read: try gridhub check")
-    return dict(configuration.systems)
-
-
 def _replayed(system: str, config: Path | None) -> dict[str, int]:
     """What became of the quarantined messages, by verdict."""
-    from canonical.message import Verdict
+    from gateway.replay import heal
 
     async def job() -> dict[str, int]:
         async with hub(config) as wired:
-            waiting = await wired.journal.deferred(Verdict.QUARANTINED, system=system)
-            outcomes = await wired.reception.take_in_again(waiting)
-            return dict(Counter(str(outcome.verdict) for outcome in outcomes.values()))
+            healed = await heal(wired, system, getpass.getuser(), "gridhub codes add --replay")
+            return {verdict: count for verdict, count in healed.items() if count}
 
     found: dict[str, int] = run(job)
     return found
@@ -111,20 +88,20 @@ def drift(
     from gateway.drift import drift as look
     from storage.journal import Journal
 
-    systems = _systems(config)
-    if system and system not in systems:
-        missing(f"no system '{system}' in systems.yaml; known: {', '.join(sorted(systems))}")
+    known = systems(config)
+    if system:
+        connected(system, config)
 
     async def job() -> Any:  # noqa: ANN401
         async with store(config) as opened:
-            return await look(Journal(opened), systems, system=system)
+            return await look(Journal(opened), known, system=system)
 
     found = run(job)
     if as_json:
-        owners = {name: {"title": one.system.role.title, "folder": str(one.folder)} for name, one in systems.items()}
+        owners = {name: {"title": one.system.role.title, "folder": str(one.folder)} for name, one in known.items()}
         emit(asdict(found) | {"systems": {one.system: owners[one.system] for one in found.missing}})
     else:
-        _print(found, systems)
+        _print(found, known)
     if found.missing:
         raise typer.Exit(1)
 

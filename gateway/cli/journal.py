@@ -1,5 +1,7 @@
 """`gridhub journal`: messages as they came and went."""
 
+import getpass
+from collections import Counter
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -76,12 +78,13 @@ def show(
     from gateway.carrying import TRAVELLED, travelled
     from gateway.settings import settings
     from storage.files import FileStore
+    from storage.replays import Replays
 
     async def job() -> Any:  # noqa: ANN401
         async with store(config) as opened:
-            return await Journal(opened).message(message)
+            return await Journal(opened).message(message), await Replays(opened).links(message)
 
-    found = run(job)
+    found, links = run(job)
     if found is None:
         missing(f"no message {message}")
     row, whole = found
@@ -89,9 +92,12 @@ def show(
         store_ = FileStore(settings(config).file_folder)
         typer.echo(travelled(whole, store_) if files else whole.body, nl=False)
         return
-    shown = {"content_type": whole.content_type}
+    shown: dict[str, Any] = {"content_type": whole.content_type}
     if TRAVELLED in whole.headers:
         shown["travelled"] = whole.headers[TRAVELLED]
+    of, by = links
+    shown |= {"replays": str(of)} if of else {}
+    shown |= {"replayed_by": [str(one) for one in by]} if by else {}
     emit(row_view(row) | shown)
 
 
@@ -103,16 +109,19 @@ def replay(
 ) -> None:
     """Read quarantined messages again with today's tables. 重放隔离报文
 
-    Add the missing row to the code table first; messages that still cannot be read stay in quarantine.
+    Add the missing row to the code table first; messages that still cannot be read stay in quarantine. It is a replay
+    like any other, planned and carried out in one go: gridhub replay list shows it.
     """
-    from canonical.message import ACCEPTED, Verdict
+    from canonical.message import ACCEPTED
+    from gateway.replay import heal
 
     async def job() -> dict[str, int]:
         async with hub(config) as wired:
-            waiting = await wired.journal.deferred(Verdict.QUARANTINED, system=system)
-            outcomes = (await wired.reception.take_in_again(waiting)).values()
-            healed = sum(1 for outcome in outcomes if outcome.verdict in ACCEPTED)
-            return {"quarantined": len(waiting), "healed": healed, "still quarantined": len(waiting) - healed}
+            became = Counter[str]()
+            for name in [system] if system else wired.configuration.systems:
+                became.update(await heal(wired, name, getpass.getuser(), "gridhub journal replay"))
+            healed, waiting = sum(became[verdict] for verdict in ACCEPTED), became.total()
+            return {"quarantined": waiting, "healed": healed, "still quarantined": waiting - healed}
 
     result = run(job)
     if as_json:

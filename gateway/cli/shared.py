@@ -83,3 +83,26 @@ def run(job: Callable[[], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401 wha
     except ImportError:  # Windows
         return asyncio.run(job())
     return uvloop.run(job())
+
+
+def systems(config: Path | None) -> dict[str, Any]:
+    """The city's systems, though their addresses and secrets may not be set here."""
+    import os
+
+    from canonical.errors import Misconfigured
+    from canonical.findings import Severity
+    from gateway.configuration import read
+    from gateway.settings import settings
+
+    configuration, _ = read(settings(config).config, os.environ, unset=Severity.WARNING)
+    if configuration is None:
+        raise Misconfigured("the city's configuration cannot be read: try gridhub check")
+    return dict(configuration.systems)
+
+
+def connected(system: str, config: Path | None) -> Any:  # noqa: ANN401
+    """One of the city's systems; ends with "no such thing"."""
+    found = systems(config)
+    if system not in found:
+        missing(f"no system '{system}' in systems.yaml; known: {', '.join(sorted(found))}")
+    return found[system]
