@@ -1,7 +1,6 @@
 """The API for people and consoles, at /api. FastAPI owns it and documents the intake doors too."""
 
-import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any
 from uuid import UUID
@@ -13,13 +12,14 @@ from fastapi.responses import JSONResponse, Response
 
 from adapters import Door
 from canonical.case import Queue
-from canonical.errors import HubError, Misconfigured, Unacceptable, Unavailable, Why
+from canonical.errors import Misconfigured, Unacceptable, Unavailable, Why
 from canonical.lifecycle import Stage
 from canonical.message import ACCEPTED, Message
 from canonical.reading import Outcome
 from canonical.records import Arrival, Command
 from gateway.asyncapi import document
 from gateway.bulk import BulkDoor, bulk_operation
+from gateway.deliveries import delivery_routes
 from gateway.door import LONGEST_BODY, IntakeDoor
 from gateway.figures import Watch
 from gateway.hub import Hub
@@ -30,6 +30,7 @@ from gateway.reception import QUEUE, Busy, Committer, summed_up
 from gateway.reconcile_api import reconcile_routes
 from gateway.replay import keep_editions
 from gateway.replay_api import replay_routes
+from gateway.refusal import Refusal, guard, plain
 from gateway.views import View, books_view, case_view, journey_view, lifecycle_view, row_view
 from gateway.wire import BULK, PREFIX, Receive, Scope, Send
 from routing.commands import CENTRE
@@ -60,14 +61,6 @@ MOST_BYTES = 64 * 1024
 Limited = Annotated[int, Query(ge=1, le=MOST, description="rows at most")]
 
 
-class Refusal(HubError):
-    """An answer in our own error envelope."""
-
-    def __init__(self, status: int, code: str, text: str, hint: str = "") -> None:
-        super().__init__(text)
-        self.status, self.code, self.hint = status, code, hint
-
-
 def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUEUE) -> "Front":
     """The whole application: the intake door and the API, on one hub. `longest_body`: seconds a push may take; `queue`:
     pushes that may wait for a commit.
@@ -85,10 +78,11 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     app = FastAPI(title="gridhub", version="0.1.0", lifespan=lifespan, openapi_url="/api/openapi.json", **_NO_PAGES)
     app.include_router(_open_routes(hub))
     app.include_router(open311_routes(hub))
-    replays = replay_routes(hub, _guard(hub))
-    for router in (_case_routes(hub), _acting_routes(hub, committer), _watching_routes(hub), replays):
+    replays = replay_routes(hub, guard(hub))
+    parts = (_case_routes(hub), _acting_routes(hub, committer), _watching_routes(hub), delivery_routes(hub), replays)
+    for router in parts:
         app.include_router(router)
-    app.include_router(reconcile_routes(hub, [Depends(_guard(hub))]))
+    app.include_router(reconcile_routes(hub, [Depends(guard(hub))]))
     app.exception_handler(Refusal)(_refusal)
     app.exception_handler(Unacceptable)(_unacceptable)
     app.exception_handler(Unavailable)(_unavailable)
@@ -167,14 +161,14 @@ def _open_routes(hub: Hub) -> APIRouter:
 
 
 def _case_routes(hub: Hub) -> APIRouter:
-    router = APIRouter(dependencies=[Depends(_guard(hub))])
+    router = APIRouter(dependencies=[Depends(guard(hub))])
 
     @router.get("/api/cases", summary="Cases in the order of their numbers")
     async def cases(
         queue: Queue | None = None, stage: Stage | None = None, source: str = "", owner: str = "",
         after: str = "", limit: Limited = 50,
     ) -> View:  # fmt: skip
-        given = {"source": _text(source), "owner": _text(owner), "after": _text(after)}
+        given = {"source": plain(source), "owner": plain(owner), "after": plain(after)}
         found = await hub.casebook.find(queue=queue or "", stage=stage or "", limit=limit, **given)
         following = found[-1].no if len(found) == limit else None
         return {"items": [case_view(case) for case in found], "next": following}
@@ -185,7 +179,7 @@ def _case_routes(hub: Hub) -> APIRouter:
 
     @router.get("/api/cases/{number}", summary="One case by any number of any system, with its journey")
     async def case(number: str) -> View:
-        journey = await hub.casebook.journey(_text(number))
+        journey = await hub.casebook.journey(plain(number))
         if journey is None:
             raise Refusal(404, Why.UNKNOWN_CASE, f"nobody knows a case {number[:64]}")
         return journey_view(journey, hub.configuration.city.systems)
@@ -199,11 +193,11 @@ _ORDER = {
 
 
 def _acting_routes(hub: Hub, committer: Committer) -> APIRouter:
-    router = APIRouter(dependencies=[Depends(_guard(hub))])
+    router = APIRouter(dependencies=[Depends(guard(hub))])
 
     @router.post("/api/cases/{number}/actions", summary="Do something to a case", openapi_extra=_ORDER)
     async def act(number: str, request: Request) -> View:
-        outcome = await _order(hub, committer, _text(number), await _beginning(request))
+        outcome = await _order(hub, committer, plain(number), await _beginning(request))
         if outcome.verdict not in ACCEPTED:
             why = outcome.why or Why.CONTRACT
             raise Refusal(STATUS[why], why, outcome.text, "what is possible: /api/lifecycle")
@@ -219,15 +213,15 @@ def _acting_routes(hub: Hub, committer: Committer) -> APIRouter:
 
     @router.post("/api/parked/{delivery}/withdraw", summary="Never send a parked message; its lane goes on without it")
     async def withdraw(delivery: UUID, reason: Annotated[str, Body(embed=True, min_length=1, max_length=500)]) -> View:
-        if not await hub.outbox.withdraw(delivery, _text(reason), now=hub.now()):
+        if not await hub.outbox.withdraw(delivery, plain(reason), now=hub.now()):
             raise Refusal(404, "not_parked", f"{delivery} is not parked (any more)")
         return {"withdrawn": True}
 
     @router.put("/api/systems/{system}/switches/{what}", summary="Stop or start the traffic to a system at once")
     async def switch(system: str, what: What, order: SwitchOrder) -> View:
         if system not in hub.configuration.systems:
-            raise Refusal(404, "unknown_system", f"no system {_text(system)[:64]} is connected", "see /api/systems")
-        set_ = Switch(system, what, order.off, hub.now(), _text(order.actor), _text(order.reason))
+            raise Refusal(404, "unknown_system", f"no system {plain(system)[:64]} is connected", "see /api/systems")
+        set_ = Switch(system, what, order.off, hub.now(), plain(order.actor), plain(order.reason))
         changed = await Switches(hub.store).set(set_)
         parked = await hub.outbox.park_tried(now=hub.now()) if order.off and what is What.RETRY else 0
         return {"changed": changed, "parked": parked}
@@ -236,7 +230,7 @@ def _acting_routes(hub: Hub, committer: Committer) -> APIRouter:
 
 
 def _watching_routes(hub: Hub) -> APIRouter:
-    router = APIRouter(dependencies=[Depends(_guard(hub))])
+    router = APIRouter(dependencies=[Depends(guard(hub))])
 
     @router.get("/api/summary", summary="The books: reports, cases, messages, and whether they balance")
     async def summary() -> View:
@@ -263,7 +257,7 @@ def _watching_routes(hub: Hub) -> APIRouter:
     ) -> View:  # fmt: skip
         given = {"system": system, "verdict": verdict, "direction": direction}
         given |= {"external_id": external_id, "case_no": case_no}
-        rows = await hub.journal.rows(limit=limit, **{name: _text(value) for name, value in given.items()})
+        rows = await hub.journal.rows(limit=limit, **{name: plain(value) for name, value in given.items()})
         return {"items": [row_view(row) for row in rows]}
 
     @router.get("/api/switches", summary="What was switched off or on for a system, by whom and why")
@@ -283,26 +277,6 @@ def _watching_routes(hub: Hub) -> APIRouter:
         return {"items": [row_view(row) for row in await hub.outbox.stuck(limit=limit)]}
 
     return router
-
-
-def _text(value: str) -> str:
-    """A query value as the database can take it."""
-    if "\0" in value:
-        raise Refusal(422, Why.CONTRACT, "U+0000 cannot be looked for")
-    return value
-
-
-def _guard(hub: Hub) -> Callable[[Request], Awaitable[None]]:
-    expected = hub.settings.centre_token.encode()
-
-    async def allowed(request: Request) -> None:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        known = bool(expected) and scheme.lower() == "bearer" and hmac.compare_digest(token.encode(), expected)
-        if not known:
-            hint = "send Authorization: Bearer <GRIDHUB_CENTRE_TOKEN>"
-            raise Refusal(401, Why.UNAUTHENTICATED, "the token is missing or wrong", hint)
-
-    return allowed
 
 
 async def _beginning(request: Request) -> bytes:

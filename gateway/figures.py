@@ -11,6 +11,7 @@ from datetime import datetime
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from canonical.errors import Unavailable
+from canonical.records import STUCK
 from gateway import metrics
 from gateway.hub import Hub
 from storage.figures import UNFINISHED, Figures, figures
@@ -77,15 +78,12 @@ def _oldest(found: Figures, systems: Iterable[str], now: datetime) -> Metric:
         labels=["system"],
     )  # fmt: skip
     moving = {
-        system: [lane.oldest for lane in found.lanes if lane.system == system and lane.state not in WAIT_FOR_A_PERSON]
+        system: [lane.oldest for lane in found.lanes if lane.system == system and lane.state not in STUCK]
         for system in systems
     }
     for system, times in moving.items():
         family.add_metric([system], max(0.0, (now - min(times)).total_seconds()) if times else 0.0)
     return family
-
-
-WAIT_FOR_A_PERSON = frozenset({"refused", "parked"})
 
 
 def _deferred(found: Figures) -> Metric:

@@ -1,16 +1,16 @@
 """Figures for whoever watches: what is unfinished, since when, and when each system was last asked. Cheap to read."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
 
-from canonical.records import DeliveryState
+from canonical.records import STUCK, UNDER_WAY, DeliveryState
 from storage.inflow import Inflow, inflows
 from storage.store import Store
 
-FINISHED = frozenset({DeliveryState.ACKNOWLEDGED, DeliveryState.WITHDRAWN})
-UNFINISHED = tuple(state for state in DeliveryState if state not in FINISHED)
+UNFINISHED = tuple(state for state in DeliveryState if state in UNDER_WAY | STUCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,25 @@ class Figures:
 async def figures(store: Store) -> Figures:
     """Reads only what partial indexes hold: what is finished is not counted, however much of it there is."""
     async with store.transaction() as transaction:
-        lanes = [LaneFigure(*row) for row in await transaction.connection.execute(_LANES)]
         deferred = {(row[0], row[1]): int(row[2]) for row in await transaction.connection.execute(_DEFERRED)}
-    return Figures(lanes, deferred, await inflows(store))
+    return Figures(await lanes(store), deferred, await inflows(store))
 
 
-_UNFINISHED = ", ".join(f"'{state}'" for state in UNFINISHED)
-_LANES = text(f"""
-SELECT system, state, count(*), min(created_at) FROM delivery WHERE state IN ({_UNFINISHED}) GROUP BY system, state
-""")  # noqa: S608 words of our own, inlined so that the partial index fits
+async def lanes(store: Store) -> list[LaneFigure]:
+    """Unfinished deliveries by system and state."""
+    async with store.transaction() as transaction:
+        return [LaneFigure(*row) for row in await transaction.connection.execute(_LANES)]
+
+
+def _of(states: Iterable[DeliveryState]) -> str:
+    """Words of our own, inlined so that each part fits the partial index that holds these states."""
+    words = ", ".join(f"'{state}'" for state in sorted(states))
+    return (
+        f"SELECT system, state, count(*), min(created_at) FROM delivery WHERE state IN ({words}) GROUP BY system, state"  # noqa: S608
+    )
+
+
+_LANES = text(f"{_of(UNDER_WAY)} UNION ALL {_of(STUCK)}")
 _DEFERRED = text("""
 SELECT system, verdict, count(*) FROM message WHERE verdict IN ('quarantined', 'held') GROUP BY system, verdict
 """)

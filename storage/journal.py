@@ -50,7 +50,7 @@ class Journal:
         limit: int = 50,
     ) -> list[JournalRow]:
         """The newest rows that fit every given filter."""
-        query = _LISTING.order_by(message.c.id.desc()).limit(limit)
+        query = LISTING.order_by(message.c.id.desc()).limit(limit)
         given = {
             message.c.system: system,
             message.c.verdict: verdict,
@@ -67,7 +67,7 @@ class Journal:
     async def message(self, message_id: UUID) -> tuple[JournalRow, Message] | None:
         """One message with its bytes; None when there is no such row."""
         async with self.store.transaction() as transaction:
-            row = (await transaction.connection.execute(_LISTING.where(message.c.id == message_id))).first()
+            row = (await transaction.connection.execute(LISTING.where(message.c.id == message_id))).first()
             found = await self._messages(transaction.connection, [message_id])
         return (JournalRow(*row), found[0]) if row and found else None
 
@@ -137,4 +137,5 @@ def _listing() -> Select[Any]:
     return select(*columns).select_from(message.outerjoin(cases, cases.c.id == message.c.case_id))
 
 
-_LISTING = _listing()
+LISTING = _listing()
+"""Every message without its body."""
