@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from canonical.errors import Unavailable
+from gateway import metrics
 from gateway.hub import Hub
 from gateway.lanes import Lanes
 from gateway.log import log
@@ -47,5 +48,7 @@ class Heartbeat:
 
     def _breakers(self, now: datetime) -> str:
         lanes = self._lanes.deliverers.values() if self._lanes else ()
+        for one in lanes:
+            metrics.lane(one.name, one.breaker.state(now), one.in_hand)
         states = {one.name: one.breaker.state(now) for one in lanes}
         return json.dumps({name: state for name, state in states.items() if state != "closed"})

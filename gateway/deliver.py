@@ -116,6 +116,11 @@ class Deliverer:
             self.start(one)
         return len(claimed)
 
+    @property
+    def in_hand(self) -> int:
+        """Deliveries that are under way here."""
+        return len(self._under_way)
+
     async def drained(self) -> None:
         """Wait for everything that is under way."""
         await asyncio.gather(*self._under_way, return_exceptions=True)

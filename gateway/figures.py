@@ -14,7 +14,10 @@ from canonical.errors import Unavailable
 from canonical.records import STUCK
 from gateway import metrics
 from gateway.hub import Hub
+from gateway.standing import breakers
+from gateway.work import Role
 from storage.figures import UNFINISHED, Figures, figures
+from storage.switches import What
 
 SOONEST = 5.0
 """Seconds for which figures are good; longer when reading them takes long."""
@@ -44,7 +47,7 @@ class Watch:
 
     async def _read(self) -> list[Metric]:
         try:
-            found = await figures(self._hub.store)
+            found = await figures(self._hub.store, now=self._hub.now())
         except Unavailable:
             return [_one("gridhub_database_up", "Whether the database answers.", 0)]
         up = _one("gridhub_database_up", "Whether the database answers.", 1)
@@ -58,6 +61,9 @@ def families(found: Figures, systems: Iterable[str], now: datetime) -> Iterator[
     yield _oldest(found, known, now)
     yield _deferred(found)
     yield from _inflow(found, now)
+    yield _workers(found)
+    yield _breakers(found, known)
+    yield _switched_off(found, known)
 
 
 def _deliveries(found: Figures, systems: Iterable[str]) -> Metric:
@@ -111,6 +117,34 @@ def _inflow(found: Figures, now: datetime) -> Iterator[Metric]:
         trouble.add_metric([flow.system, flow.name], 1 if flow.trouble else 0)
     yield moved
     yield trouble
+
+
+def _workers(found: Figures) -> Metric:
+    family = GaugeMetricFamily("gridhub_workers", "Worker processes that live, by what they do.", labels=["role"])
+    for role in Role:
+        family.add_metric([role], sum(role in member.roles.split() for member in found.members))
+    return family
+
+
+def _breakers(found: Figures, systems: Iterable[str]) -> Metric:
+    family = GaugeMetricFamily(
+        "gridhub_breakers_open", "Workers whose breaker for this system is not closed.", labels=["system"]
+    )
+    opened = [name for member in found.members for name in breakers(member)]
+    for system in systems:
+        family.add_metric([system], opened.count(system))
+    return family
+
+
+def _switched_off(found: Figures, systems: Iterable[str]) -> Metric:
+    family = GaugeMetricFamily(
+        "gridhub_switched_off", "1 where people have switched it off for a system.", labels=["system", "what"]
+    )
+    off = {(switch.system, switch.what) for switch in found.switches if switch.off}
+    for system in systems:
+        for what in What:
+            family.add_metric([system, what], (system, what) in off)
+    return family
 
 
 def _one(name: str, told: str, value: float) -> Metric:

@@ -42,12 +42,31 @@ INTAKE_QUEUE = Gauge(
     "gridhub_intake_queue_messages", "Pushes that wait for the next commit.", multiprocess_mode="livesum",
     registry=_REGISTRY,
 )  # fmt: skip
+ATTEMPTS = Counter(
+    "gridhub_delivery_attempts",
+    "Attempts to deliver that this worker has settled, by the state they left the delivery in.",
+    ["system", "state"],
+    registry=_REGISTRY,
+)
+SETTLE_BATCH = Histogram(
+    "gridhub_settle_batch_deliveries", "Deliveries committed together: as they leave, and as they end.", ["step"],
+    buckets=BATCHES, registry=_REGISTRY,
+)  # fmt: skip
+BREAKER = Gauge(
+    "gridhub_breaker", "1 for the state of this worker's breaker: closed, held, open or half_open.",
+    ["system", "state"], multiprocess_mode="livemax", registry=_REGISTRY,
+)  # fmt: skip
+BREAKER_STATES = ("closed", "held", "open", "half_open")
+UNDER_WAY = Gauge(
+    "gridhub_deliveries_in_hand", "Deliveries that this worker has in hand.", ["system"],
+    multiprocess_mode="livesum", registry=_REGISTRY,
+)  # fmt: skip
 _REFUSED = frozenset({Verdict.REFUSED})
 
 
 def everything() -> tuple[Collector, ...]:
     """All that processes of the hub count."""
-    return (INTAKE, INTAKE_BATCH, INTAKE_COMMIT, INTAKE_QUEUE)
+    return (INTAKE, INTAKE_BATCH, INTAKE_COMMIT, INTAKE_QUEUE, ATTEMPTS, SETTLE_BATCH, BREAKER, UNDER_WAY)
 
 
 def outcome(verdict: str) -> str:
@@ -59,6 +78,19 @@ def took_in(verdicts: Iterable[tuple[str, str]]) -> None:
     """One committed batch, as (system, verdict)."""
     for (system, verdict), count in Tally(verdicts).items():
         INTAKE.labels(system, outcome(verdict), verdict).inc(count)
+
+
+def settled(endings: Iterable[tuple[str, str]]) -> None:
+    """One committed batch of endings, as (system, state)."""
+    for (system, state), count in Tally(endings).items():
+        ATTEMPTS.labels(system, state).inc(count)
+
+
+def lane(system: str, breaker: str, in_hand: int) -> None:
+    """How one system stands at this worker."""
+    for state in BREAKER_STATES:
+        BREAKER.labels(system, state).set(state == breaker)
+    UNDER_WAY.labels(system).set(in_hand)
 
 
 def page(known: Sequence[Metric] = ()) -> bytes:

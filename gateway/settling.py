@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from gateway import metrics
 from gateway.group import Group
 from gateway.log import log
 from storage.outbox import Ended, Learned, NotOurs, Outbox, Sealed
@@ -27,10 +28,13 @@ class Settling:
 
     async def _leave(self, sealed: Sequence[Sealed]) -> list[bool]:
         ours = await self.outbox.sending(sealed)
+        metrics.SETTLE_BATCH.labels("leaving").observe(len(sealed))
         return [one.claimed.id in ours for one in sealed]
 
     async def _end(self, ended: Sequence[Ended]) -> list[Learned]:
         learned = await self.outbox.settle(ended)
         states = Counter(one.state.value for one in ended)
         log.info("deliveries.settled", systems=sorted({one.claimed.system for one in ended}), **states)
+        metrics.SETTLE_BATCH.labels("ending").observe(len(ended))
+        metrics.settled((one.claimed.system, one.state) for one in ended if not one.untried)
         return learned

@@ -7,8 +7,10 @@ from datetime import datetime
 from sqlalchemy import text
 
 from canonical.records import STUCK, UNDER_WAY, DeliveryState
+from storage.crew import Crew, Member
 from storage.inflow import Inflow, inflows
 from storage.store import Store
+from storage.switches import Switch, Switches
 
 UNFINISHED = tuple(state for state in DeliveryState if state in UNDER_WAY | STUCK)
 
@@ -31,13 +33,17 @@ class Figures:
     deferred: dict[tuple[str, str], int]
     """Messages by system and verdict: quarantined, held."""
     inflows: list[Inflow]
+    members: list[Member]
+    """Worker processes that live."""
+    switches: list[Switch]
 
 
-async def figures(store: Store) -> Figures:
+async def figures(store: Store, *, now: datetime) -> Figures:
     """Reads only what partial indexes hold: what is finished is not counted, however much of it there is."""
     async with store.transaction() as transaction:
         deferred = {(row[0], row[1]): int(row[2]) for row in await transaction.connection.execute(_DEFERRED)}
-    return Figures(await lanes(store), deferred, await inflows(store))
+    members, switches = await Crew(store).living(now), await Switches(store).all()
+    return Figures(await lanes(store), deferred, await inflows(store), members, switches)
 
 
 async def lanes(store: Store) -> list[LaneFigure]:

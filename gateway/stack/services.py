@@ -39,8 +39,9 @@ class Service:
 GATEWAYS = (Service("gateway-1", ("serve", "--no-work")), Service("gateway-2", ("serve", "--no-work")))
 WORKERS = (
     Service("deliver", ("work", "--role", "deliver"), count=2),
-    Service("poll", ("work", "--role", "poll,clock,reconcile")),
+    Service("poll", ("work", "--role", "poll")),
     Service("receive", ("work", "--role", "receive,fetch,subscribe")),
+    Service("clock", ("work", "--role", "clock,reconcile")),
 )
 SIMULATORS = (
     Service("hotline", ("simulate", "hotline_12345")),

@@ -1,6 +1,7 @@
 """What Prometheus reads: what came in and what stands still, by system; never a case, a person, a word from outside."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.figures import Watch
 from gateway.settings import example_city
+from tests.gateway.outside import push
 from tests.gateway.pushes import GRID, HOTLINE, NAME, PHONE, URBAN, grid, hotline, record, ticket
-from tests.gateway.running import CENTRE_SECRET, ENVIRONMENT, HubUnderTest, until
+from tests.gateway.running import CENTRE_SECRET, ENVIRONMENT, City, HubUnderTest, until
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -46,8 +48,8 @@ def test_what_comes_in_is_counted_by_system_and_by_what_became_of_it(hub: HubUnd
     before = metrics(hub)
     pushes = [hotline(ticket("1")), hotline(ticket("2")), hotline(ticket("3"), token="wrong")]
     pushes += [hotline(ticket("4", accordType="9x99")), grid(record("5"))]
-    for push in pushes:
-        push.to(hub)
+    for one in pushes:
+        one.to(hub)
     after = metrics(hub)
 
     def more(system: str, outcome: str, verdict: str) -> float:
@@ -160,7 +162,11 @@ def test_a_worker_tells_its_own_figures_at_a_port_of_its_own(
 ) -> None:
     port, log = free_port(), tmp_path / "log"
     with gridhub(database_url, "work", "--role", "deliver", "--metrics-port", str(port), log=log) as process:
-        until(lambda: process.poll() is not None or answers(f"http://127.0.0.1:{port}/health"), what="the page")
+        until(
+            lambda: process.poll() is not None or answers(f"http://127.0.0.1:{port}/health"),
+            seconds=60,
+            what="the page",
+        )
         text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
         assert httpx.get(f"http://127.0.0.1:{port}/in/hotline_12345", trust_env=False).status_code == 404
     assert process.returncode == 0, log.read_text()
@@ -174,9 +180,11 @@ def test_a_metrics_port_that_is_taken_is_told_and_nothing_runs(
 ) -> None:
     port, log = free_port(), tmp_path / "log"
     with gridhub(database_url, "work", "--metrics-port", str(port), log=log) as first:
-        until(lambda: first.poll() is not None or answers(f"http://127.0.0.1:{port}/health"), what="the page")
+        until(
+            lambda: first.poll() is not None or answers(f"http://127.0.0.1:{port}/health"), seconds=60, what="the page"
+        )
         with gridhub(database_url, "work", "--metrics-port", str(port), log=tmp_path / "second") as second:
-            assert second.wait(30) == 3
+            assert second.wait(90) == 3
     assert f"port {port}" in (tmp_path / "second").read_text()
 
 
@@ -187,14 +195,59 @@ def test_processes_behind_one_port_count_together(
     port, log = free_port(), tmp_path / "log"
     url = f"http://127.0.0.1:{port}"
     with gridhub(database_url, "serve", "--port", str(port), "--processes", "2", log=log) as process:
-        until(lambda: process.poll() is not None or answers(f"{url}/api/health"), what="the doors")
+        until(lambda: process.poll() is not None or answers(f"{url}/api/health"), seconds=60, what="the doors")
         for number in range(8):
-            push = hotline(ticket(f"{number}"))
+            one = hotline(ticket(f"{number}"))
             with httpx.Client(base_url=url, trust_env=False, timeout=10) as client:  # a connection each: any process
-                assert client.post("/in/hotline_12345", content=push.body, headers=dict(push.headers)).is_success
+                assert client.post("/in/hotline_12345", content=one.body, headers=dict(one.headers)).is_success
         seen = set()
         for _ in range(4):
             samples = read(httpx.get(f"{url}/metrics", trust_env=False).text)
             labels = {"system": HOTLINE, "outcome": "accepted", "verdict": "case"}
             seen.add(value(samples, "gridhub_intake_messages_total", **labels))
     assert seen == {8.0}
+
+
+# What a worker does
+
+
+def test_what_a_worker_settles_is_counted_by_system_and_state(city: City) -> None:
+    before = metrics(city.hub)
+    push(city.hub, "1")
+    push(city.hub, "2")
+    city.settled()
+    after = metrics(city.hub)
+
+    rows = city.hub.rows("SELECT system, count(*) AS n FROM delivery WHERE state = 'acknowledged' GROUP BY system")
+    assert len(rows) > 1
+    name = "gridhub_delivery_attempts_total"
+    counted = {row["system"]: more(before, after, name, system=row["system"], state="acknowledged") for row in rows}
+    assert counted == {row["system"]: row["n"] for row in rows}
+    for step in ("leaving", "ending"):
+        assert more(before, after, "gridhub_settle_batch_deliveries_sum", step=step) >= sum(row["n"] for row in rows)
+
+
+def more(before: Samples, after: Samples, name: str, **labels: str) -> float:
+    return value(after, name, **labels) - value(before, name, **labels)
+
+
+def test_who_works_whose_breaker_is_open_and_what_is_switched_off(hub: HubUnderTest) -> None:
+    hub.rows(
+        "INSERT INTO worker (id, host, pid, roles, started_at, seen_at, breakers)"
+        " VALUES (gen_random_uuid(), 'here', 7, 'deliver poll', now(), now(), $1)", json.dumps({URBAN: "open"}),
+    )  # fmt: skip
+    hub.rows(
+        "INSERT INTO worker (id, host, pid, roles, started_at, seen_at)"
+        " VALUES (gen_random_uuid(), 'gone', 8, 'deliver', now(), now() - interval '1 hour')"
+    )
+    switched = {"off": True, "actor": "operator-7", "reason": "示例维护"}
+    hub.client.put(f"/api/systems/{GRID}/switches/sending", json=switched, headers=hub.centre)
+
+    samples = metrics(hub)
+
+    assert value(samples, "gridhub_workers", role="deliver") == 1
+    assert value(samples, "gridhub_workers", role="fetch") == 0
+    assert value(samples, "gridhub_breakers_open", system=URBAN) == 1
+    assert value(samples, "gridhub_breakers_open", system=GRID) == 0
+    assert value(samples, "gridhub_switched_off", system=GRID, what="sending") == 1
+    assert value(samples, "gridhub_switched_off", system=GRID, what="retry") == 0
