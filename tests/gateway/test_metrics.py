@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.figures import Watch
 from gateway.settings import example_city
-from tests.gateway.outside import push
+from tests.gateway.outside import LITTER, push
 from tests.gateway.pushes import GRID, HOTLINE, NAME, PHONE, URBAN, grid, hotline, record, ticket
 from tests.gateway.running import CENTRE_SECRET, ENVIRONMENT, City, HubUnderTest, until
 
@@ -214,7 +214,7 @@ def test_processes_behind_one_port_count_together(
 def test_what_a_worker_settles_is_counted_by_system_and_state(city: City) -> None:
     before = metrics(city.hub)
     push(city.hub, "1")
-    push(city.hub, "2")
+    push(city.hub, "2", LITTER)
     city.settled()
     after = metrics(city.hub)
 
