@@ -18,7 +18,18 @@ import httpx
 import yaml
 
 from canonical.errors import Misconfigured
-from gateway.settings import CENTRE_TOKEN, CONFIG, DATABASE_URL, FILES, SIMULATE_SECRET, driver_url, example_city
+from gateway.settings import (
+    BUS_PASSWORD,
+    BUS_URL,
+    BUS_USERNAME,
+    CENTRE_TOKEN,
+    CONFIG,
+    DATABASE_URL,
+    FILES,
+    SIMULATE_SECRET,
+    driver_url,
+    example_city,
+)
 from gateway.stack import servers
 from gateway.stack.ports import Ports
 from gateway.stack.services import ADDRESSES, GATEWAYS, SIMULATORS, WORKERS, Service
@@ -86,7 +97,7 @@ class Stack:
         yield "database, brokers 数据库、消息中间件", given, 120.0
         asyncio.run(migrate(driver_url(self.database_url)))
         self._lay_out_city()
-        hub = [one for service in (*GATEWAYS, *WORKERS) for one in self._programs(service)]
+        hub = [one for service in (*GATEWAYS, *self._workers()) for one in self._programs(service)]
         watching = [self._prometheus()] if self.has("prometheus") else []
         yield "gateways, workers 网关、工作进程", [*hub, *watching], 120.0
         if self.has("simulators"):
@@ -177,6 +188,9 @@ class Stack:
             servers.healthy(f"{self.address(name)}{service.health}"), port, grace=_GRACE[service.does[0]],
         )  # fmt: skip
 
+    def _workers(self) -> list[Service]:
+        return [service for service in WORKERS if service.name != "bus" or self.has("rabbitmq")]
+
     def _gateway_of(self, service: Service) -> str:
         """Simulated systems take turns: each gateway gets its share."""
         turn = SIMULATORS.index(service) if service in SIMULATORS else 0
@@ -197,6 +211,11 @@ class Stack:
             "MQTT_PASSWORD": self.token, "MQTT_URL": f"mqtt://{HOST}:{self.ports['mosquitto']}",
         }  # fmt: skip
         told |= {variable: self.address(name) for name, variable in ADDRESSES.items()}
+        if self.has("rabbitmq"):
+            told |= {
+                BUS_URL: f"amqp://{HOST}:{self.ports['rabbitmq']}", BUS_USERNAME: servers.ACCOUNT,
+                BUS_PASSWORD: self.token,
+            }  # fmt: skip
         return {**os.environ, **told, **self.plan.environment}
 
     def _rabbitmq(self) -> list[Program]:
@@ -213,7 +232,7 @@ class Stack:
     def _prometheus(self) -> Program:
         targets = {
             "gateway": [self.ports[name] for service in GATEWAYS for name in service.names],
-            "worker": [self.ports[name] for service in WORKERS for name in service.names],
+            "worker": [self.ports[name] for service in self._workers() for name in service.names],
         }
         place = self._place("prometheus", [self.ports["prometheus"]])
         return servers.prometheus(place, targets, _ALERTS if _ALERTS.exists() else None)

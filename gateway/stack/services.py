@@ -42,6 +42,7 @@ WORKERS = (
     Service("poll", ("work", "--role", "poll")),
     Service("receive", ("work", "--role", "receive,fetch,subscribe")),
     Service("clock", ("work", "--role", "clock,reconcile")),
+    Service("bus", ("work", "--role", "announce,relay")),
 )
 SIMULATORS = (
     Service("hotline", ("simulate", "hotline_12345")),
