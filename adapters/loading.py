@@ -378,6 +378,9 @@ class _Loader:
         declared = self.declared.reconcile
         if declared is None:
             return None
+        if declared.by != "told" and self.declared.connector.protocol not in _ANSWERING:
+            spoken = self.declared.connector.protocol
+            self._wrong(("reconcile", "by"), f"nothing is answered over {spoken}: write by: told, and why")
         pulls = {name: pull.messages for name, pull in self.declared.pulls.items()}
         unlisted = {
             name: "it asks about one case after the other; write by: query" if pull.per_case else "a queue forgets"

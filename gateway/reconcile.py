@@ -52,6 +52,9 @@ def asked(connected: ConnectedSystem) -> bool:
     return connected.system.reconciling is not None and connected.system.reconciling.declared.by != "told"
 
 
+_OTHERWISE = "its declaration says another way of comparing since this was begun"
+
+
 @dataclass(slots=True)
 class _Progress:
     """Where a statement stands."""
@@ -109,11 +112,9 @@ class Reconciler:
 
     async def order(self, by: str) -> UUID:
         """There is to be a statement now, whatever the schedule says. Returns its id."""
-        now, id_ = self.hub.now(), self.hub.ids()
-        await self.statements.begin(
-            self.name, in_shanghai(now).date(), now, id=id_, way=self.plan.declared.by, by=by
-        )  # fmt: skip
-        return id_
+        now, way = self.hub.now(), self.plan.declared.by
+        day = in_shanghai(now).date()
+        return await self.statements.order(self.name, day, now, id=self.hub.ids(), way=way, by=by)
 
     async def round(self) -> float:
         """Begin what is due, and go on with what is begun. Returns the seconds until something may be due again."""
@@ -128,6 +129,9 @@ class Reconciler:
         if statement.id != self._of:
             self._of, self._listing, self._away, self._failures = statement.id, None, "", 0
         self._kept = asyncio.get_running_loop().time()
+        if statement.way != self.plan.declared.by:
+            await self.differences.finish(statement, by=self._by, now=self.hub.now(), trouble=_OTHERWISE)
+            return 0.0
         return await self._go(statement)
 
     async def _go(self, statement: Statement) -> float:

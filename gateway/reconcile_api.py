@@ -101,10 +101,10 @@ def _statements(router: APIRouter, hub: Hub) -> None:
         connected = compared_systems(hub).get(order.system)
         if connected is None or connected.system.reconciling is None:
             raise Unacceptable(f"no system '{order.system[:64]}' is compared", why=Why.UNKNOWN_CASE)
-        now, id_ = hub.now(), hub.ids()
-        way, day = connected.system.reconciling.declared.by, in_shanghai(now).date()
-        await statements.begin(order.system, day, now, id=id_, way=way, by=order.actor)
-        return {"statement": str(id_)}
+        now, way = hub.now(), connected.system.reconciling.declared.by
+        day = in_shanghai(now).date()
+        made = await statements.order(order.system, day, now, id=hub.ids(), way=way, by=order.actor)
+        return {"statement": str(made)}
 
 
 def _differences(router: APIRouter, hub: Hub) -> None:

@@ -92,6 +92,17 @@ class Statements:
         async with self.store.transaction() as transaction:
             await transaction.connection.execute(_BEGIN, values)
 
+    async def order(
+        self, system: str, day: date, now: datetime, *, id: UUID, way: str, by: str  # noqa: A002
+    ) -> UUID:  # fmt: skip
+        """There is to be a statement now; one that is not finished yet is the one. Returns its id."""
+        async with self.store.transaction() as transaction:
+            waiting = (await transaction.connection.execute(_WAITING, {"system": system})).scalar()
+        if waiting is not None:
+            return UUID(str(waiting))
+        await self.begin(system, day, now, id=id, way=way, by=by)
+        return id
+
     async def claim(self, system: str, *, by: UUID, now: datetime, lease: datetime) -> Statement | None:
         """The oldest that is not finished and nobody is at; ours until `lease`."""
         return await self._one(_CLAIM, {"system": system, "by": by, "now": now, "lease": lease})
@@ -243,6 +254,7 @@ SELECT {_COLUMNS} FROM statement
  WHERE (:system = '' OR system = :system) AND (CAST(:day AS date) IS NULL OR day = :day)
  ORDER BY due_at DESC, system LIMIT :limit
 """)  # noqa: S608
+_WAITING = text("SELECT id FROM statement WHERE system = :system AND finished_at IS NULL ORDER BY due_at LIMIT 1")
 _BEGIN = text("""
 INSERT INTO statement (id, system, day, edition, due_at, way, ordered_by)
 SELECT :id, CAST(:system AS text), CAST(:day AS date),

@@ -125,6 +125,7 @@ def test_the_answer_about_one_case_is_read_as_the_declaration_says() -> None:
         ("open311_client", "  ask: [get_request, get_token]\n", "", "by: query needs ask"),
         ("open311_client", "messages: [status]\n  daily", "messages: [statos]\n  daily", "no inbound message 'statos'"),
         ("open311_client", "daily: 02:30", "cases: [source]", "'source' is not among its roles (owner)"),
+        ("open311_client", "{protocol: http, timeout", "{protocol: mqtt, timeout", "nothing is answered over"),
         ("open311_client", "daily: 02:30", "why: so", "why is for by: told"),
         ("lifeline", "  stale: 1209600\n", "", "by: told needs stale"),
         ("lifeline", "  why:", "  # why:", "by: told needs why"),

@@ -370,6 +370,16 @@ def test_a_wrong_order_is_refused_with_words(hub: HubUnderTest, path: str, body:
     assert answer.json()["error"]["text"]
 
 
+def test_a_statement_that_is_ordered_twice_before_it_is_made_is_one(hub: HubUnderTest) -> None:
+    order = {"system": "hotline_12345", "actor": "示例操作员"}
+
+    answers = [_posted(hub, "/api/reconciliation/run", order).json() for _ in range(2)]
+
+    assert answers[0] == answers[1]
+    [made] = hub.get("/api/reconciliation/statements")["items"]
+    assert (made["id"], made["ordered_by"], made["finished_at"]) == (answers[0]["statement"], "示例操作员", None)
+
+
 def test_nobody_sees_statements_without_the_token(hub: HubUnderTest) -> None:
     for path in ("", "/statements", "/differences"):
         assert hub.client.get(f"/api/reconciliation{path}").status_code == 401

@@ -306,6 +306,23 @@ def test_a_worker_that_was_taken_for_dead_writes_nothing_more(telling: Story, pa
     story(telling, parks, LIST + COMPARED, rows)(tell)
 
 
+def test_a_statement_that_was_begun_another_way_is_ended_and_says_so(telling: Story, parks: Platform) -> None:
+    async def tell(desk: Desk) -> None:
+        desk.after = timedelta(seconds=60)
+        one, now = comparing(desk), desk.hub.now()
+        old = desk.hub.ids()
+        await one.statements.begin("parks", now.date(), now, id=old, way="query")
+
+        await one.round()
+
+        made = await one.statements.get(old)
+        assert made is not None
+        assert made.finished_at is not None
+        assert "another way" in made.trouble
+
+    story(telling, parks, LIST + COMPARED, [tree(1)])(tell)
+
+
 # Schedule
 
 

@@ -101,6 +101,14 @@ def test_a_statement_with_trouble_closes_nothing_it_has_not_seen(database_url: s
     assert (open_, len(closed)) == ([], 1)
 
 
+def test_what_agrees_is_closed_also_by_a_statement_with_trouble(database_url: str) -> None:
+    days = [[line(LineClass.MISSING_THERE)], [line(LineClass.AGREE)]]
+
+    open_, [closed] = told(database_url, days, troubled=frozenset({1}))
+
+    assert (open_, closed.closed_how) == ([], "gone")
+
+
 def test_what_holds_for_the_whole_statement_is_no_difference_of_one_case(database_url: str) -> None:
     open_, _ = told(database_url, [[line(LineClass.UNKNOWN_THERE, general=True)]])
 
