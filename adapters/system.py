@@ -175,7 +175,7 @@ class System:
         What comes of it is given to `write` or `say` as before={...}.
         """
         plan, _ = self._writer(name)
-        view = names if outbound is None else view_of(outbound, names)
+        view = names if outbound is None or not plan.before else view_of(outbound, names)
         return asking(plan.before, view)
 
     def asks(self, name: str) -> int:
@@ -208,6 +208,8 @@ class System:
     def fingerprint(self, outbound: Outbound, *, now: datetime, id: UUID, **names: Any) -> str:  # noqa: A002, ANN401
         """Digest of what `write` sends, as `Reading.fingerprint` reads it back; empty when not declared."""
         plan, _ = self._writer(outbound.message)
+        if not plan.digested:
+            return ""
         return plan.fingerprint(plan.view(outbound, around(now=now, id=id, session="-", hub=self.hub), names))
 
     def judge(self, name: str, answer: Message) -> Answer:

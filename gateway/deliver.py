@@ -164,7 +164,8 @@ class Deliverer:
         """One delivery from claim to verdict; a renewed session buys it one more try."""
         if self.session.stale:
             await self._renewed(self.session.token)
-        ready = await self._ready(claimed)
+        outbound = self._outbound(claimed)
+        ready = await self._ready(claimed, outbound)
         if ready is None:
             return
         claimed = ready
@@ -173,7 +174,7 @@ class Deliverer:
             answer: Message | None = None
             token = self.session.token
             try:
-                written = await self.writer.written(claimed, self._outbound(claimed))
+                written = await self.writer.written(claimed, outbound)
                 sent, token = written.message, written.token
                 await self.settling.leaves(Sealed(claimed, written.kept, self.hub.now(), self.writer.lease(written)))
                 answer = await self._send(sent)
@@ -197,19 +198,19 @@ class Deliverer:
                 await self._refused(claimed, sent, answer, error)
                 return
             else:  # outside the try: a database that fails now does not mean that the other side did not take it
-                await self._taken(claimed, sent, answer, read, written)
+                await self._taken(claimed, sent, answer, read, outbound, written)
                 return
 
-    async def _ready(self, claimed: Claimed) -> Claimed | None:
+    async def _ready(self, claimed: Claimed, outbound: Outbound) -> Claimed | None:
         """A delivery as it may be sent now; None when it must not be, and that is settled."""
         if claimed.in_doubt:
-            return await self._cleared_up(claimed)
-        missing = await self.writer.not_yet(claimed, self._outbound(claimed))
+            return await self._cleared_up(claimed, outbound)
+        missing = await self.writer.not_yet(claimed, outbound)
         if missing:
             await self._put_off(claimed, missing)
         return None if missing else claimed
 
-    async def _cleared_up(self, claimed: Claimed) -> Claimed | None:
+    async def _cleared_up(self, claimed: Claimed, outbound: Outbound) -> Claimed | None:
         """A delivery in doubt as it may be sent now; None when it must not be, and that is settled."""
         never = self._repeat(claimed) == "never"
         if not self.finder.knows(claimed.message):
@@ -217,7 +218,7 @@ class Deliverer:
                 return claimed
             await self._park(claimed, None, None, Trouble(InDoubt.__name__, _UNCLEAR, in_doubt=True))
             return None
-        found = await self.finder.find(claimed, self._outbound(claimed))
+        found = await self.finder.find(claimed, outbound)
         if found.later is not None:
             await self._later(claimed, found.asked, found.answer, found.later)
             return None
@@ -235,7 +236,7 @@ class Deliverer:
             # known now: sending it is no repetition, whatever is declared of those
             await self.hub.outbox.not_taken(claimed, found.asked, found.answer, _ABSENT)
             return replace(claimed, in_doubt=False)
-        await self._taken(claimed, found.asked, found.answer, found.read)
+        await self._taken(claimed, found.asked, found.answer, found.read, outbound)
         return None
 
     def _settles(self, claimed: Claimed) -> datetime:
@@ -279,10 +280,11 @@ class Deliverer:
         return facts.repeat if facts else "never"
 
     async def _taken(
-        self, claimed: Claimed, sent: Message, answer: Message | None, read: Answer, written: Written | None = None
+        self, claimed: Claimed, sent: Message, answer: Message | None, read: Answer, outbound: Outbound,
+        written: Written | None = None,
     ) -> None:  # fmt: skip
         """`written`: what was taken, where it was sent just now."""
-        binding = self._binding(claimed, read, written.before if written else {})
+        binding = self._binding(claimed, read, outbound, written.before if written else {})
         note = "; ".join(written.notes) if written else ""
         learned = await self._settled(acknowledged(claimed, sent, answer, binding, at=self.hub.now(), note=note))
         await self._answered()
@@ -296,7 +298,9 @@ class Deliverer:
         if learned is Learned.AWAITED and binding is not None:
             await self._apply_held(binding)
 
-    def _binding(self, claimed: Claimed, read: Answer, before: Mapping[str, Any]) -> Binding | None:
+    def _binding(
+        self, claimed: Claimed, read: Answer, outbound: Outbound, before: Mapping[str, Any]
+    ) -> Binding | None:  # fmt: skip
         """The owner's identity of what we handed over: its own id when it told one, else our reference.
 
         Whoever lost its data and is sent a case again may give it another id: that one is used from now on.
@@ -310,13 +314,13 @@ class Deliverer:
         return Binding(
             case_id=case.id, system=self.name, role=BindingRole.OWNER, round=len(case.assignments),
             external_id=read.external_id or case.reference, visible_no=read.visible_no, reference=case.reference,
-            fingerprint=self._fingerprint(claimed, before), since=case.version if lost else 0,
+            fingerprint=self._fingerprint(outbound, before), since=case.version if lost else 0,
         )  # fmt: skip
 
-    def _fingerprint(self, claimed: Claimed, before: Mapping[str, Any]) -> str:
+    def _fingerprint(self, outbound: Outbound, before: Mapping[str, Any]) -> str:
         try:
             return self.system.fingerprint(
-                self._outbound(claimed), now=self.hub.now(), id=self.hub.ids(), before=before
+                outbound, now=self.hub.now(), id=self.hub.ids(), before=before
             )  # fmt: skip
         except Unacceptable:  # found after a doubt: what was asked before it was written is not known any more
             return ""
@@ -340,6 +344,9 @@ class Deliverer:
         self, claimed: Claimed, sent: Message | None, answer: Message | None, error: Unavailable
     ) -> None:  # fmt: skip
         now, policy = self.hub.now(), self.traffic.unavailable
+        if isinstance(error, NotOurs | DatabaseAway):  # while it was asked about: no fault of the system's
+            await self._settled(put_off(claimed, str(error), at=now))
+            return
         await self.drifting.told(claimed.message, error)
         why = THROTTLED if error.retry_after is not None else Unavailable.__name__
         trouble = Trouble(why, str(error), in_doubt=claimed.in_doubt)
@@ -379,7 +386,7 @@ class Deliverer:
         again = claimed.in_doubt or claimed.edition
         if again and isinstance(error, Duplicate) and sent is not None:
             there = Answer(external_id=error.external_id, visible_no=error.visible_no)
-            await self._taken(claimed, sent, answer, there)
+            await self._taken(claimed, sent, answer, there, self._outbound(claimed))
             return
         if answer is not None:
             await self._answered()

@@ -13,7 +13,7 @@ def blind_resend() -> None:
     """After a doubt nobody is asked and nobody waits for a person: it is simply sent again."""
     from gateway.deliver import Deliverer
 
-    async def cleared_up(_self: Deliverer, claimed: Any) -> Any:
+    async def cleared_up(_self: Deliverer, claimed: Any, *_: Any) -> Any:
         return claimed
 
     _put(Deliverer, "_cleared_up", cleared_up)

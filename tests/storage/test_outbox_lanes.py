@@ -352,7 +352,7 @@ def test_an_id_that_is_another_cases_already_is_told_and_neither_lost_nor_stolen
         verdict = f"SELECT verdict FROM message WHERE direction = 'out' AND case_id = '{second.case.id}'"
         assert await room.scalar(verdict) == "parked"
 
-        await room.take(by_source("hotline", "2", K.CANCEL))
+        await room.take(ordered(second.case.no, K.CANCEL, reason="test"))
         assert await room.claim("works") == []  # its lane waits for the person
         assert await room.outbox.withdraw(second.id, "theirs is a batch number", now=NOW) is True
         [following] = await room.claim("works")
