@@ -37,6 +37,7 @@ from routing.commands import CENTRE
 from storage.announcements import Announcements
 from storage.crew import Crew
 from storage.inflow import inflows
+from storage.notices import Notices
 from storage.switches import Switch, Switches, What
 
 STATUS: dict[Why, int] = {
@@ -271,6 +272,11 @@ def _watching_routes(hub: Hub) -> APIRouter:
     @router.get("/api/bus", summary="What waits to be announced on the bus, and why nothing moves")
     async def bus() -> View:
         return row_view(await Announcements(hub.store).backlog())
+
+    @router.get("/api/notices", summary="What people were told of failures, and what could not be told")
+    async def notices(limit: Limited = 50) -> View:
+        found = await Notices(hub.store).listed(limit=limit)
+        return {"items": [row_view(notice) | {"tellings": list(told)} for notice, told in found]}
 
     @router.get("/api/parked", summary="Outbound messages that wait for a person")
     async def parked(limit: Limited = 100) -> View:

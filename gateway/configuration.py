@@ -19,6 +19,7 @@ from canonical.errors import Misconfigured
 from canonical.findings import Finding, Severity
 from gateway.certify.standing import Wanted, shortfall
 from gateway.edition_files import digest_of, files_of
+from gateway.notify_file import Notify, NotifyFile, notify
 from gateway.traffic import UNBOUNDED, Traffic
 from gateway.traffic_file import BreakerFile, RetriesFile, seconds, traffic
 from routing.catalogue import load_catalogue
@@ -98,6 +99,7 @@ class CityFile(_File):
     policy: PolicyFile = PolicyFile()
     systems: str = Field(default="systems.yaml", description="YAML of the connected systems")
     events: EventsFile = EventsFile()
+    notify: NotifyFile = NotifyFile()
     min_tier: Wanted = Field(
         default="none",
         description="tier systems should be certified for: `none`, `bronze`, `silver`, `gold`; `gridhub check` warns",
@@ -181,6 +183,8 @@ class Configuration:
     systems: Mapping[str, ConnectedSystem]
     rights: frozenset[Right] = frozenset()
     """What listeners at the bus may be told."""
+    notify: Notify = field(default_factory=Notify)
+    """Who is told when something waits for a person."""
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -209,8 +213,14 @@ def read(
         return None, findings
     systems, names = _systems(folder, file.systems, environment, findings, unset)
     findings += _uncertified(folder, file, systems)
-    city = _city(folder, file, systems, names, findings)
-    return Configuration(city, systems, frozenset(file.events.rights)), sorted(set(findings))
+    city, lines = _city(folder, file, systems, names, findings), _lines(folder / "city.yaml")
+
+    def filled(key: str, text: str) -> str:
+        at = _line(lines, key)
+        return _filled(text, environment, lambda said: findings.append(Finding("city.yaml", at, key, said, unset)))
+
+    told = notify(file.notify, filled)
+    return Configuration(city, systems, frozenset(file.events.rights), told), sorted(set(findings))
 
 
 def _city(

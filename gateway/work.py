@@ -22,6 +22,7 @@ from gateway.file_sources import FileSources
 from gateway.hub import Hub
 from gateway.lanes import Lanes
 from gateway.log import log
+from gateway.notify import Notifier
 from gateway.poll import Poller
 from gateway.receive import Receiving
 from gateway.reconcile import Reconciler, asked, unasked
@@ -77,6 +78,7 @@ class Worker:
         if Role.CLOCK in self.roles:
             tasks.append(asyncio.create_task(self._keep_house(stop), name="housekeeping"))
             tasks.append(asyncio.create_task(self._steadily(AlarmClock(self.hub).round, "alarms", stop), name="alarms"))
+            tasks.append(asyncio.create_task(self._steadily(Notifier(self.hub).round, "notices", stop), name="notices"))
         await keep_editions(self.hub)
         replaying = Replayer(self.hub, ending=stop.is_set)
         tasks.append(asyncio.create_task(self._steadily(replaying.round, "replays", stop), name="replays"))

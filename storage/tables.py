@@ -440,3 +440,33 @@ replay_item = Table(
     Index("replay_item_result", "result", postgresql_where=text("result IS NOT NULL")),
     Index("replay_item_case", "case_id", postgresql_where=text("case_id IS NOT NULL")),
 )
+
+notice = Table(  # from the first failure of a system until nothing of it waits for a person
+    "notice",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("system", Text, nullable=False),
+    Column("opened_at", INSTANT, nullable=False),
+    Column("told", Integer, nullable=False),
+    Column("told_at", INSTANT, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("closed_at", INSTANT),
+    Index("notice_open", "source", "system", unique=True, postgresql_where=text("closed_at IS NULL")),
+)
+
+notice_telling = Table(  # an occasion of a notice on its way over one channel
+    "notice_telling",
+    metadata,
+    Column("notice", Uuid, nullable=False),
+    Column("occasion", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("body", JSONB, nullable=False),
+    Column("state", Text, nullable=False, server_default="due"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("created_at", INSTANT, nullable=False),
+    Column("next_at", INSTANT, nullable=False),
+    Column("text", Text, nullable=False, server_default=""),
+    PrimaryKeyConstraint("notice", "occasion", "channel"),
+    Index("notice_telling_due", "next_at", postgresql_where=text("state = 'due'")),
+)
