@@ -27,12 +27,13 @@ test: setup servers  ## every check there is; with CI=true a skipped one fails
 lint: setup  ## format, style, types, imports: no tests
 	@$(PYTHON_IN) tests/house/check.py format style types imports
 
-bench: setup servers  ## measure intake, HTTP out, reading, the storm filter and MQTT; options of intake in BENCH="--rounds 5"
+bench: setup servers  ## measure intake, HTTP out, reading, the storm filter, MQTT and the bus; options of intake in BENCH="--rounds 5"
 	@$(PYTHON_IN) -m tests.bench.intake $(BENCH)
 	@$(PYTHON_IN) -m tests.bench.outbound
 	@$(PYTHON_IN) -m tests.bench.mapping
 	@$(PYTHON_IN) -m tests.bench.storm
 	@$(PYTHON_IN) -m tests.bench.mqtt
+	@$(PYTHON_IN) -m tests.bench.bus
 
 chaos: setup  ## the fault campaign: 100,000 cases, 200 faults, three seeds; options in CHAOS="--cases 5000 --seeds 7"
 	@$(PYTHON_IN) -m tests.chaos $(CHAOS)

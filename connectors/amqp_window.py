@@ -111,9 +111,10 @@ class WindowedLink(PublishingLink):
         flight = self._flight
         assert self._channel is not None
         try:
-            while len(flight.sent) < self._window and (post := flight.next()) is not None:
-                self._channel.basic_publish(post.exchange, post.routing_key, post.body, post.properties)
-                self._sent += 1
+            with self._connection.together():
+                while len(flight.sent) < self._window and (post := flight.next()) is not None:
+                    self._channel.basic_publish(post.exchange, post.routing_key, post.body, post.properties)
+                    self._sent += 1
         except AMQPError as error:
             self._failure = self._failure or error
 

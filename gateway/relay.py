@@ -20,7 +20,10 @@ from connectors.bus import BusPublisher, Queue, Topology, persistent
 from connectors.bus_reader import BusReader, Token
 from gateway.hub import Hub
 from gateway.log import log
+from storage.announcements import RELAY
+from storage.memories import Memories
 from storage.outbox import Claimed, Ticket, Wanted
+from storage.store import DatabaseAway
 
 Answer = TypeVar("Answer")
 
@@ -34,6 +37,7 @@ ATTEMPTS = 5
 """How often a ticket is handed out before the broker sets it aside."""
 DEAD = "gridhub.dead"
 """Exchange and queue of tickets that were set aside; the rows themselves are offered again."""
+_DEAD_TICKETS = f"{{count}} tickets in the queue {DEAD}: workers died with them; look why, and purge it"
 _SOONEST, _LATEST = 0.5, 10.0
 _IDLE = 0.2
 
@@ -59,14 +63,18 @@ class Relay:
         self._publisher = BusPublisher(hub.settings.bus, topology_of(systems), name="relay")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="relay")
         self._failures = 0
+        self._memories = Memories(hub.store)
+        self._trouble: str | None = None
+        """None: whatever an earlier process has noted."""
 
     async def round(self) -> float:
         """Offer what is due and fits. Returns the seconds until the next time."""
         try:
             return await self._round()
+        except DatabaseAway:
+            raise
         except HubError as error:
-            if not self._failures:
-                log.warning("relay.trouble", why=str(error))
+            await self._note(str(error))
             self._failures += 1
             grown: float = min(_SOONEST * 2 ** min(self._failures - 1, 10), _LATEST)
             return grown
@@ -78,7 +86,8 @@ class Relay:
 
     async def _round(self) -> float:
         # Asked first, so that nothing is taken for a broker that is not there.
-        lying = await self._in_thread(lambda: self._publisher.lengths([queue_of(name) for name in self.systems]))
+        names = [DEAD, *map(queue_of, self.systems)]
+        lying = await self._in_thread(lambda: self._publisher.lengths(names))
         wanted = [
             Wanted(name, places, self.offered)
             for name in self.systems
@@ -89,10 +98,20 @@ class Relay:
             published = await self._in_thread(lambda: self._publisher.publish([post_of(one) for one in tickets]))
             if published.error is not None:  # their rows are offered again
                 raise published.error
-        if self._failures:
-            log.info("relay.well")
         self._failures = 0
+        await self._note(_DEAD_TICKETS.format(count=lying[DEAD]) if lying[DEAD] else "")
         return 0.0 if len(tickets) >= AT_ONCE else _IDLE
+
+    async def _note(self, trouble: str) -> None:
+        """Tell it once, and where people look."""
+        if trouble == self._trouble:
+            return
+        if trouble:
+            log.warning("relay.trouble", why=trouble)
+        elif self._trouble:
+            log.info("relay.well")
+        await self._memories.trouble("", RELAY, trouble)
+        self._trouble = trouble
 
     async def _in_thread(self, work: Callable[[], Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

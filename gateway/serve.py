@@ -84,6 +84,7 @@ async def work(hub: Hub, roles: frozenset[Role], *, host: str = "127.0.0.1", met
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    steady()
     async with worker_page(hub, host, metrics_port):
         await Worker(hub, roles).run(stop)
     await hub.store.close()

@@ -18,7 +18,8 @@ EVENTS = "events"
 LONGEST = 200
 """Events of a case that are read to tell the next one: a case that is told of every minute must not get ever dearer."""
 MEMORY = "announcements"
-"""Under which name, of no system, the memory of who announces stands."""
+RELAY = "relay"
+"""Under which names, of no system, the troubles of who announces and who relays stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,9 @@ class Announcements:
     async def backlog(self) -> Backlog:
         """How much waits, and since when."""
         async with self.store.transaction() as transaction:
-            return Backlog(*(await transaction.connection.execute(_BACKLOG, {"name": EVENTS, "memory": MEMORY})).one())
+            return Backlog(
+                *(await transaction.connection.execute(_BACKLOG, {"name": EVENTS, "memories": [MEMORY, RELAY]})).one()
+            )
 
     async def _write(self, statement: TextClause, values: dict[str, object]) -> int:
         async with self.store.transaction() as transaction:
@@ -154,5 +157,6 @@ SELECT case_id, min(seq), max(seq) FROM event WHERE at BETWEEN :since AND :until
 _BACKLOG = text("""
 SELECT (SELECT since FROM publication WHERE name = :name), (SELECT count(*) FROM announcement WHERE trouble = ''),
        (SELECT min(at) FROM announcement WHERE trouble = ''), (SELECT count(*) FROM announcement WHERE trouble <> ''),
-       coalesce((SELECT trouble FROM memory WHERE system = '' AND name = :memory), '')
+       coalesce((SELECT string_agg(trouble, '; ' ORDER BY name) FROM memory
+                  WHERE system = '' AND name = ANY(CAST(:memories AS text[])) AND trouble <> ''), '')
 """)

@@ -7,10 +7,12 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from pika import BlockingConnection, ConnectionParameters, PlainCredentials
+from pika.adapters.blocking_connection import BlockingChannel
 
 from connectors.amqp_window import Post
 from connectors.bus import BusAccount, BusPublisher, Topology, persistent
-from gateway.relay import Relay, post_of, queue_of, topology_of
+from gateway.relay import ATTEMPTS, Relay, post_of, queue_of, topology_of
 from gateway.work import Role
 from storage.outbox import Ticket
 from tests.connectors.servers.rabbitmq import EPMD, PASSWORD, PROGRAM, USERNAME, RabbitMq, rabbitmq
@@ -152,6 +154,33 @@ def test_what_nobody_relays_is_delivered_all_the_same(
     push(hub, "n", 3)
     all_there(hub, side, 3)
     hub.stop_worker()
+
+
+def test_a_ticket_whose_holders_die_is_set_aside_and_shown_and_its_row_is_offered_again(
+    start_hub: StartHub, start_side: StartSide, broker: RabbitMq
+) -> None:
+    side = start_side(URBAN, "http://127.0.0.1:9", pace=600)
+    hub = start_hub(bus=account(broker), urls={URBAN: side.url})
+    publisher = BusPublisher(account(broker), topology_of([URBAN]), name="test")
+    assert publisher.publish([post_of(Ticket(uuid4(), URBAN, 0))]).whole
+    publisher.close()
+    credentials = PlainCredentials(USERNAME, PASSWORD)
+    with BlockingConnection(ConnectionParameters("127.0.0.1", broker.port, credentials=credentials)) as connection:
+        channel = connection.channel()
+        for _ in range(ATTEMPTS + 1):
+            until(lambda: _given_back(channel), what="handing it out")
+    hub.start_worker(RELAY | DELIVER)
+    until(lambda: "1 tickets in the queue gridhub.dead" in hub.get("/api/bus")["trouble"], what="showing it")
+    push(hub, "x", 2)
+    all_there(hub, side, 2)
+    hub.stop_worker()
+
+
+def _given_back(channel: BlockingChannel) -> bool:
+    method, _, _ = channel.basic_get(queue_of(URBAN))
+    if method is not None:
+        channel.basic_nack(method.delivery_tag or 0, requeue=True)
+    return method is not None
 
 
 def purge(broker: RabbitMq) -> None:
