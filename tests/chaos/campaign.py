@@ -1,5 +1,6 @@
 """One campaign from the first report to the checker's verdict: feed and harm, let it come to rest, export, check."""
 
+import json
 import shutil
 import time
 from collections import Counter
@@ -17,6 +18,7 @@ from tests.chaos.person import Person
 
 Say = Callable[[str], None]
 _LOOK = 0.2
+_FILE_DONE = frozenset({"stored", "gone"})
 
 
 @dataclass(slots=True)
@@ -70,10 +72,11 @@ def _campaign(place: Field, say: Say, begin: float) -> Result:
     say(f"all reports are in after {time.monotonic() - begin:.0f} s; no more faults")
     person.reworking = False
     place.calm()
-    unrest = _rest(place, person, say)
+    export = place.folder / "export.ndjson"
+    unrest = _rest(place, person, say) or _files_rest(place, export)
     person.end()
     place.init.stop()
-    place.gridhub("events", "export", "--output", str(place.folder / "export.ndjson"))
+    place.gridhub("events", "export", "--output", str(export))
     say(f"at rest after {time.monotonic() - begin:.0f} s; checking")
     laws, findings = check(place.folder, CALLS, tuple(WORKS))
     restarts = sum(process.starts - 1 for process in place.init.processes.values())
@@ -135,6 +138,19 @@ def _rest(place: Field, person: Person, say: Say) -> str:
             say(f"under way: {unrest}")
         time.sleep(1.0)
     return ""
+
+
+def _files_rest(place: Field, export: Path) -> str:
+    """Wait until no file is on its way. What is, when patience ends."""
+    end = time.monotonic() + place.plan.patience
+    while True:
+        place.gridhub("events", "export", "--only", "file", "--output", str(export))
+        under_way = sum(json.loads(line)["state"] not in _FILE_DONE for line in export.open("rb"))
+        if not under_way:
+            return ""
+        if time.monotonic() > end:
+            return f"{under_way} files are on their way"
+        time.sleep(5.0)
 
 
 def _unrest(place: Field, person: Person) -> str:

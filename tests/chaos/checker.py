@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ _TABLES = {
     "file": "case_no, system, state, sha256, size",
 }
 _INDEXES = (
-    "book(what, id)", "book(what, ref)", "book(case_no)", "message(id)", "message(system, external_id)", "cases(no)",
-    "event(case_no, seq)", "event(message)", "binding(system, external_id)", "binding(case_no)",
+    "book(id, what)", "book(ref, what)", "book(case_no, what)", "message(id)", "message(system, external_id)",
+    "cases(no)", "event(case_no, seq)", "event(message)", "binding(system, external_id)", "binding(case_no)",
     "delivery(case_no, system)", "file(case_no)",
 )  # fmt: skip
 _BOTH_LANES = """
@@ -205,8 +206,8 @@ _LAWS = (
         "SELECT count(*) FROM book WHERE message <> ''",
         """
         SELECT b.case_no, b.system || ' got request ' || b.message || ' (' || b.what || '), which no row has'
-          FROM book b LEFT JOIN message m ON m.id = b.message AND m.direction = 'out' AND m.system = b.system
-         WHERE b.message <> '' AND m.id IS NULL
+          FROM book b LEFT JOIN message m ON m.id = b.message
+         WHERE b.message <> '' AND (m.direction IS NOT 'out' OR m.system IS NOT b.system)
         """,
     ),
     _Proof(
@@ -290,12 +291,11 @@ def loaded(folder: Path, systems: Sequence[str]) -> sqlite3.Connection:
         database.execute(f"CREATE TABLE {name} ({columns})")
     for system in systems:
         _fill(database, "book", (_book_row(system, line) for line in _lines(folder / f"{system}.ndjson")))
-    for name in _TABLES.keys() - {"book"}:
-        fact = "case" if name == "cases" else name
-        rows = (line for line in _lines(folder / "export.ndjson") if line["fact"] == fact)
-        _fill(database, name, rows)
+    for fact, lines in groupby(_lines(folder / "export.ndjson"), key=lambda line: line["fact"]):
+        _fill(database, "cases" if fact == "case" else fact, lines)
     for number, index in enumerate(_INDEXES):
         database.execute(f"CREATE INDEX index_{number} ON {index}")
+    database.execute("ANALYZE")
     # the source speaks of its own ids; which case that is, the answers it got say
     database.executescript(
         "UPDATE book SET case_no = coalesce((SELECT b.case_no FROM binding b WHERE b.system = book.system"

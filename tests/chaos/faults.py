@@ -68,6 +68,15 @@ def _misbehaving(fault: str, *kinds: str) -> Fault:
     return misbehave
 
 
+def _switched_off(field: "Field", dice: Random) -> str:
+    """No fault but what people do about one; nothing may leave meanwhile, and nothing be forgotten."""
+    system = dice.choice(sorted(field.ports))
+    if not field.switch(system, off=True):
+        return f"sending to {system} could not be switched off: no gateway answers"
+    field.later(seconds := dice.uniform(2.0, field.longest), lambda: field.switch(system, off=False))
+    return f"sending to {system} is switched off for {seconds:.1f} s"
+
+
 def _disk_full(field: "Field", dice: Random) -> str:
     if not field.disk.fill():
         return "left out: a small file system for the files of cases needs root and mount"
@@ -113,6 +122,7 @@ FAULTS: Mapping[str, Kind] = {
     "silent": Kind(_misbehaving("silent", "owner", "source")),
     "callbacks reordered": Kind(_misbehaving("reorder", "owner"), 2),
     "callbacks doubled": Kind(_misbehaving("repeat", "owner", "source"), 2),
+    "sending switched off": Kind(_switched_off, 2),
     "disk full": Kind(_disk_full, 2),
     "clock step": Kind(_clock_step, 3),
 }
