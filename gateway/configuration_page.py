@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -135,11 +136,19 @@ def _table(table: TablePage) -> str:
 def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str]]:
     """(key, default, meaning) of every leaf, keys of nested models with dots."""
     for name, field in model.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield from _keys(inner, f"{prefix}{name}.")
-        else:
+        inner = _model(field.annotation)
+        if inner is None or field.description is not None:
             yield f"`{prefix}{name}`", _default(field), str(field.description)
+        if inner is not None:
+            yield from _keys(inner, f"{prefix}{name}.")
+
+
+def _model(annotation: object) -> type[BaseModel] | None:
+    """The model that stands at a key, also where it may be left out."""
+    for one in (annotation, *get_args(annotation)):
+        if isinstance(one, type) and issubclass(one, BaseModel):
+            return one
+    return None
 
 
 def _default(field: FieldInfo) -> str:

@@ -45,8 +45,13 @@ answers:
       - {when: {code: ok}, then: accepted, external_id: {from: id}}
       - {when: {code: known}, then: duplicate, external_id: {from: id}}
       - {when: {code: {present: "yes"}}, then: refused, text: {from: code}}
-tells: {source: {file: taken}, both: {dispatch: hand_over, redispatch: hand_over}}
-unsupported: {both: {rework: 请电话通知, cancel: 请电话通知, merge: 请电话通知}}
+tells:
+  source: {file: taken}
+  owner: {dispatch: hand_over, redispatch: hand_over, rework: again}
+  both: {dispatch: hand_over, redispatch: hand_over}
+unsupported:
+  owner: {cancel: 请电话通知, merge: 请电话通知}
+  both: {rework: 请电话通知, cancel: 请电话通知, merge: 请电话通知}
 """
 _ORDER = """\
 direction: in
@@ -79,6 +84,7 @@ body: {no: {from: %(no)s}, text: {from: case.title}}
 FILES: Mapping[str, str] = {
     "system.yaml": _SYSTEM, "messages/order.yaml": _ORDER, "messages/done.yaml": _DONE,
     "messages/hand_over.yaml": _OUT % {"title": "派遣", "path": "/hand", "no": "case.reference"},
+    "messages/again.yaml": _OUT % {"title": "返工", "path": "/again", "no": "binding.external_id"},
     "messages/taken.yaml": _OUT % {"title": "立案", "path": "/taken", "no": "binding.external_id"},
     "codes/kinds.csv": f"local,canonical,title\nstall,{STALL},占道经营\n",
     "contract/order.json": json.dumps({"type": "object", "required": ["no"]}),

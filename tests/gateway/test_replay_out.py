@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from canonical.lifecycle import ActionKind
+from canonical.message import Verdict
 from canonical.replay import ReplayState
 from tests.gateway.pulling import Platform, Said, platform
 from tests.gateway.replaying import FILES, NAME, SECRET, Yard, edition, order, reached, yard
-from tests.routing.intake_city import NOW
+from tests.routing.intake_city import NOW, by_owner, ordered, reported
 
 Story = Callable[[Yard], Coroutine[Any, Any, None]]
 UNDER_WAY = "SELECT 1 FROM delivery WHERE state NOT IN ('acknowledged', 'refused', 'parked', 'withdrawn')"
@@ -193,6 +195,27 @@ def test_that_it_has_it_already_is_a_good_end(database_url: str, tmp_path: Path,
         works.on["/hand"] = lambda _asked: {"code": "known"}
         done = await one.replayed("out", case=(no,), kind=("hand_over",))
         assert await one.lines(done) == [("done", "acknowledged", "acknowledged")]
+
+    told(database_url, edition(tmp_path, works.url), story)
+
+
+def test_who_lost_its_data_and_gives_a_case_another_id_is_addressed_by_that_from_then_on(
+    database_url: str, tmp_path: Path, works: Platform
+) -> None:
+    async def story(one: Yard) -> None:
+        [outcome] = await one.hub.reception.take_in([reported("hotline", "H1", text="很急")])
+        await settled(one)
+        one.after = timedelta(hours=1)
+        works.on["/hand"] = lambda _asked: {"code": "ok", "id": "NEW-7"}
+        works.on["/again"] = lambda _asked: {"code": "ok"}
+        await one.replayed("out", case=(outcome.case_no,))
+        for key, kind in (("NEW-7", ActionKind.SIGN), ("NEW-7", ActionKind.DISPOSE)):  # both ids are the case's
+            [said] = await one.hub.reception.take_in([by_owner(NAME, key, kind)])
+            assert said.verdict is Verdict.APPLIED, said
+        rework = ordered(outcome.case_no, ActionKind.REWORK, reason="未清理")
+        await one.hub.reception.take_in([rework])
+        await settled(one)
+        assert sent(works)[-1] == ("/again", "NEW-7")
 
     told(database_url, edition(tmp_path, works.url), story)
 

@@ -1,7 +1,11 @@
 """docs/operating.md speaks of log events, verdicts and exit codes that the hub has."""
 
 import re
+import shlex
 from pathlib import Path
+
+import pytest
+import typer
 
 from gateway.cli.main import app
 
@@ -28,3 +32,15 @@ def test_the_exit_codes_are_those_of_the_help() -> None:
     told = set(re.findall(r"(\d) [a-z]", (app.info.help or "").partition("Exit codes:")[2]))
 
     assert set(re.findall(r"^\| (\d) \|", PAGE, re.MULTILINE)) == told
+
+
+@pytest.mark.parametrize("line", re.findall(r"^gridhub (?:replay|editions) .*", PAGE, re.MULTILINE))
+def test_each_shown_command_of_replays_can_be_typed(line: str) -> None:
+    command = typer.main.get_command(app)
+    _, *words = shlex.split(line)
+    while words and words[0] in (below := getattr(command, "commands", {})):
+        command = below[words.pop(0)]
+    options = {option for parameter in command.params for option in parameter.opts}
+
+    assert not hasattr(command, "commands"), f"no such command: {line}"
+    assert {word for word in words if word.startswith("--")} <= options
