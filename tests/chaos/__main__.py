@@ -6,6 +6,7 @@ python -m tests.chaos --check FOLDER                                   once more
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 from tests.chaos.campaign import Result, run
 from tests.chaos.checker import SHOWN, Finding, Law, check, story
 from tests.chaos.city import CALLS, WORKS
+from tests.chaos.faults import FAULTS
 from tests.chaos.field import Plan
 from tests.chaos.planted import PLANTS
 
@@ -26,11 +28,12 @@ def main() -> int:
         _show_laws(laws)
         _show(told.check, findings)
         return int(bool(findings))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left running
     held = True
     for seed in (int(text) for text in told.seeds.split(",")):
         plan = Plan(
             seed, told.cases, told.faults, workers=told.workers, rate=told.rate, gap=told.gap, longest=told.longest,
-            patience=told.patience, plant=told.plant,
+            patience=told.patience, plant=told.plant, kinds=tuple(filter(None, told.only.split(","))),
         )  # fmt: skip
         result = run(plan, lambda line: print(f"[{time.strftime('%H:%M:%S')}] {line}", flush=True))
         show(result)
@@ -50,8 +53,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--longest", type=float, default=8.0, help="seconds of the longest fault")
     parser.add_argument("--patience", type=float, default=1800.0, help="seconds until all must have come to rest")
     parser.add_argument("--plant", choices=sorted(PLANTS), default="", help="a bug that must be caught")
+    parser.add_argument("--only", default="", help=f"kinds of faults, by comma, of: {', '.join(FAULTS)}")
     parser.add_argument("--check", type=Path, help="only check a folder that was kept")
-    return parser.parse_args()
+    told = parser.parse_args()
+    unknown = sorted(set(filter(None, told.only.split(","))) - set(FAULTS))
+    if unknown:
+        parser.error(f"--only: there is no fault '{unknown[0]}'; there are {', '.join(FAULTS)}")
+    return told
 
 
 def show(result: Result) -> None:
