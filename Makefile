@@ -1,6 +1,6 @@
 # One command each. Works on a fresh clone with make, bash and Python 3.11 or newer.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stack servers test lint bench chaos fuzz lock clean
+.PHONY: help setup demo stack servers test postgresql lint bench chaos fuzz lock clean
 SHELL := /bin/bash
 PYTHON_IN := .venv/bin/python
 
@@ -23,6 +23,10 @@ servers:  ## brokers, databases and SSH that tests start for themselves; install
 
 test: setup servers  ## every check there is; with CI=true a skipped one fails
 	@$(PYTHON_IN) tests/house/check.py
+
+postgresql: setup  ## the storage and closed-loop suites on the server of URL=postgresql://..., or on BINARIES=/usr/lib/postgresql/15/bin
+	@GRIDHUB_TEST_DATABASE_URL="$(URL)" GRIDHUB_TEST_BINARIES="$(BINARIES)" $(PYTHON_IN) -m pytest -q -n 2 --dist loadgroup \
+		tests/storage tests/gateway/test_closed_loop.py tests/gateway/test_delivery.py tests/gateway/test_kept_promises.py
 
 lint: setup  ## format, style, types, imports: no tests
 	@$(PYTHON_IN) tests/house/check.py format style types imports

@@ -7,12 +7,17 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from uuid import uuid4
 
 import asyncpg
 import pytest
+from sqlalchemy import make_url
 
+from gateway.settings import driver_url
 from storage.embedded import NAME, EmbeddedPostgres
 from storage.schema import migrate
 
@@ -30,25 +35,65 @@ def postgres() -> Iterator[EmbeddedPostgres]:
         yield server
 
 
+class Server(Protocol):
+    """A PostgreSQL whose role may make databases."""
+
+    def url_of(self, database: str) -> str:
+        """The URL of one of its databases."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenServer:
+    """A server that runs already, known by the URL of any of its databases."""
+
+    url: str
+
+    def url_of(self, database: str) -> str:
+        """The same server, another database."""
+        return make_url(self.url).set(database=database).render_as_string(hide_password=False)
+
+
 @pytest.fixture(scope="session")
-def template(postgres: EmbeddedPostgres) -> str:
+def hub_server(request: pytest.FixtureRequest) -> Server:
+    """Where the hub's own databases lie: the server of GRIDHUB_TEST_DATABASE_URL, else the embedded one."""
+    given = os.environ.get("GRIDHUB_TEST_DATABASE_URL")
+    embedded: Server = GivenServer(driver_url(given)) if given else request.getfixturevalue("postgres")
+    return embedded
+
+
+@pytest.fixture(scope="session")
+def template(hub_server: Server) -> Iterator[str]:
     """The name of an empty database with the newest schema."""
-    asyncio.run(_execute(postgres, "CREATE DATABASE template_newest"))
-    asyncio.run(migrate(postgres.url_of("template_newest")))
-    return "template_newest"
+    with made(hub_server, f"template_{uuid4().hex}", "ENCODING 'UTF8' TEMPLATE template0") as name:
+        asyncio.run(migrate(hub_server.url_of(name)))
+        yield name
 
 
 @pytest.fixture
-def database_url(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
+def database_url(hub_server: Server, template: str) -> Iterator[str]:
     """A fresh database with the newest schema, for this test alone."""
-    name = f"test_{uuid4().hex}"
-    asyncio.run(_execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
-    yield postgres.url_of(name)
-    asyncio.run(_execute(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+    with made(hub_server, f"test_{uuid4().hex}", f"TEMPLATE {template} STRATEGY file_copy") as name:
+        yield hub_server.url_of(name)
 
 
-async def _execute(server: EmbeddedPostgres, statement: str) -> None:
-    connection = await asyncpg.connect(server.url_of(NAME).replace("+asyncpg", ""))
+@pytest.fixture
+def empty_database_url(hub_server: Server) -> Iterator[str]:
+    """A fresh database with nothing in it, for the tests of migrations."""
+    with made(hub_server, f"empty_{uuid4().hex}", "ENCODING 'UTF8' TEMPLATE template0") as name:
+        yield hub_server.url_of(name)
+
+
+@contextmanager
+def made(server: Server, name: str, how: str) -> Iterator[str]:
+    """A database that goes away at the end, whoever is still connected."""
+    first = server.url if isinstance(server, GivenServer) else server.url_of(NAME)
+    asyncio.run(_execute(first, f"CREATE DATABASE {name} {how}"))
+    yield name
+    asyncio.run(_execute(first, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
         await connection.execute(statement)
     finally:
