@@ -38,6 +38,8 @@ class Message:
     """HTTP status, of answers only."""
     parent: UUID | None = None
     """The message this one was split out of."""
+    gone: str = ""
+    """SHA-256 of the body, where retention has removed that: it cannot be read again."""
     content: Any = field(default=None, repr=False, compare=False)
     """Outbound: the body before it became bytes. Not kept: it is there for whoever judges the answer."""
     asked: Optional["Message"] = field(default=None, repr=False, compare=False)

@@ -20,6 +20,7 @@ from canonical.findings import Finding, Severity
 from gateway.certify.standing import Wanted, shortfall
 from gateway.edition_files import digest_of, files_of
 from gateway.notify_file import Notify, NotifyFile, notify
+from gateway.retention_file import RetentionFile
 from gateway.traffic import UNBOUNDED, Traffic
 from gateway.traffic_file import BreakerFile, RetriesFile, seconds, traffic
 from routing.catalogue import load_catalogue
@@ -30,6 +31,7 @@ from routing.locate import Locator
 from routing.responsibility import load_responsibility
 from routing.responsibility_review import review
 from routing.units import load_units
+from storage.retention_rules import Keep
 
 
 class _File(BaseModel):
@@ -97,6 +99,7 @@ class CityFile(_File):
     units: str = Field(description="CSV of organisation units")
     responsibility: ResponsibilityFile
     policy: PolicyFile = PolicyFile()
+    retention: RetentionFile = RetentionFile()
     systems: str = Field(default="systems.yaml", description="YAML of the connected systems")
     events: EventsFile = EventsFile()
     notify: NotifyFile = NotifyFile()
@@ -185,6 +188,8 @@ class Configuration:
     """What listeners at the bus may be told."""
     notify: Notify = field(default_factory=Notify)
     """Who is told when something waits for a person."""
+    keep: Keep = field(default_factory=Keep)
+    """How long what is kept."""
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -220,7 +225,17 @@ def read(
         return _filled(text, environment, lambda said: findings.append(Finding("city.yaml", at, key, said, unset)))
 
     told = notify(file.notify, filled)
-    return Configuration(city, systems, frozenset(file.events.rights), told), sorted(set(findings))
+    rights, keep = frozenset(file.events.rights), file.retention.keep()
+    return Configuration(city, systems, rights, told, keep), sorted(set(findings))
+
+
+def policy(folder: Path) -> Keep:
+    """How long what is kept, by city.yaml alone. Raises Misconfigured with every error found, one a line."""
+    findings: list[Finding] = []
+    file = _yaml(folder / "city.yaml", CityFile, findings)
+    if file is None:
+        raise Misconfigured("\n".join(map(str, findings)))
+    return file.retention.keep()
 
 
 def _city(

@@ -30,6 +30,8 @@ _Content = TypeVar("_Content")
 
 _DIGITS = 12
 
+_GONE = "its bytes were removed by retention and cannot be read again; their SHA-256 was {}"
+
 _RACES = 5
 """How often a batch is decided anew because another process committed the same identity first."""
 
@@ -54,6 +56,8 @@ class Reception:
         """What an inbound message says. `again`: it was authenticated when it first came. `redelivered`: so the broker
         says.
         """
+        if message.gone:
+            return [Arrival(message, Unacceptable(_GONE.format(message.gone), why=Why.UNREADABLE))]
         connected = self.configuration.systems.get(message.system)
         if connected is None:
             return [

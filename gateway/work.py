@@ -31,6 +31,7 @@ from gateway.replay import Replayer, keep_editions
 from gateway.service_watch import ServiceWatch, watched
 from gateway.session import Session
 from gateway.subscribe import Subscriber
+from gateway.upkeep import Upkeep
 from gateway.wiring import connector_for, worked
 from storage.files import FileStore
 from storage.memories import Memories
@@ -98,6 +99,7 @@ class Worker:
         tasks += self._on_the_bus(stop)
         if Role.FETCH in self.roles:
             tasks.append(asyncio.create_task(self._fetch(stop), name="fetch"))
+        tasks.append(asyncio.create_task(self._steadily(Upkeep(self.hub, stop).round, "upkeep", stop), name="upkeep"))
         log.info("worker.started", roles=sorted(role.value for role in self.roles), systems=list(systems))
         await stop.wait()
         if self.lanes is not None:

@@ -31,6 +31,8 @@ class JournalRow:
     external_id: str
     case_no: str
     size: int
+    digest: str
+    """SHA-256 of a body that retention removed; else empty."""
 
 
 class Journal:
@@ -114,6 +116,7 @@ class Journal:
                 path=row.path,
                 status=row.status,
                 parent=row.parent,
+                gone=row.digest,
             )
             for row in rows
         ]
@@ -133,6 +136,7 @@ def _listing() -> Select[Any]:
         message.c.external_id,
         func.coalesce(cases.c.no, ""),
         func.octet_length(message.c.body),
+        message.c.digest,
     )
     return select(*columns).select_from(message.outerjoin(cases, cases.c.id == message.c.case_id))
 

@@ -2,6 +2,8 @@
 
 `next_at` is when somebody looks at an open row again: when it is due, or, of a sent one, when its lease ends. `claims`
 counts how often a row was taken up and is never set back: a worker that was taken for dead is told by it.
+
+Every statement names the states it means: what is settled lies in other partitions, which are not looked at then.
 """
 
 from sqlalchemy import text
@@ -31,7 +33,7 @@ due AS (
 _FEW = """
   FROM unnest(ARRAY(SELECT id FROM due), ARRAY(SELECT lost FROM due), ARRAY(SELECT lease FROM due),
               ARRAY(SELECT next_at FROM due)) AS few(id, lost, lease, due_at)
- WHERE d.id = few.id
+ WHERE d.id = few.id AND d.state IN ('pending', 'in_doubt', 'sent')
 """
 _TAKEN = f"""
 UPDATE delivery d SET state = 'sent', next_at = few.lease, attempts = d.attempts + 1, claims = d.claims + 1,
@@ -99,7 +101,7 @@ UPDATE delivery d SET state = w.state, next_at = w.at, done_at = w.done_at, why 
               CAST(:done_ats AS timestamptz[]), CAST(:whys AS text[]), CAST(:texts AS text[]),
               CAST(:in_doubts AS boolean[]), CAST(:untrieds AS int[]))
     AS w(id, claims, state, at, done_at, why, text, in_doubt, untried)
- WHERE d.id = w.id AND (
+ WHERE d.id = w.id AND d.state IN ('pending', 'in_doubt', 'sent', 'parked') AND (
    (d.state = 'sent' AND d.claims = w.claims)
    OR (w.state = 'acknowledged'
        AND (d.state IN ('pending', 'in_doubt', 'sent') OR (d.state = 'parked' AND d.in_doubt))))

@@ -15,6 +15,9 @@ from storage.tables import NUMBERS_AT_ONCE
 
 __all__ = ["WAKE", "AlreadyThere", "DatabaseAway", "Store", "Transaction", "wake"]
 
+_MOVED = "40001"
+"""SQLSTATE of a row that went to another partition while we waited for it: asked again, it is not there any more."""
+
 
 class Store:
     """One database. Async; give it back with `close`."""
@@ -42,6 +45,8 @@ class Store:
             state = str(getattr(error.orig, "sqlstate", None) or "")
             if error.connection_invalidated or state.startswith(NO_ANSWER):
                 raise DatabaseAway("the database went away") from error
+            if state == _MOVED:
+                raise DatabaseAway("another process has settled the same delivery just now") from error
             raise
 
     @asynccontextmanager

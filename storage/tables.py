@@ -5,6 +5,7 @@ rows (see docs/adr/0003). A test counts orphans instead.
 """
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy import event as happening
 from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData()
@@ -54,9 +56,14 @@ message = Table(
     Column("case_id", Uuid),
     Column("edition", Text, nullable=False),
     Column("headers", JSONB, nullable=False, server_default="{}"),
+    Column("digest", Text, nullable=False, server_default=""),  # SHA-256 of a body that was removed
     Index("message_case", "case_id"),
     Index("message_external", "system", "external_id"),
     Index("message_deferred", "verdict", "system", postgresql_where=text("verdict IN ('quarantined', 'held')")),
+    # Retention's ways in. Neither has an entry of a report that became a case.
+    Index("message_free", "id", postgresql_where=text("case_id IS NULL")),
+    Index("message_part", "parent", postgresql_where=text("direction = 'in' AND parent IS NOT NULL")),
+    postgresql_partition_by="RANGE (id)",
 )
 
 cases = Table(
@@ -82,6 +89,7 @@ cases = Table(
     Column("state", JSONB, nullable=False),
     Index("cases_no", "no", unique=True),
     Index("cases_stage", "stage"),
+    Index("cases_merged", text("(state ->> 'merged_into')"), postgresql_where=text("stage = 'merged'")),
     Index("cases_queue", "queue", "no", postgresql_where=text("queue IS NOT NULL")),
 )
 
@@ -97,6 +105,7 @@ event = Table(
     Column("body", JSONB, nullable=False),
     PrimaryKeyConstraint("case_id", "seq"),
     Index("event_at", "at", postgresql_using="brin"),
+    postgresql_partition_by="RANGE (case_id)",
 )
 
 binding = Table(
@@ -111,13 +120,14 @@ binding = Table(
     PrimaryKeyConstraint("system", "external_id"),
     Index("binding_case", "case_id"),
     Index("binding_case_key", "system", "case_key", postgresql_where=text("case_key <> ''")),
+    Index("binding_visible", text("(body ->> 'visible_no')"), postgresql_where=text("body ? 'visible_no'")),
     Index("binding_fingerprint", "system", "fingerprint", postgresql_where=text("fingerprint <> ''")),
 )
 
 delivery = Table(
     "delivery",
     metadata,
-    Column("id", Uuid, primary_key=True),
+    Column("id", Uuid, nullable=False),
     Column("case_id", Uuid, nullable=False),
     Column("system", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
@@ -138,11 +148,29 @@ delivery = Table(
     Column("since", INSTANT),  # when its present attempts began
     Column("replays", Uuid),  # of a replay: the message whose very bytes are sent again
     Column("edition", Text, nullable=False, server_default=""),  # of a replay: what writes it; empty: today's
-    Index("delivery_lane", "case_id", "system", "seq", unique=True),
-    Index("delivery_due", "system", "next_at", postgresql_where=text("state IN ('pending', 'in_doubt', 'sent')")),
-    Index("delivery_on_the_way", "system", postgresql_where=text("state IN ('sent', 'in_doubt')")),
-    Index("delivery_stuck", "system", "done_at", postgresql_where=text("state IN ('parked', 'refused')")),
+    Index("delivery_id", "id"),
+    postgresql_partition_by="LIST (state)",
 )
+
+_QUEUE = "fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0"
+PARTITIONS = {  # what no model can say; the months themselves, storage.partitions makes
+    message: ("CREATE TABLE message_rest PARTITION OF message DEFAULT",),
+    event: ("CREATE TABLE event_rest PARTITION OF event DEFAULT",),
+    delivery: (
+        f"CREATE TABLE delivery_open PARTITION OF delivery DEFAULT WITH ({_QUEUE})",
+        "CREATE UNIQUE INDEX delivery_lane ON delivery_open (case_id, system, seq)",
+        "CREATE INDEX delivery_due ON delivery_open (system, next_at) WHERE state IN ('pending', 'in_doubt', 'sent')",
+        "CREATE INDEX delivery_on_the_way ON delivery_open (system) WHERE state IN ('sent', 'in_doubt')",
+        "CREATE INDEX delivery_stuck ON delivery_open (system, done_at) WHERE state IN ('parked', 'refused')",
+        "CREATE TABLE delivery_done PARTITION OF delivery FOR VALUES IN ('acknowledged', 'withdrawn')"
+        " PARTITION BY RANGE (case_id)",
+        "CREATE UNIQUE INDEX delivery_done_lane ON delivery_done (case_id, system, seq)",
+        "CREATE TABLE delivery_done_rest PARTITION OF delivery_done DEFAULT",
+    ),
+}
+for _table, _statements in PARTITIONS.items():
+    for _statement in _statements:
+        happening.listen(_table, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
 
 switch = Table(  # what people have switched off for a system, at once and for all processes
     "switch",
@@ -166,6 +194,21 @@ worker = Table(  # processes that live: each takes its share of what a system ma
     Column("started_at", INSTANT, nullable=False),
     Column("seen_at", INSTANT, nullable=False),
     Column("breakers", Text, nullable=False, server_default="{}"),
+)
+
+retention_cut = Table(  # what was removed, by which policy: never removed itself
+    "retention_cut",
+    metadata,
+    Column("run", Uuid, nullable=False),
+    Column("class", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("part", Text, nullable=False),
+    Column("before", INSTANT, nullable=False),
+    Column("at", INSTANT, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("policy", Text, nullable=False),
+    PrimaryKeyConstraint("run", "class", "what", "part"),
 )
 
 cursor = Table(

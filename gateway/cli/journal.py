@@ -55,7 +55,8 @@ def list_messages(
             f"{at} {arrow} {row.system} {row.kind or row.door}  [bold]{row.verdict}[/bold] {row.case_no}",
             highlight=False,
         )
-        out.print(f"    {row.id}  {row.size} bytes  {row.external_id}", highlight=False, style="dim")
+        size = f"removed, SHA-256 {row.digest}" if row.digest else f"{row.size} bytes"
+        out.print(f"    {row.id}  {size}  {row.external_id}", highlight=False, style="dim")
         if row.text:
             out.print(f"    {row.text}", highlight=False, markup=False)
 
@@ -88,6 +89,8 @@ def show(
     if found is None:
         missing(f"no message {message}")
     row, whole = found
+    if body and row.digest:
+        missing(f"the bytes of {message} were removed by retention; their SHA-256 was {row.digest}")
     if body:
         store_ = FileStore(settings(config).file_folder)
         typer.echo(travelled(whole, store_) if files else whole.body, nl=False)
