@@ -47,6 +47,7 @@ STAGE_TITLES = {
 
 ENDED = frozenset({Stage.REFUSED, Stage.CLOSED, Stage.EVALUATED, Stage.CANCELLED, Stage.MERGED})
 """Nobody owes the case any work."""
+OPEN = frozenset(Stage) - ENDED
 
 
 class Step(StrEnum):

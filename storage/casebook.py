@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.case import Binding, Case, Event
-from canonical.lifecycle import ENDED
+from storage.open_cases import OPEN_STAGES
 from storage.replays import OF_CASE, CaseReplay
 from storage.store import Store
 from storage.tables import cases
@@ -50,6 +50,11 @@ class Move:
 
     case: Case
     event: Event
+
+
+_LOOK_BACK = (timedelta(minutes=10), timedelta(days=1), None)
+"""How far back is looked for what moved last, until enough is found: all that ever happened is not sorted for five."""
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Casebook:
@@ -102,9 +107,15 @@ class Casebook:
 
     async def latest(self, limit: int = 5) -> list[Case]:
         """The cases that moved last."""
+        found: list[str] = []
         async with self.store.transaction() as transaction:
-            states = (await transaction.connection.execute(_LATEST, {"limit": limit})).scalars()
-            return [Case.model_validate_json(state) for state in states]
+            now = (await transaction.connection.execute(text("SELECT now()"))).scalar_one()
+            for back in _LOOK_BACK:
+                values = {"limit": limit, "since": now - back if back else _BEGINNING}
+                found = list((await transaction.connection.execute(_LATEST, values)).scalars())
+                if len(found) == limit:
+                    break
+        return [Case.model_validate_json(state) for state in found]
 
     async def books(self, now: datetime) -> "Books":
         """All counts in one moment."""
@@ -114,8 +125,8 @@ class Casebook:
             reports = await _counts(connection, _REPORTS)
             stages = await _counts(connection, _STAGES)
             queues = await _counts(connection, _QUEUES)
-            owners = await _counts(connection, _OWNERS, ended=sorted(ENDED))
-            overdue = (await connection.execute(_OVERDUE, {"now": now, "ended": sorted(ENDED)})).scalar_one()
+            owners = await _counts(connection, _OWNERS)
+            overdue = (await connection.execute(_OVERDUE, {"now": now})).scalar_one()
             deliveries = [(row[0], row[1], row[2]) for row in await connection.execute(_OUTBOX)]
         return Books(reports, stages, queues, int(overdue), deliveries, owners)
 
@@ -139,11 +150,21 @@ class Books:
     """Open cases by the system that has them; "" is the centre."""
 
 
+# The systems are found one after the other in the index, for it begins with them.
 _BY_NUMBER = text("""
+WITH RECURSIVE known AS (
+  SELECT min(system) AS system FROM binding
+  UNION ALL
+  SELECT (SELECT min(b.system) FROM binding b WHERE b.system > k.system) FROM known k WHERE k.system IS NOT NULL),
+found AS (
+  SELECT b.case_id FROM known k JOIN binding b ON b.system = k.system AND b.external_id = :number
+  UNION ALL
+  SELECT b.case_id FROM known k JOIN binding b ON b.system = k.system AND b.case_key = :number AND b.case_key <> ''
+  UNION ALL
+  SELECT b.case_id FROM binding b WHERE b.body ->> 'visible_no' = :number AND b.body ? 'visible_no')
 SELECT CAST(c.state AS text) FROM cases c WHERE c.no = split_part(:number, '-', 1)
 UNION ALL
-SELECT CAST(c.state AS text) FROM binding b JOIN cases c ON c.id = b.case_id
- WHERE b.external_id = :number OR b.body ->> 'visible_no' = :number OR b.case_key = :number
+SELECT CAST(c.state AS text) FROM found JOIN cases c ON c.id = found.case_id
 LIMIT 1
 """)
 _EVENTS = text("SELECT CAST(body AS text) FROM event WHERE case_id = :id ORDER BY seq")
@@ -160,14 +181,15 @@ SELECT CAST(e.body AS text) AS body, CAST(c.state AS text) AS state FROM event e
 """)
 _LATEST = text("""
 SELECT CAST(c.state AS text) FROM cases c
-  JOIN (SELECT case_id, max(at) AS moved FROM (SELECT case_id, at FROM event ORDER BY at DESC LIMIT 200) e
+  JOIN (SELECT case_id, max(at) AS moved FROM (
+          SELECT case_id, at FROM event WHERE at >= :since ORDER BY at DESC LIMIT 200) e
          GROUP BY case_id ORDER BY moved DESC LIMIT :limit) m ON m.case_id = c.id ORDER BY m.moved DESC
 """)
 _REPORTS = text("SELECT verdict, count(*) FROM message WHERE direction = 'in' AND is_report GROUP BY verdict")
 _STAGES = text("SELECT stage, count(*) FROM cases GROUP BY stage")
 _QUEUES = text("SELECT queue, count(*) FROM cases WHERE queue IS NOT NULL GROUP BY queue")
-_OVERDUE = text("""
-SELECT count(*) FROM cases WHERE due_at < :now AND disposed_at IS NULL AND NOT (stage = ANY(CAST(:ended AS text[])))
-""")
+_OVERDUE = text(f"""
+SELECT count(*) FROM cases WHERE due_at < :now AND disposed_at IS NULL AND stage IN ({OPEN_STAGES})
+""")  # noqa: S608 words of our own
 _OUTBOX = text("SELECT system, state, count(*) FROM delivery GROUP BY system, state ORDER BY system, state")
-_OWNERS = text("SELECT owner, count(*) FROM cases WHERE NOT (stage = ANY(CAST(:ended AS text[]))) GROUP BY owner")
+_OWNERS = text(f"SELECT owner, count(*) FROM cases WHERE stage IN ({OPEN_STAGES}) GROUP BY owner")  # noqa: S608
