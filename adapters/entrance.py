@@ -102,7 +102,8 @@ class Entrance:
         """The headers that rules use: what the journal needs to read the message again. Never those of checks."""
         if "$headers" in self.context:
             return {name: value for name, value in headers.items() if name not in _SECRETIVE}
-        return {name: value for name, value in headers.items() if f"$headers.{name}" in self._used}
+        used = self._used
+        return {name: value for name, value in headers.items() if f"$headers.{name}" in used} if used else {}
 
     @property
     def _used(self) -> frozenset[str]:

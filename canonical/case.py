@@ -16,7 +16,7 @@ from canonical.lifecycle import BY_ACTION, ENDED, ActionKind, Clock, Party, Stag
 from canonical.place import Place
 from canonical.report import Attachment, Report, Reporter, Urgency
 from canonical.time import Due, Instant, Limit
-from canonical.value import Value
+from canonical.value import Value, unchecked
 
 
 class Actor(Value):
@@ -231,12 +231,12 @@ class Case(Value):
         return _QUEUE_OF_STAGE.get(self.stage)
 
     @classmethod
-    def opened(cls, event: Event, *, no: str, sequence: int) -> Self:
+    def opened(cls, event: Event, *, no: str, sequence: int) -> "Case":
         """The case that a collect event opens. Raises IllegalAction when the event is another action."""
         action = checked(event.action, stage=None)
         report = action.report
         assert report is not None  # the table says collect needs one
-        return cls(
+        return _case(
             id=event.case_id,
             no=no,
             sequence=sequence,
@@ -271,9 +271,14 @@ class Case(Value):
         """The event this action leaves on this case now. Raises IllegalAction where the table has no such step."""
         checked(action, stage=self.stage)
         to = BY_ACTION[action.kind].to or self.stage
-        return Event(
+        return new_event(
             case_id=self.id, seq=self.version + 1, from_=self.stage, to=to, action=action, message_id=message_id
         )
+
+
+new_event, new_action, new_binding = unchecked(Event), unchecked(Action), unchecked(Binding)
+"""For the hub's own decisions, put together of values that were validated."""
+_case, _assignment = unchecked(Case), unchecked(Assignment)
 
 
 def checked(action: Action, *, stage: Stage | None) -> Action:
@@ -312,7 +317,7 @@ def _filed(_case: Case, action: Action) -> dict[str, object]:
 
 def _dispatched(case: Case, action: Action) -> dict[str, object]:
     due = case.due or action.due  # a return does not stop the clock: the first round's due time stays
-    assignment = Assignment(
+    assignment = _assignment(
         round=len(case.assignments) + 1, unit=action.unit, system=action.system, dispatched_at=action.at, due=due
     )
     return {"assignments": (*case.assignments, assignment), "due": due}

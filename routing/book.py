@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from canonical.alarm import AlarmState, CapState
-from canonical.case import Action, Binding, BindingRole, Case, Event, checked, latest_told
+from canonical.case import Action, Binding, BindingRole, Case, Event, checked, latest_told, new_event
 from canonical.lifecycle import BY_ACTION, ActionKind, Party, Stage
 from canonical.records import CaseFile, Changes, Delivery, Known
 from routing.city import City
@@ -33,7 +33,9 @@ class Book:
     def open(self, action: Action, message_id: UUID, number: int) -> Case:
         """A new case from a collect action. Raises IllegalAction when the action is another one."""
         checked(action, stage=None)
-        event = Event(case_id=self.ids(), seq=1, from_=None, to=Stage.REPORTED, action=action, message_id=message_id)
+        event = new_event(
+            case_id=self.ids(), seq=1, from_=None, to=Stage.REPORTED, action=action, message_id=message_id
+        )
         case = Case.opened(event, no=f"{self.city.code}{self.now:%Y%m%d}{number:07d}", sequence=number)
         self.known.by_no[case.no] = case.id
         self.changes.new_cases[case.id] = case

@@ -8,10 +8,11 @@ concerns no case is noted. Nothing else can happen to a message.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from canonical.alarm import Alarm, AlarmPolicy, AlarmState, CapState
-from canonical.case import Action, Actor, Binding, BindingRole, Case
+from canonical.case import Action, Actor, Binding, BindingRole, Case, new_action, new_binding
 from canonical.errors import Unacceptable, Why
 from canonical.lifecycle import ActionKind, Party, Stage
 from canonical.message import Direction, Message, Verdict
@@ -288,7 +289,7 @@ def _source_binding(book: Book, case: Case, reading: Reading) -> Binding:
     extra = reading.report.extra if reading.report else {}
     taken = (reading.system, reading.external_id) in book.known.bindings
     external_id = f"{reading.external_id}#{case.sequence}" if taken else reading.external_id
-    return Binding(
+    return new_binding(
         case_id=case.id, system=reading.system, role=BindingRole.SOURCE, external_id=external_id,
         case_key=reading.case_key, visible_no=reading.visible_no, extra=extra, since=case.version,
     )  # fmt: skip
@@ -310,31 +311,37 @@ def _report(book: Book, reading: Reading, message: Message, place: Place, number
     return Outcome(Verdict.CASE, case_no=case.no), case.id
 
 
+@lru_cache(1024)
+def _source(system: str) -> Actor:
+    """A system as actor: there are only as many as are connected."""
+    return Actor(party=Party.SOURCE, id=system)
+
+
 def _collecting(book: Book, reading: Reading, place: Place) -> Action:
     report = reading.report
     assert report is not None
     if reading.addition is not None:
         files = new_files(reading.addition.attachments, report.attachments)
         report = report.model_copy(update={"attachments": (*report.attachments, *files)})
-    return Action(
-        kind=ActionKind.COLLECT, actor=Actor(party=Party.SOURCE, id=reading.system), at=book.now,
+    return new_action(
+        kind=ActionKind.COLLECT, actor=_source(reading.system), at=book.now,
         stated_at=report.reported_at, report=report, place=place, system=reading.system,
         source_due=source_due(report.deadline, book.now, book.city), editions={"declaration": reading.edition},
     )  # fmt: skip
 
 
 def _entry(arrival: Arrival, outcome: Outcome, case_id: UUID | None) -> JournalEntry:
-    content = arrival.content
-    entry = JournalEntry(
-        arrival.message, Direction.IN, outcome.verdict, why=outcome.why, text=outcome.text, case_id=case_id
-    )  # fmt: skip
+    content, kind, external_id, edition = arrival.content, "", "", ""
     if isinstance(content, Reading):
+        kind, external_id, edition = content.kind, content.external_id, content.edition
         is_report = content.report is not None and outcome.verdict not in _NO_REPORTS
-        return replace(
-            entry, kind=content.kind, external_id=content.external_id, edition=content.edition, is_report=is_report
-        )  # fmt: skip
-    if isinstance(content, Split):
-        return replace(entry, is_report=False)
-    if isinstance(content, Command):
-        return replace(entry, kind=content.action.kind, external_id=content.case_no, is_report=False)
-    return replace(entry, external_id=content.key, is_report=arrival.message.system != CENTRE)
+    elif isinstance(content, Command):
+        kind, external_id, is_report = content.action.kind, content.case_no, False
+    elif isinstance(content, Split):
+        is_report = False
+    else:
+        external_id, is_report = content.key, arrival.message.system != CENTRE
+    return JournalEntry(
+        arrival.message, Direction.IN, outcome.verdict, why=outcome.why, text=outcome.text, kind=kind,
+        is_report=is_report, external_id=external_id, case_id=case_id, edition=edition,
+    )  # fmt: skip

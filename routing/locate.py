@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from canonical.place import Place, PlaceMethod
 from canonical.report import Report
+from canonical.value import unchecked
 from routing.coordinates import Converted, NotConverted, to_cgcs2000
 from routing.divisions import Divisions
 from routing.grids import GridIndex
@@ -47,6 +48,7 @@ class _Given:
     flag: str = ""
 
 
+_place = unchecked(Place)
 _NOWHERE = _Spot()
 _NOTHING = _Given()
 
@@ -88,7 +90,7 @@ class Locator:
         if spot.county and given.area and len(given.area) >= _COUNTY and given.area[:_COUNTY] != spot.county:
             flags.append(AREA_DISAGREES)
         position = spot.position
-        return Place(
+        return _place(
             address=report.address,
             raw=report.coordinate,
             lon=position.lon if position else None,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 
-from canonical.case import Action, Actor, Case, Event
+from canonical.case import Action, Actor, Case, Event, new_action
 from canonical.lifecycle import ActionKind, Party, Stage
 from canonical.report import SourceDeadline
 from canonical.time import Due
@@ -37,7 +37,7 @@ def _judge(case: Case, city: City, now: datetime) -> Action | None:
         return None
     editions = {"catalogue": city.editions["catalogue"]}
     kind = _BY_ACCEPTANCE[entry.acceptance]
-    action = Action(kind=kind, actor=_by("classes.csv"), at=now, reason=entry.reason, editions=editions)
+    action = new_action(kind=kind, actor=_by("classes.csv"), at=now, reason=entry.reason, editions=editions)
     return filing(action, case, city) if kind is ActionKind.FILE else action
 
 
@@ -77,8 +77,8 @@ def _assign(case: Case, city: City, now: datetime, kind: ActionKind) -> Action:
     editions = {"responsibility": city.editions["responsibility"]}
     actor = _by(f"responsibility.csv {found.row}" if isinstance(found, Match) else "responsibility.csv")
     if isinstance(found, NoMatch) or found.unit == CENTRE:
-        return Action(kind=ActionKind.COMMENT, actor=actor, at=now, reason=found.why, editions=editions)
-    action = Action(kind=kind, actor=actor, at=now, unit=found.unit, reason=found.why, editions=editions)
+        return new_action(kind=ActionKind.COMMENT, actor=actor, at=now, reason=found.why, editions=editions)
+    action = new_action(kind=kind, actor=actor, at=now, unit=found.unit, reason=found.why, editions=editions)
     return assigning(action, case, city, now)
 
 
@@ -111,13 +111,13 @@ def _check(case: Case, city: City, now: datetime) -> Action | None:
     """After disposal, where the city lets the owner's word stand."""
     if city.policy.check is not By.AUTOMATIC:
         return None
-    return Action(kind=ActionKind.CHECK, actor=_by("city.yaml policy.check"), at=now, result=case.result)
+    return new_action(kind=ActionKind.CHECK, actor=_by("city.yaml policy.check"), at=now, result=case.result)
 
 
 def _close(case: Case, city: City, now: datetime) -> Action | None:
     if city.policy.close is not By.AUTOMATIC:
         return None
-    return Action(kind=ActionKind.CLOSE, actor=_by("city.yaml policy.close"), at=now, result=case.result)
+    return new_action(kind=ActionKind.CLOSE, actor=_by("city.yaml policy.close"), at=now, result=case.result)
 
 
 def _again(case: Case, _city: City, now: datetime) -> Action | None:
@@ -125,7 +125,7 @@ def _again(case: Case, _city: City, now: datetime) -> Action | None:
     if case.stage not in {Stage.CLOSED, Stage.EVALUATED} or case.assignment is None:
         return None
     reason = "the source sent the closed case again"
-    return Action(kind=ActionKind.REWORK, actor=_by("reopened by its source"), at=now, reason=reason)
+    return new_action(kind=ActionKind.REWORK, actor=_by("reopened by its source"), at=now, reason=reason)
 
 
 _RULES: Mapping[ActionKind, Callable[[Case, City, datetime], Action | None]] = {
