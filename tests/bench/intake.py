@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,16 @@ def raw_limits(url: str, configuration: Configuration, run: str, cases: int) -> 
     }
 
 
+@contextmanager
+def ended(process: "subprocess.Popen[bytes]") -> Iterator["subprocess.Popen[bytes]"]:
+    """The process, until it is no longer needed."""
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(40)
+
+
 class Bench:
     """Everything that is measured beside one another, on one database."""
 
@@ -112,15 +123,18 @@ class Bench:
         self.database = postgres_of(os.getpid())
         first = 20_000 + os.getpid() % 10_000
         self.ports = {processes: first + processes for processes in {2, *(one for one, _ in settings)}}
-        self.hubs = {processes: hub(url, port, processes, log) for processes, port in self.ports.items()}
+        self.hubs: dict[int, subprocess.Popen[bytes]] = {}
         self.plain_port = first + 100
-        self.plain = plain_service(url, self.plain_port, 2, log)
+        self._ending = ExitStack()
+        with ExitStack() as stack:  # what had started is ended when another does not start
+            for processes, port in self.ports.items():
+                self.hubs[processes] = stack.enter_context(ended(hub(url, port, processes, log)))
+            stack.enter_context(ended(plain_service(url, self.plain_port, 2, log)))
+            self._ending = stack.pop_all()
 
     def close(self) -> None:
         """End what was started."""
-        for process in [*self.hubs.values(), self.plain]:
-            process.terminate()
-            process.wait(30)
+        self._ending.close()
 
     def round(self, number: int) -> dict[str, Any]:
         """One figure of each, one after the other."""
