@@ -202,7 +202,7 @@ class Supervisor:
                     self._look_after(run)
             if time.monotonic() - probed > (_PROBE if self._all_up() else _PROBE_SOON):
                 probed = time.monotonic()
-                list(self._probes.map(self._probe, list(self._runs.values())))
+                list(self._probes.map(self._probe, self._all()))
 
     def _look_after(self, run: _Run) -> None:
         now = time.monotonic()
@@ -218,7 +218,10 @@ class Supervisor:
         elif now >= run.again:
             _signal(run.process.pid, signal.SIGKILL)
             run.restarts += 1
-            self._launch(run)
+            try:
+                self._launch(run)
+            except NotUp:  # the machine has no room for it now
+                run.deaths, run.again = run.deaths + 1, now + LATEST
 
     def _launch(self, run: _Run) -> None:
         program = run.program
@@ -226,10 +229,14 @@ class Supervisor:
         command = [sys.executable, "-I", "-S", "-c", _LAUNCH, f"{os.getpid()}", f"{uid}", f"{gid}", *program.command]
         with run.log.open("ab") as log:
             # A session of its own: Ctrl-C is for us, we end the others in their order.
-            run.process = self._launcher.submit(
+            launched = self._launcher.submit(
                 subprocess.Popen, command, env=dict(program.environment), stdout=log, stderr=log,
                 stdin=subprocess.DEVNULL, start_new_session=True,
-            ).result()  # fmt: skip
+            )  # fmt: skip
+            try:
+                run.process = launched.result()
+            except OSError as error:
+                raise NotUp(f"{program.name} cannot be started: {error}") from error
         run.started, run.again, run.healthy = time.monotonic(), 0.0, False
 
     def _probe(self, run: _Run) -> None:
@@ -243,7 +250,11 @@ class Supervisor:
                 run.was_up = run.was_up or answered
 
     def _all_up(self) -> bool:
-        return all(run.healthy for run in self._runs.values() if run.wanted)
+        return all(run.healthy for run in self._all() if run.wanted)
+
+    def _all(self) -> list[_Run]:
+        with self._lock:
+            return list(self._runs.values())
 
 
 def _status(run: _Run, now: float) -> Status:
