@@ -12,7 +12,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from connectors.amqp_window import Post
 from connectors.bus import BusAccount, BusPublisher, Topology, persistent
-from gateway.relay import ATTEMPTS, Relay, post_of, queue_of, topology_of
+from gateway.relay import ATTEMPTS, OVERDUE, Relay, post_of, queue_of, topology_of
 from gateway.work import Role
 from storage.outbox import Ticket
 from tests.connectors.servers.rabbitmq import EPMD, PASSWORD, PROGRAM, USERNAME, RabbitMq, rabbitmq
@@ -125,6 +125,12 @@ def test_tickets_that_are_lost_are_offered_again(start_hub: StartHub, start_side
     hub.stop_worker()
 
 
+_WAITED = """
+SELECT min(sent_at - created_at) AS waited FROM
+ (SELECT sent_at, created_at FROM delivery WHERE system = $1 ORDER BY created_at DESC LIMIT 5) AS last
+"""
+
+
 def test_without_the_broker_lanes_are_taken_up_as_ever_and_with_it_by_tickets_again(
     start_hub: StartHub, start_side: StartSide, broker: RabbitMq
 ) -> None:
@@ -137,6 +143,8 @@ def test_without_the_broker_lanes_are_taken_up_as_ever_and_with_it_by_tickets_ag
     try:
         push(hub, "f", 5)
         all_there(hub, side, 10)
+        [soonest] = hub.rows(_WAITED, URBAN)
+        assert soonest["waited"] < OVERDUE  # claimed at once, not only when it was found forgotten
     finally:
         broker.start()
     time.sleep(1)
