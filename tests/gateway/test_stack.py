@@ -85,10 +85,12 @@ def test_one_that_does_not_want_to_end_is_killed_with_what_it_started(tmp_path: 
 
 
 def test_programs_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    sleep = [sys.executable, "-c", f"import pathlib, time; pathlib.Path({str(runs)!r}).touch(); time.sleep(600)"]
     script = (
         "import os, sys, time; from pathlib import Path; from gateway.stack.supervisor import Program, Supervisor\n"
         f"with Supervisor(Path({str(tmp_path)!r})) as supervisor:\n"
-        f"    supervisor.start(Program('one', {SLEEP!r}, os.environ, lambda: True))\n"
+        f"    supervisor.start(Program('one', {sleep!r}, os.environ, Path({str(runs)!r}).exists))\n"
         "    supervisor.wait('one'); print(supervisor.status()[0].pid, flush=True); time.sleep(600)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as supervisor:
