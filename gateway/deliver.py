@@ -34,6 +34,7 @@ from gateway.session import Session
 from gateway.settling import Settling
 from gateway.traffic import Breaker, Rate, Retry, Share
 from gateway.writing import Writer, Written
+from storage.driver import DatabaseAway, NotWritten
 from storage.outbox import (
     Claimed,
     Ended,
@@ -47,7 +48,6 @@ from storage.outbox import (
     parked,
     put_off,
 )  # fmt: skip
-from storage.store import DatabaseAway
 
 LEASE_BEYOND_TIMEOUTS = timedelta(seconds=10)
 """A lease outlasts attempt, signing in and second attempt by this: a living worker is never taken for a dead one."""
@@ -407,6 +407,10 @@ class Deliverer:
         while True:
             try:
                 return await self.settling.ended(ended)
+            except NotWritten as error:  # what the other side said cannot be kept: a person must see that
+                log.error("delivery.not_kept", system=self.name, delivery=str(ended.claimed.id), why=str(error))
+                trouble = Trouble("not_kept", _NOT_KEPT.format(state=ended.state, why=error), ended.trouble.in_doubt)
+                return await self.settling.ended(parked(ended.claimed, None, None, trouble, at=ended.at))
             except Unavailable:
                 if time.monotonic() > until:
                     raise
@@ -434,6 +438,10 @@ class Deliverer:
         self.freed(self.name)
 
 
+_NOT_KEPT = (
+    "it ended as {state}, but the answer holds what cannot be stored ({why}): look at the other side, then withdraw it"
+    " if it is there, else release it"
+)
 _ABSENT = "asked whether it has arrived: it has not"
 _NOT_YET = "asked whether it has arrived: not yet; asked again when it cannot be under way any more"
 _NOT_FOUND_OUT = "it may have arrived; the other side refuses to say, and the declaration says never to send it twice"

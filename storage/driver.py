@@ -4,7 +4,7 @@ What SQLAlchemy does around one statement with sixty arrays costs more than the 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
 
@@ -50,7 +50,7 @@ class Prepared:
         self.sql = str(compiled)
         self.names = tuple(compiled.positiontup or ())
 
-    async def fetch(self, connection: Connection, values: Mapping[str, Sequence[object]]) -> list[Any]:
+    async def fetch(self, connection: Connection, values: Mapping[str, object]) -> list[Any]:
         """Run it; its rows."""
         return await connection.fetch(self.sql, *[values[name] for name in self.names])
 

@@ -90,7 +90,9 @@ UPDATE delivery d SET message_id = w.m, next_at = coalesce(w.l, d.next_at), sent
    AND NOT EXISTS (SELECT 1 FROM switch s WHERE s.system = d.system AND s.what = 'sending' AND s.off)
 RETURNING d.id
 """)
-STILL_OURS = text("UPDATE delivery SET next_at = :lease WHERE id = :id AND state = 'sent' AND claims = :claims")
+STILL_OURS = text(
+    "UPDATE delivery SET next_at = :lease WHERE id = :id AND state = 'sent' AND claims = :claims RETURNING id"
+)
 
 # Taken is taken, whoever sent it and whatever was thought of it meanwhile. A worker that was taken for dead must not
 # put back or park what another holds now.

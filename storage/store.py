@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from storage.batch import WAKE, AlreadyThere, Batch, waking
-from storage.driver import LOST, NO_ANSWER, Connections, DatabaseAway
+from storage.driver import LOST, NO_ANSWER, Connection, Connections, DatabaseAway
 from storage.tables import NUMBERS_AT_ONCE
 
 __all__ = ["WAKE", "AlreadyThere", "DatabaseAway", "Store", "Transaction", "wake"]
@@ -56,6 +56,17 @@ class Store:
             batch = Batch(connection)
             yield batch
             await batch.commit()
+
+    @asynccontextmanager
+    async def hot(self) -> AsyncIterator[Connection]:
+        """A transaction at the driver itself, all or nothing, for what is done for every delivery.
+
+        Raises DatabaseAway, and NotWritten for whatever else the server refuses.
+        """
+        async with self._connections.one() as connection:
+            await connection.execute("BEGIN")
+            yield connection
+            await connection.execute("COMMIT")
 
     async def answers(self) -> None:
         """Raises DatabaseAway when the database does not answer."""

@@ -18,6 +18,7 @@ from gateway.hub import Hub, clock
 from gateway.reception import Reception
 from gateway.session import Session
 from gateway.work import connector_for
+from storage.driver import NotWritten
 from storage.outbox import Ended, Learned, Outbox
 from tests.gateway.outside import push
 from tests.gateway.running import SECRET, HubUnderTest, Side
@@ -30,6 +31,15 @@ class OutboxOfAFailingDatabase(Outbox):
 
     async def settle(self, ended: Sequence[Ended]) -> list[Learned]:
         raise Unavailable("the database went away")
+
+
+class OutboxThatCannotKeepAnswers(Outbox):
+    """A real outbox whose database refuses what the other side said."""
+
+    async def settle(self, ended: Sequence[Ended]) -> list[Learned]:
+        if any(one.answer for one in ended):
+            raise NotWritten("UntranslatableCharacterError 22P05")
+        return await super().settle(ended)
 
 
 def clock_ahead(by: timedelta) -> datetime:
@@ -65,6 +75,23 @@ def test_a_letter_that_was_taken_is_not_sent_again_because_the_database_failed_a
 
     [row] = hub.rows("SELECT state, in_doubt FROM delivery WHERE system = $1 AND message = 'letter'", URBAN)
     assert row == {"state": "parked", "in_doubt": True}  # never twice: a person asks the other side
+    assert len(side.items()) == 1
+
+
+def test_a_letter_whose_answer_cannot_be_kept_waits_for_a_person_and_is_not_sent_again(
+    start_hub: Callable[..., HubUnderTest], start_side: Callable[..., Side]
+) -> None:
+    side = start_side(URBAN, "http://127.0.0.1:9", pace=600)
+    hub = start_hub(urls={URBAN: side.url})
+    push(hub, "taken")
+    wired = hub.wired()
+    outbox = OutboxThatCannotKeepAnswers(wired.store)
+
+    asyncio.run(rounds(wired, URBAN, outbox, outbox, later=timedelta(hours=1)))
+
+    [row] = hub.rows("SELECT state, why, text FROM delivery WHERE system = $1 AND message = 'letter'", URBAN)
+    assert (row["state"], row["why"]) == ("parked", "not_kept")
+    assert "ended as acknowledged" in row["text"]
     assert len(side.items()) == 1
 
 

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from canonical.case import Binding, BindingRole, Case, Event
 from canonical.errors import Unavailable
@@ -20,6 +19,7 @@ from canonical.message import Verdict
 from canonical.records import Arrival, Changes, Known
 from routing.intake import decide
 from storage import outbox
+from storage.driver import NotWritten
 from storage.embedded import EmbeddedPostgres
 from storage.store import AlreadyThere, Store
 from tests.routing.intake_city import CITY, LAWSUIT, NOW, Desk, by_owner, by_source, ordered, reported, verdicts
@@ -212,7 +212,7 @@ def test_an_error_of_the_database_does_not_tell_what_was_to_be_stored(database_u
             extra={"who": "王小明 13900000000\x00"},
         )  # fmt: skip
 
-        with pytest.raises(DBAPIError) as failed:
+        with pytest.raises(NotWritten) as failed:
             await room.settle(outbox.acknowledged(claimed, sent(claimed), None, said, at=NOW))
 
         told = "".join(traceback.format_exception(failed.value))

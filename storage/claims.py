@@ -1,0 +1,148 @@
+"""Deliveries in a worker's hands: what can be taken up, and all that their messages need."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from canonical.case import Action, Binding, BindingRole, Case, Event, latest_told
+from canonical.errors import Unavailable
+from storage import lanes
+from storage.driver import Connection, Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How much a worker can take up for one system, and for how long it will have it."""
+
+    system: str
+    places: int
+    lease: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A head of a lane that whoever comes first may take up."""
+
+    id: UUID
+    system: str
+    claims: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery in a worker's hands, with all that is needed to write its message."""
+
+    id: UUID
+    system: str
+    message: str
+    seq: int
+    """Its place in the lane."""
+    attempts: int
+    """This attempt included; counted anew when a person releases it."""
+    claims: int
+    """How often it was taken up: tells this worker's claim from any other."""
+    in_doubt: bool
+    """An earlier attempt may have arrived."""
+    created_at: datetime
+    since: datetime
+    """When its present attempts began: at the first one, or after a person released it."""
+    sent_at: datetime | None
+    """When it last left, as far as we know."""
+    case: Case
+    action: Action
+    binding: Binding | None
+    source_binding: Binding | None
+    replays: UUID | None = None
+    """Of a replay: the message whose very bytes are sent again; None where it is written."""
+    edition: str = ""
+    """Of a replay: the edition it is written by; empty for what is no replay."""
+
+
+class NotOurs(Unavailable):
+    """Another worker has this delivery by now, or sending to its system was switched off: it must not leave."""
+
+    def __init__(self) -> None:
+        super().__init__("another worker has this delivery by now, or sending to the system was switched off")
+
+
+class _Row(NamedTuple):
+    """What taking up a delivery returns, in its order."""
+
+    id: UUID
+    case_id: UUID
+    system: str
+    seq: int
+    event_seq: int
+    message: str
+    address: str
+    attempts: int
+    claims: int
+    in_doubt: bool
+    created_at: datetime
+    since: datetime
+    sent_at: datetime | None
+    replays: UUID | None
+    edition: str
+    due_at: datetime
+
+
+_LOAD, _BINDINGS = Prepared(lanes.LOAD), Prepared(lanes.BINDINGS)
+
+
+def asked(wanted: Sequence[Wanted], now: datetime) -> dict[str, object]:
+    return {
+        "systems": [one.system for one in wanted], "places": [one.places for one in wanted],
+        "leases": [now + one.lease for one in wanted], "now": now,
+    }  # fmt: skip
+
+
+async def loaded(connection: Connection, records: Sequence[Any]) -> list[Claimed]:
+    """What the messages of these deliveries need."""
+    if not records:
+        return []
+    rows = sorted((_Row(*record) for record in records), key=lambda row: (row.due_at, row.id))
+    ids = sorted({row.case_id for row in rows})
+    keys = {"ns": list(range(len(rows))), "ids": [row.case_id for row in rows], "seqs": [row.event_seq for row in rows]}
+    facts = await _LOAD.fetch(connection, keys)
+    named = [row for row in rows if row.address]
+    addresses = {"ids": ids, "systems": [row.system for row in named], "addresses": [row.address for row in named]}
+    bodies = [body for (body,) in await _BINDINGS.fetch(connection, addresses)]
+    own: dict[UUID, list[Binding]] = {}
+    called: dict[tuple[str, str], Binding] = {}
+    for binding in sorted(map(Binding.model_validate_json, bodies), key=lambda one: one.external_id):
+        own.setdefault(binding.case_id, []).append(binding)
+        called[binding.system, binding.external_id] = binding
+    return [_claimed(rows[n], state, body, rounds, own, called) for n, state, body, rounds in facts]
+
+
+def _claimed(
+    row: _Row, state: str, body: str, rounds: int, own: Mapping[UUID, Sequence[Binding]],
+    called: Mapping[tuple[str, str], Binding],
+) -> Claimed:  # fmt: skip
+    case = _as_of(Case.model_validate_json(state), rounds, row.system)
+    bindings = [binding for binding in own.get(case.id, ()) if binding.system == row.system]
+    source = next((binding for binding in bindings if binding.role is BindingRole.SOURCE), None)
+    if row.address:  # which may follow another case since: the one its own was merged into
+        addressed = called.get((row.system, row.address))
+    else:  # the owner may have told us its id since this was decided
+        round_ = len(case.assignments)
+        owners = [binding for binding in bindings if binding.role is BindingRole.OWNER and binding.round == round_]
+        addressed = latest_told(owners)
+    return Claimed(
+        id=row.id, system=row.system, message=row.message, seq=row.seq, attempts=row.attempts, claims=row.claims,
+        in_doubt=row.in_doubt, created_at=row.created_at, since=row.since, sent_at=row.sent_at, case=case,
+        action=Event.model_validate_json(body).action, binding=addressed, source_binding=source,
+        replays=row.replays, edition=row.edition,
+    )  # fmt: skip
+
+
+def _as_of(case: Case, rounds: int, system: str) -> Case:
+    """The case with the rounds this message is about: a later round must not lend an earlier one its number.
+
+    `rounds`: how many there were when this was decided; 0 before the first dispatch.
+    """
+    known = case.assignments[: rounds or None]
+    own = [assignment.round for assignment in known if assignment.system == system]
+    return case.model_copy(update={"assignments": case.assignments[: own[-1]]}) if own else case
