@@ -139,7 +139,7 @@ class Reception:
             return self.read(message, again=True, redelivered=redelivered)
         whole = await Journal(self.store).message(message.parent)
         connected = self.configuration.systems.get(message.system)
-        contents = connected.system.read(whole[1]) if connected and whole else []
+        contents = connected.system.read(whole[1]) if connected and whole and not whole[1].gone else []
         if int(part) >= len(contents):
             return []
         content = _recognisable(contents[int(part)], int(part), message, redelivered=redelivered)

@@ -146,7 +146,7 @@ class _Reading:
 
     async def _item(self, item: Item) -> None:
         original = await self.hub.journal.message(item.subject)
-        if original is None:
+        if original is None or original[1].gone:
             await self.replays.skip(item, "its bytes are not in the journal any more")
             return
         row, message = original

@@ -148,7 +148,7 @@ class Writer:
         if claimed.replays is None:
             return None
         found = await self.hub.journal.whole([claimed.replays])
-        if claimed.replays not in found:
+        if claimed.replays not in found or found[claimed.replays].gone:
             raise Unacceptable("what is to be sent again is not in the journal any more: replay it anew")
         journalled = found[claimed.replays]
         try:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from canonical.errors import Why
 from canonical.message import Message, Verdict
 from storage.store import Store
-from storage.tables import cases, message
+from storage.tables import cases, delivery, message, replay_item
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class JournalRow:
     size: int
     digest: str
     """SHA-256 of a body that retention removed; else empty."""
+    replays: UUID | None
+    """The message whose bytes it holds once more, where it is of a replay."""
 
 
 class Journal:
@@ -123,6 +125,10 @@ class Journal:
 
 
 def _listing() -> Select[Any]:
+    again = replay_item.c.subject != message.c.id
+    read = select(replay_item.c.subject).where(replay_item.c.result == message.c.id, again).limit(1)
+    ours = (delivery.c.case_id == message.c.case_id) & (delivery.c.message_id == message.c.id)
+    sent = select(delivery.c.replays).where(ours, delivery.c.replays.is_not(None)).limit(1)
     columns = (
         message.c.id,
         message.c.at,
@@ -137,6 +143,7 @@ def _listing() -> Select[Any]:
         func.coalesce(cases.c.no, ""),
         func.octet_length(message.c.body),
         message.c.digest,
+        func.coalesce(read.scalar_subquery(), sent.scalar_subquery()),
     )
     return select(*columns).select_from(message.outerjoin(cases, cases.c.id == message.c.case_id))
 

@@ -91,6 +91,8 @@ def test_what_was_never_decided_takes_its_verdict_and_what_was_decided_gets_a_ro
             id=refused, other=quarantined,
         )  # fmt: skip
         assert same
+        shown = {row.id: row.replays for row in await one.hub.journal.rows()}
+        assert shown == {quarantined: None, refused: None, result: refused}
         replays = one.replayer.replays
         assert await replays.links(result) == (refused, [])
         assert await replays.links(refused) == (None, [result])

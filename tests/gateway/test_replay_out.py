@@ -138,6 +138,8 @@ def test_replays_of_replays_send_each_thing_once_and_say_what_they_replay(
             "SELECT d.message_id, e.message_id FROM delivery d, delivery e"
             " WHERE d.message = 'hand_over' AND d.replays IS NULL AND e.replays = d.message_id ORDER BY e.seq LIMIT 1"
         )
+        shown = {row.id: row.replays for row in await one.hub.journal.rows()}
+        assert (shown[original], shown[replayed]) == (None, original)
         assert await one.replayer.replays.links(replayed) == (original, [])
         only = await one.replayed("out", message=(replayed,))
         assert (only.total, await one.lines(only)) == (1, [("done", "acknowledged", "acknowledged")])
