@@ -66,7 +66,7 @@ def show(result: Result) -> None:
     """The table of one campaign."""
     plan = result.plan
     print(
-        f"\nseed {plan.seed}: {plan.cases} reports, {sum(result.faults.values())} faults ({result.left_out} left out), "
+        f"\nseed {plan.seed}: {plan.cases} reports, {sum(result.faults.values())} faults ({result.left_out} left out),"
     )
     print(f"{result.restarts} restarts, {result.seconds:.0f} s; the person {result.person}")
     for kind, number in sorted(result.faults.items()):

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -163,7 +164,7 @@ def _unrest(place: Field, person: Person) -> str:
     try:
         books: dict[str, Any] = person.get("/api/summary")["messages"]
         held = person.get("/api/journal?verdict=held&limit=1")["items"]
-    except (OSError, ValueError) as error:
+    except (OSError, HTTPException, ValueError) as error:
         return f"the hub does not answer ({type(error).__name__})"
     ended = books["acknowledged"] + books["withdrawn"]
     if books["all"] != ended:

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +261,6 @@ def _get(
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             value = json.load(answer)
-    except (OSError, ValueError):
+    except (OSError, HTTPException, ValueError):
         return None
     return value if isinstance(value, dict) else None

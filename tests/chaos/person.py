@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from http.client import HTTPException
 from typing import Any
 
 from tests.chaos.platform import share
@@ -34,7 +35,9 @@ class Person(threading.Thread):
         """Look, again and again."""
         while not self._ended.wait(_LOOK):
             for work in (self._settle, self._rework):
-                with suppress(OSError, ValueError, KeyError):  # the hub is down, or the other side: look again later
+                with suppress(
+                    OSError, HTTPException, ValueError, KeyError
+                ):  # the hub is down, or the other side: look again later
                     work()
 
     def end(self) -> None:
