@@ -82,6 +82,7 @@ class Deliverer:
         self.lease = timedelta(seconds=tries * connected.system.connector.timeout) + LEASE_BEYOND_TIMEOUTS
         self.patience = self.lease
         """How long it is tried to keep how an attempt ended: afterwards somebody else has it."""
+        self.monotonic: Callable[[], float] = time.monotonic
         self.settling = settling or Settling(hub.outbox)
         self.share = Share()
         self.freed: Callable[[str], None] = _nobody
@@ -176,7 +177,7 @@ class Deliverer:
             try:
                 written = await self.writer.written(claimed, outbound)
                 sent, token = written.message, written.token
-                await self.settling.leaves(Sealed(claimed, written.kept, self.hub.now(), self.writer.lease(written)))
+                await self._leaves(claimed, written)
                 answer = await self._send(sent)
                 read = self.system.judge(claimed.message, answer)
             except (NotOurs, DatabaseAway) as error:
@@ -200,6 +201,18 @@ class Deliverer:
             else:  # outside the try: a database that fails now does not mean that the other side did not take it
                 await self._taken(claimed, sent, answer, read, outbound, written)
                 return
+
+    async def _leaves(self, claimed: Claimed, written: Written) -> None:
+        """It is in the journal and ours, and may leave. Raises NotOurs when it must not, DatabaseAway.
+
+        A process that was stopped meanwhile, or a commit that took for ever, may have outlived its lease: whoever has
+        the delivery then may have asked for it, heard that it is not there, and sent it.
+        """
+        now, began = self.hub.now(), self.monotonic()
+        until = self.writer.lease(written)
+        await self.settling.leaves(Sealed(claimed, written.kept, now, until))
+        if self.monotonic() - began >= (until - now).total_seconds():
+            raise NotOurs
 
     async def _ready(self, claimed: Claimed, outbound: Outbound) -> Claimed | None:
         """A delivery as it may be sent now; None when it must not be, and that is settled."""
@@ -403,7 +416,7 @@ class Deliverer:
 
     async def _settled(self, ended: Ended) -> Learned:
         """Keep how it ended. While the database is away we still know it; nobody else has it before its lease ends."""
-        until = time.monotonic() + self.patience.total_seconds()
+        until = self.monotonic() + self.patience.total_seconds()
         while True:
             try:
                 return await self.settling.ended(ended)
@@ -412,7 +425,7 @@ class Deliverer:
                 trouble = Trouble("not_kept", _NOT_KEPT.format(state=ended.state, why=error), ended.trouble.in_doubt)
                 return await self.settling.ended(parked(ended.claimed, None, None, trouble, at=ended.at))
             except Unavailable:
-                if time.monotonic() > until:
+                if self.monotonic() > until:
                     raise
                 await asyncio.sleep(_SETTLE_AGAIN)
 

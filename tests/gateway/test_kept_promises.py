@@ -95,6 +95,32 @@ def test_a_letter_whose_answer_cannot_be_kept_waits_for_a_person_and_is_not_sent
     assert len(side.items()) == 1
 
 
+def test_a_worker_that_was_stopped_beyond_its_lease_before_it_sent_sends_nothing(
+    start_hub: Callable[..., HubUnderTest], start_side: Callable[..., Side]
+) -> None:
+    side = start_side(URBAN, "http://127.0.0.1:9", pace=600)
+    hub = start_hub(urls={URBAN: side.url})
+    push(hub, "held up")
+    wired = hub.wired()
+    connected = wired.configuration.systems[URBAN]
+
+    async def stopped() -> None:
+        connector = connector_for(wired, connected)
+        deliverer = Deliverer(wired, connected, connector, Session(connected.system, connector, wired))
+        hours = iter(range(0, 100_000, 3600))
+        deliverer.monotonic = lambda: float(next(hours))  # each look at the clock is an hour after the last
+        await deliverer.round()
+        await deliverer.drained()
+        deliverer.close()
+        await wired.store.close()
+
+    asyncio.run(stopped())
+
+    [row] = hub.rows("SELECT state, attempts FROM delivery WHERE system = $1 AND message = 'letter'", URBAN)
+    assert row == {"state": "pending", "attempts": 0}
+    assert side.items() == []
+
+
 def batching(configuration: Configuration, folder: Path) -> Configuration:
     """The city with a grid platform that pushes several records at once."""
     system = adapters.load(folder, {"token": SECRET}).named(GRID)
