@@ -23,6 +23,7 @@ from gateway import metrics
 from gateway.configuration import Configuration
 from gateway.log import log
 from routing.intake import decide
+from storage.driver import Collided
 from storage.journal import Journal
 from storage.store import AlreadyThere, Store
 
@@ -104,7 +105,7 @@ class Reception:
                 self.store.give_back(list(left))
                 _counted(arrivals, outcomes, time.perf_counter() - began)
                 return outcomes
-            except AlreadyThere:
+            except (AlreadyThere, Collided):
                 if race == _RACES - 1:
                     raise
         raise AssertionError("unreachable")

@@ -25,8 +25,16 @@ NO_ANSWER = ("08", "53", "57")
 """SQLSTATE classes of a server that cannot serve now: no connection, no room, shutting down or starting up."""
 
 
+COLLIDED = "40"
+"""SQLSTATE class of a transaction that met another one: a deadlock, or a row that went to another partition."""
+
+
 class DatabaseAway(Unavailable):
     """The hub's own database does not answer; no other system is to blame."""
+
+
+class Collided(DatabaseAway):
+    """Another transaction was first; nothing of this one was written. The same again will do."""
 
 
 class NotWritten(Exception):
@@ -118,4 +126,6 @@ def _told(error: BaseException) -> BaseException:
     state = str(error.sqlstate or "")
     if state.startswith(NO_ANSWER):
         return DatabaseAway("the database went away")
+    if state.startswith(COLLIDED):
+        return Collided("another transaction was first")
     return NotWritten(f"{type(error).__name__} {state}")

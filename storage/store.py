@@ -10,13 +10,10 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from storage.batch import WAKE, AlreadyThere, Batch, waking
-from storage.driver import LOST, NO_ANSWER, Connection, Connections, DatabaseAway
+from storage.driver import COLLIDED, LOST, NO_ANSWER, Collided, Connection, Connections, DatabaseAway
 from storage.tables import NUMBERS_AT_ONCE
 
 __all__ = ["WAKE", "AlreadyThere", "DatabaseAway", "Store", "Transaction", "wake"]
-
-_MOVED = "40001"
-"""SQLSTATE of a row that went to another partition while we waited for it: asked again, it is not there any more."""
 
 
 class Store:
@@ -45,8 +42,8 @@ class Store:
             state = str(getattr(error.orig, "sqlstate", None) or "")
             if error.connection_invalidated or state.startswith(NO_ANSWER):
                 raise DatabaseAway("the database went away") from error
-            if state == _MOVED:
-                raise DatabaseAway("another process has settled the same delivery just now") from error
+            if state.startswith(COLLIDED):
+                raise Collided("another process was first just now") from error
             raise
 
     @asynccontextmanager

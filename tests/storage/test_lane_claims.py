@@ -1,6 +1,7 @@
 """One claim for many systems, what waits behind a failed one, tickets, and switches that act at once."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from canonical.errors import Unavailable
 from canonical.lifecycle import ActionKind
 from storage import outbox
 from storage.crew import GONE, Crew, Member
+from storage.driver import Collided
 from storage.outbox import Claimed, NotOurs, Ticket, Trouble, Wanted
 from storage.switches import Switch, Switches, What
 from tests.routing.intake_city import NOW, by_source, ordered, reported
@@ -294,3 +296,21 @@ def test_a_message_for_a_lane_that_waits_for_a_person_waits_too(database_url: st
         assert await room.outbox.offer([Wanted("works", 5, LEASE)], now=room.now) == []
 
     story(database_url, tell)
+
+
+def test_two_endings_of_one_delivery_at_once_leave_one_word_and_no_error_that_parks_it(database_url: str) -> None:
+    async def race() -> None:
+        async with several(database_url, 2) as rooms:
+            await rooms[0].take(*(reported("hotline", str(number)) for number in range(20)))
+            claimed = await rooms[0].claim("works", limit=20)
+            ended = [outbox.acknowledged(one, sent(one), None, None, at=NOW) for one in claimed]
+
+            async def settled(room: Storeroom) -> None:
+                for one in ended:
+                    with suppress(Collided):  # whoever lost looks again
+                        await room.outbox.settle([one])
+
+            await asyncio.gather(*(settled(room) for room in rooms for _ in range(2)))
+            assert await rooms[0].count("delivery WHERE system = 'works' AND state = 'acknowledged'") == 20
+
+    asyncio.run(race())
