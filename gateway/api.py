@@ -27,10 +27,10 @@ from gateway.metrics import CONTENT_TYPE_LATEST
 from gateway.open311 import filing, open311_routes
 from gateway.orders import ActionOrder, SwitchOrder, ordered
 from gateway.reception import QUEUE, Busy, Committer, summed_up
-from gateway.reconcile_api import reconcile_routes
+from gateway.reconciliation.api import reconcile_routes
 from gateway.refusal import Refusal, guard, plain
-from gateway.replay import keep_editions
-from gateway.replay_api import replay_routes
+from gateway.replay.api import replay_routes
+from gateway.replay.run import keep_editions
 from gateway.views import View, books_view, case_view, journey_view, lifecycle_view, row_view
 from gateway.wire import BULK, PREFIX, Receive, Scope, Send
 from routing.commands import CENTRE

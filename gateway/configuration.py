@@ -18,11 +18,11 @@ from canonical.announcement import Right
 from canonical.errors import Misconfigured
 from canonical.findings import Finding, Severity
 from gateway.certify.standing import Wanted, shortfall
+from gateway.delivery.traffic import UNBOUNDED, Traffic
+from gateway.delivery.traffic_file import BreakerFile, RetriesFile, seconds, traffic
 from gateway.edition_files import digest_of, files_of
 from gateway.notify_file import Notify, NotifyFile, notify
 from gateway.retention_file import RetentionFile
-from gateway.traffic import UNBOUNDED, Traffic
-from gateway.traffic_file import BreakerFile, RetriesFile, seconds, traffic
 from routing.catalogue import load_catalogue
 from routing.city import By, City, Policy
 from routing.divisions import load_divisions

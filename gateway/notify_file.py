@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from gateway.traffic_file import seconds
+from gateway.delivery.traffic_file import seconds
 
 
 class _File(BaseModel):

@@ -14,10 +14,10 @@ from adapters.declaration import SubscriptionDeclaration
 from canonical.errors import HubError, Unauthenticated, Unavailable
 from gateway.asking import Asking
 from gateway.configuration import ConnectedSystem
+from gateway.delivery.traffic import Retry
 from gateway.hub import Hub
 from gateway.log import log
 from gateway.session import Session
-from gateway.traffic import Retry
 from storage.memories import Memories
 
 NAME = "#subscription"

@@ -14,20 +14,20 @@ from canonical.ports import Connector
 from gateway.alarm_clock import AlarmClock
 from gateway.announce import Announcer
 from gateway.configuration import ConnectedSystem
-from gateway.crew import Heartbeat
-from gateway.deliver import Deliverer
-from gateway.drifting import CONNECTOR
+from gateway.delivery.crew import Heartbeat
+from gateway.delivery.deliver import Deliverer
+from gateway.delivery.drifting import CONNECTOR
+from gateway.delivery.lanes import Lanes
+from gateway.delivery.relay import Relay, Tickets
 from gateway.fetch import Fetcher
 from gateway.file_sources import FileSources
 from gateway.hub import Hub
-from gateway.lanes import Lanes
 from gateway.log import log
 from gateway.notify import Notifier
 from gateway.poll import Poller
 from gateway.receive import Receiving
-from gateway.reconcile import Reconciler, asked, unasked
-from gateway.relay import Relay, Tickets
-from gateway.replay import Replayer, keep_editions
+from gateway.reconciliation.run import Reconciler, asked, unasked
+from gateway.replay.run import Replayer, keep_editions
 from gateway.service_watch import ServiceWatch, watched
 from gateway.session import Session
 from gateway.subscribe import Subscriber

@@ -62,7 +62,7 @@ def add(
 
 def _replayed(system: str, config: Path | None) -> dict[str, int]:
     """What became of the quarantined messages, by verdict."""
-    from gateway.replay import heal
+    from gateway.replay.run import heal
 
     async def job() -> dict[str, int]:
         async with hub(config) as wired:

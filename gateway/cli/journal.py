@@ -116,7 +116,7 @@ def replay(
     like any other, planned and carried out in one go: gridhub replay list shows it.
     """
     from canonical.message import ACCEPTED
-    from gateway.replay import heal
+    from gateway.replay.run import heal
 
     async def job() -> dict[str, int]:
         async with hub(config) as wired:

@@ -38,7 +38,7 @@ def run_now(
     Asks the other systems and changes nothing. Ends with 1 when a statement shows differences, does not balance, or
     could not say all it should.
     """
-    from gateway.reconcile_view import statement_view
+    from gateway.reconciliation.view import statement_view
 
     made = run(lambda: _made(config, systems or [], actor))
     if as_json:
@@ -58,8 +58,8 @@ def _open(made: "Statement") -> int:
 
 async def _made(config: Path | None, names: list[str], actor: str) -> "list[Statement]":
     """One finished statement of each system."""
-    from gateway.reconcile_api import compared_systems
-    from gateway.reconcile_now import compare_now
+    from gateway.reconciliation.api import compared_systems
+    from gateway.reconciliation.now import compare_now
 
     async with hub(config) as wired:
         known = compared_systems(wired)
@@ -82,8 +82,8 @@ def list_differences(
     as_json: AsJson = False,
 ) -> None:
     """How far each system is known to agree with us, and the differences, the oldest first. 差异"""
-    from gateway.reconcile_api import compared_systems
-    from gateway.reconcile_view import confidence_view, difference_view
+    from gateway.reconciliation.api import compared_systems
+    from gateway.reconciliation.view import confidence_view, difference_view
     from storage.differences import STATES, Differences
     from storage.statements import Statements
 
@@ -145,8 +145,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """The last statement of a system and day, with totals that balance. 对账单"""
-    from gateway.reconcile_api import all_lines
-    from gateway.reconcile_view import csv_of, line_view, statement_view
+    from gateway.reconciliation.api import all_lines
+    from gateway.reconciliation.view import csv_of, line_view, statement_view
     from storage.statements import Statements
 
     async def job() -> Any:  # noqa: ANN401
@@ -182,7 +182,7 @@ def repair(
     config: Config = None,
 ) -> None:
     """Repair a difference. Done twice it is harmless; the next statement tells whether it helped. 差异处置"""
-    from gateway.reconcile_repair import Repair, Repairer
+    from gateway.reconciliation.repair import Repair, Repairer
 
     if how not in list(Repair):
         raise typer.BadParameter(f"one of {', '.join(Repair)}", param_hint="HOW")
@@ -197,7 +197,7 @@ def repair(
 @commands.command("sign-off")
 def sign_off(difference: Which, reason: Why, actor: Actor = "command line", config: Config = None) -> None:
     """Accept a difference as it is: it is shown no more until it changes. 差异签认"""
-    from gateway.reconcile_repair import Repairer
+    from gateway.reconciliation.repair import Repairer
 
     async def job() -> Any:  # noqa: ANN401
         async with hub(config) as wired:

@@ -155,7 +155,7 @@ def list_replays(
     limit: Annotated[int, typer.Option(min=1, max=500)] = 20, config: Config = None, as_json: AsJson = False
 ) -> None:
     """The newest replays: by whom, what, why, and how they ended. 重放台账"""
-    from gateway.replay_view import lines, replay_view
+    from gateway.replay.view import lines, replay_view
     from storage.replays import Replays
 
     async def job() -> Any:  # noqa: ANN401
@@ -180,7 +180,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One replay, and what became of each item. 重放明细"""
-    from gateway.replay_view import item_view, lines, replay_view
+    from gateway.replay.view import item_view, lines, replay_view
     from storage.replays import Replays
 
     async def job() -> Any:  # noqa: ANN401
@@ -234,10 +234,10 @@ def _planned(
     from pydantic import ValidationError
 
     from canonical.errors import Unacceptable
-    from gateway.replay import Replayer, keep_editions
-    from gateway.replay_api import wrong
-    from gateway.replay_plan import Order
-    from gateway.replay_view import examples, lines, replay_view
+    from gateway.replay.api import wrong
+    from gateway.replay.plan import Order
+    from gateway.replay.run import Replayer, keep_editions
+    from gateway.replay.view import examples, lines, replay_view
 
     if yes is not None and not reason:
         raise typer.BadParameter("say why, with --reason", param_hint="--yes")
@@ -275,7 +275,7 @@ def _carried_out(
 ) -> None:  # fmt: skip
     from canonical.errors import Unacceptable
     from canonical.replay import ReplayState
-    from gateway.replay_view import lines, replay_view
+    from gateway.replay.view import lines, replay_view
 
     try:
         found = run(lambda: _running(replay, count, by or getpass.getuser(), reason, config))
@@ -291,7 +291,7 @@ def _carried_out(
 
 
 async def _running(replay: UUID, count: int | None, by: str, reason: str, config: Any) -> Any:  # noqa: ANN401
-    from gateway.replay import Replayer
+    from gateway.replay.run import Replayer
 
     async with hub(config) as wired:
         replayer = Replayer(wired)

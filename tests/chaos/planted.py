@@ -11,7 +11,7 @@ from typing import Any
 
 def blind_resend() -> None:
     """After a doubt nobody is asked and nobody waits for a person: it is simply sent again."""
-    from gateway.deliver import Deliverer
+    from gateway.delivery.deliver import Deliverer
 
     async def cleared_up(_self: Deliverer, claimed: Any, *_: Any) -> Any:
         return claimed

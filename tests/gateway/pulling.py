@@ -24,7 +24,7 @@ from canonical.message import Message
 from canonical.time import SHANGHAI
 from connectors.http import HttpConnector
 from gateway.configuration import Configuration, ConnectedSystem
-from gateway.deliver import Deliverer
+from gateway.delivery.deliver import Deliverer
 from gateway.hub import Hub, wire
 from gateway.poll import Poller
 from gateway.session import Session

@@ -12,8 +12,8 @@ import adapters
 from canonical.errors import HubError
 from gateway.configuration import Configuration, ConnectedSystem
 from gateway.hub import Hub, clock
-from gateway.reconcile import Reconciler
-from gateway.reconcile_repair import Done, Repair, Repairer
+from gateway.reconciliation.repair import Done, Repair, Repairer
+from gateway.reconciliation.run import Reconciler
 from gateway.session import Session
 from gateway.wiring import connector_for
 from gateway.work import Role

@@ -21,8 +21,8 @@ from canonical.replay import Chosen, Replay
 from gateway.configuration import Configuration, ConnectedSystem
 from gateway.edition_files import digest_of, files_of
 from gateway.hub import Hub, wire
-from gateway.replay import Replayer
-from gateway.replay_plan import Order
+from gateway.replay.plan import Order
+from gateway.replay.run import Replayer
 from gateway.settings import Settings
 from gateway.work import Role, Worker
 from tests.routing.intake_city import CITY, NOW, STALL

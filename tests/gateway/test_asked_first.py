@@ -18,7 +18,7 @@ import pytest
 import adapters
 from gateway.carrying import travelled
 from gateway.configuration import Configuration, ConnectedSystem
-from gateway.traffic import Retry
+from gateway.delivery.traffic import Retry
 from storage.attachments import Attachments
 from storage.files import FileStore
 from storage.outbox import Wanted

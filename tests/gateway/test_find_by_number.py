@@ -9,8 +9,8 @@ import pytest
 
 from canonical.message import Message
 from canonical.records import Arrival
+from gateway.delivery.traffic import Retry
 from gateway.orders import ordered
-from gateway.traffic import Retry
 from gateway.views import journey_view
 from storage.outbox import Stuck
 from tests.gateway.pulling import MESSAGES, NAME, NOW, Asked, Desk, Platform, Said, Tell, Working

@@ -13,7 +13,7 @@ import adapters
 from canonical.errors import Unavailable
 from canonical.message import Verdict
 from gateway.configuration import Configuration
-from gateway.deliver import Deliverer
+from gateway.delivery.deliver import Deliverer
 from gateway.hub import Hub, clock
 from gateway.reception import Reception
 from gateway.session import Session

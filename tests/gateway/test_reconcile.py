@@ -15,7 +15,7 @@ from rich.cells import cell_len
 
 from canonical.reconciliation import LineClass
 from gateway.configuration import Configuration
-from gateway.reconcile_repair import Repair
+from gateway.reconciliation.repair import Repair
 from gateway.work import Role
 from tests.gateway.conftest import StartHub, StartSide
 from tests.gateway.outside import LAMP, gridhub, push

@@ -9,7 +9,7 @@ import pytest
 
 from canonical.errors import Unavailable
 from canonical.reconciliation import LineClass
-from gateway.reconcile import Reconciler
+from gateway.reconciliation.run import Reconciler
 from storage.differences import Differences
 from storage.statements import Statement
 from tests.gateway.pulling import PULL, Asked, Desk, Platform, Said, Tell, pages, tree

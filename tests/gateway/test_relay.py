@@ -12,7 +12,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from connectors.amqp_window import Post
 from connectors.bus import BusAccount, BusPublisher, Topology, persistent
-from gateway.relay import ATTEMPTS, OVERDUE, Relay, post_of, queue_of, topology_of
+from gateway.delivery.relay import ATTEMPTS, OVERDUE, Relay, post_of, queue_of, topology_of
 from gateway.work import Role
 from storage.outbox import Ticket
 from tests.connectors.servers.rabbitmq import EPMD, PASSWORD, PROGRAM, USERNAME, RabbitMq, rabbitmq

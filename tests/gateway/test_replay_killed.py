@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from canonical.replay import Replay, ReplayState
-from gateway.replay import Replayer
+from gateway.replay.run import Replayer
 from tests.gateway.pulling import Platform, platform
 from tests.gateway.replaying import FILES, ROW, Yard, edition, order, reached, yard
 from tests.routing.intake_city import NOW

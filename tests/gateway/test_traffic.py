@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.traffic import Breaker, Breaking, Rate, Retry, Share
+from gateway.delivery.traffic import Breaker, Breaking, Rate, Retry, Share
 from tests.routing.intake_city import NOW
 
 SECOND = timedelta(seconds=1)

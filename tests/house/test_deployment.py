@@ -17,7 +17,7 @@ from adapters.declaration import ConnectorDeclaration
 from canonical.message import Verdict
 from canonical.time import SHANGHAI
 from gateway import metrics
-from gateway.deliver import LEASE_BEYOND_TIMEOUTS
+from gateway.delivery.deliver import LEASE_BEYOND_TIMEOUTS
 from gateway.door import LONGEST_BODY
 from gateway.figures import families
 from gateway.settings import VARIABLES

@@ -16,7 +16,7 @@ from canonical.reconciliation import CLASS_TITLES, LineClass
 from canonical.records import DeliveryState
 from canonical.time import LimitUnit
 from gateway.demo_view import QUEUE_TITLES
-from gateway.reconcile_repair import REPAIR_TITLES, Repair
+from gateway.reconciliation.repair import REPAIR_TITLES, Repair
 
 GLOSSARY = Path(__file__).parents[2] / "docs" / "glossary.md"
 VALUES: Mapping[str, type[StrEnum]] = {

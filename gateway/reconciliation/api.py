@@ -15,8 +15,8 @@ from canonical.reconciliation import LineClass
 from canonical.time import in_shanghai
 from gateway.configuration import ConnectedSystem
 from gateway.hub import Hub
-from gateway.reconcile_repair import Done, Repair, Repairer
-from gateway.reconcile_view import confidence_view, csv_of, difference_view, line_view, statement_view
+from gateway.reconciliation.repair import Done, Repair, Repairer
+from gateway.reconciliation.view import confidence_view, csv_of, difference_view, line_view, statement_view
 from storage.differences import Differences
 from storage.statements import Statement, Statements
 

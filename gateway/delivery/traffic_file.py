@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from gateway.traffic import Breaking, Retry, Traffic
+from gateway.delivery.traffic import Breaking, Retry, Traffic
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

@@ -16,8 +16,8 @@ from gateway.edition import Shelf
 from gateway.hub import Hub
 from gateway.log import log
 from gateway.reception import Reception, summed_up
-from gateway.replay_plan import KEPT, Order, Planner, reading_with
-from gateway.replay_send import Sending
+from gateway.replay.plan import KEPT, Order, Planner, reading_with
+from gateway.replay.send import Sending
 from storage.replays import Replays
 
 Told = Callable[[Replay], None]

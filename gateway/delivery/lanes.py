@@ -8,11 +8,11 @@ from dataclasses import replace
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from gateway.deliver import Deliverer
+from gateway.delivery.deliver import Deliverer
+from gateway.delivery.relay import OVERDUE, Tickets
+from gateway.delivery.settling import Settling
+from gateway.delivery.traffic import Share
 from gateway.hub import Hub
-from gateway.relay import OVERDUE, Tickets
-from gateway.settling import Settling
-from gateway.traffic import Share
 from storage.outbox import Claimed, Wanted
 from storage.store import WAKE, DatabaseAway
 

@@ -25,15 +25,15 @@ from canonical.message import Message, Verdict
 from canonical.ports import Connector, Exchanger
 from canonical.reading import Answer, Outbound
 from gateway.configuration import ConnectedSystem
-from gateway.drifting import Drifting
+from gateway.delivery.drifting import Drifting
+from gateway.delivery.find import Finder
+from gateway.delivery.settling import Settling
+from gateway.delivery.traffic import Breaker, Rate, Retry, Share
+from gateway.delivery.writing import Writer, Written
 from gateway.edition import Shelf
-from gateway.find import Finder
 from gateway.hub import Hub
 from gateway.log import log
 from gateway.session import Session
-from gateway.settling import Settling
-from gateway.traffic import Breaker, Rate, Retry, Share
-from gateway.writing import Writer, Written
 from storage.driver import DatabaseAway, NotWritten
 from storage.outbox import (
     Claimed,

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from canonical.errors import InDoubt, Misconfigured, Unacceptable, Unauthenticated, Unavailable
 from canonical.message import Message
 from canonical.reading import Answer, Outbound
+from gateway.delivery.settling import Settling
+from gateway.delivery.writing import Writer
 from gateway.hub import Hub
-from gateway.settling import Settling
-from gateway.writing import Writer
 from storage.outbox import Claimed, Sealed
 
 

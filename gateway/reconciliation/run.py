@@ -20,8 +20,8 @@ from gateway.asking import Asking
 from gateway.configuration import ConnectedSystem
 from gateway.hub import Hub
 from gateway.log import log
-from gateway.reconcile_due import due
-from gateway.reconcile_list import Listing
+from gateway.reconciliation.due import due
+from gateway.reconciliation.listing import Listing
 from gateway.session import Session
 from routing.reconcile import compare, subject_of
 from storage.compared import Compared, Matter

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 from gateway.configuration import ConnectedSystem
 from gateway.hub import Hub
-from gateway.reconcile import Reconciler, asked
+from gateway.reconciliation.run import Reconciler, asked
 from gateway.session import Session
 from gateway.wiring import connector_for
 from storage.statements import Statement

@@ -9,8 +9,8 @@ from typing import Any
 from canonical.reconciliation import CLASS_TITLES, LineClass
 from canonical.time import in_shanghai
 from gateway.configuration import ConnectedSystem
-from gateway.reconcile_due import AGAIN, scheduled
-from gateway.reconcile_repair import age, repairs
+from gateway.reconciliation.due import AGAIN, scheduled
+from gateway.reconciliation.repair import age, repairs
 from storage.differences import Act, Confidence, Difference
 from storage.statements import Statement
 

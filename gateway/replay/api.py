@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from canonical.errors import Unacceptable, Why
 from canonical.replay import ItemState, ReplayState
 from gateway.hub import Hub
-from gateway.replay import Replayer
-from gateway.replay_plan import Order
-from gateway.replay_view import item_view, replay_view
+from gateway.replay.plan import Order
+from gateway.replay.run import Replayer
+from gateway.replay.view import item_view, replay_view
 from gateway.views import View
 
 MOST_BYTES = 512 * 1024

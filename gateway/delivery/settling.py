@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from gateway import metrics
-from gateway.group import Group
+from gateway.delivery.group import Group
 from gateway.log import log
 from storage.outbox import Ended, Learned, NotOurs, Outbox, Sealed
 

@@ -9,10 +9,10 @@ from datetime import datetime
 
 from canonical.errors import Unavailable
 from gateway import metrics
+from gateway.delivery.lanes import Lanes
+from gateway.delivery.traffic import Share
 from gateway.hub import Hub
-from gateway.lanes import Lanes
 from gateway.log import log
-from gateway.traffic import Share
 from storage.crew import Crew, Member
 
 HEARTBEAT = 3.0

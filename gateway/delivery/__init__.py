@@ -1,0 +1,1 @@
+"""Delivery: lanes, workers' shares, what leaves and how it ends."""

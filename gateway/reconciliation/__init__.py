@@ -1,0 +1,1 @@
+"""Reconciliation 对账: what systems have, beside what we have."""

@@ -1,0 +1,1 @@
+"""Replay: planned and counted first, each item once."""
