@@ -146,7 +146,7 @@ def _files_rest(place: Field, export: Path) -> str:
     end = time.monotonic() + place.plan.patience
     while True:
         place.gridhub("events", "export", "--only", "file", "--output", str(export))
-        under_way = sum(json.loads(line)["state"] not in _FILE_DONE for line in export.open("rb"))
+        under_way = sum(json.loads(line)["state"] not in _FILE_DONE for line in export.read_bytes().splitlines())
         if not under_way:
             return ""
         if time.monotonic() > end:
