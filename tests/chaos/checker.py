@@ -152,7 +152,7 @@ _LAWS = (
                  WHERE what = 'said' AND ok AND state IN ('done', 'back')) s
           LEFT JOIN event e ON e.case_no = s.case_no AND e.actor = s.system
                AND e.action = CASE s.state WHEN 'done' THEN 'dispose' ELSE 'return' END
-               AND substr(e.stated_at, 1, 19) = substr(s.at, 1, 19)
+               AND strftime('%Y-%m-%d %H:%M:%f', e.stated_at) = strftime('%Y-%m-%d %H:%M:%f', s.at)
          GROUP BY s.system, s.id, s.state, s.at HAVING count(DISTINCT e.seq) <> 1
         """,
     ),
