@@ -74,7 +74,7 @@ def add_to(app: typer.Typer) -> None:
             typer.Option(
                 help="What to do, by comma: deliver, poll, receive, fetch, subscribe, clock, reconcile, announce, relay."
             ),
-        ] = "deliver,poll,receive,fetch,subscribe,clock,reconcile,announce,relay",
+        ] = "all",
         metrics_port: Annotated[
             int | None,
             typer.Option(
@@ -98,7 +98,8 @@ def add_to(app: typer.Typer) -> None:
 
         set_up(json=json_log)
         try:
-            roles = frozenset(Role(name.strip()) for name in role.split(","))
+            named = Role if role.strip() == "all" else (Role(name.strip()) for name in role.split(","))
+            roles = frozenset(named)
         except ValueError as error:
             raise typer.BadParameter(f"{error}; known: {', '.join(Role)}", param_hint="--role") from None
 

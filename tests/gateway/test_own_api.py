@@ -67,7 +67,7 @@ def paths(hub: HubUnderTest) -> list[tuple[str, str]]:
     ]
 
 
-OPEN = {"/api/health", "/api/lifecycle"}
+OPEN = {"/api/health", "/api/lifecycle", "/api/asyncapi.json"}
 
 
 TOKENS = (None, "", "Bearer", "Bearer x", f"Basic {CENTRE_SECRET}", f"Bearer {CENTRE_SECRET}x", CENTRE_SECRET)
