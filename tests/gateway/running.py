@@ -87,7 +87,7 @@ class HubUnderTest:
         self, settings: Settings, configuration: Configuration, database_url: str, listener: socket.socket
     ) -> None:
         self.settings, self.configuration, self.database_url = settings, configuration, database_url
-        self.worker_database_url = database_url
+        self.worker_database_url = ""
         """Where the worker finds the database: somewhere between, where it is to lose it."""
         self._listener = listener
         self.port = int(listener.getsockname()[1])
@@ -127,7 +127,7 @@ class HubUnderTest:
 
         async def main(loop: Loop) -> None:
             assert loop.stop is not None
-            wired = wire(self.settings, self.worker_database_url, configuration=self.configuration)
+            wired = wire(self.settings, self.worker_database_url or self.database_url, configuration=self.configuration)
             hub = replace(wired, now=now)
             try:
                 await Worker(hub, roles).run(loop.stop)
