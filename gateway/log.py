@@ -24,6 +24,11 @@ def set_up(*, json: bool = False) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
 
+def is_set_up() -> bool:
+    """True when it was; whoever else has set up logging in this process would have it on standard output."""
+    return structlog.is_configured() and structlog.get_config()["logger_factory"] is _on_standard_error
+
+
 def _on_standard_error(*_: object) -> structlog.PrintLogger:
     """Where standard error is now: whoever redirects it later gets the lines."""
     return structlog.PrintLogger(sys.stderr)

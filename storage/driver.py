@@ -25,8 +25,10 @@ NO_ANSWER = ("08", "53", "57")
 """SQLSTATE classes of a server that cannot serve now: no connection, no room, shutting down or starting up."""
 
 
-COLLIDED = "40"
-"""SQLSTATE class of a transaction that met another one: a deadlock, or a row that went to another partition."""
+COLLIDED = ("40", "23514")
+"""SQLSTATE of a transaction that met another one: a deadlock, a row that went to another partition, or one that was on
+its way into the rest when its month was made.
+"""
 
 
 class DatabaseAway(Unavailable):

@@ -137,6 +137,7 @@ class Bench:
         self._configure()
         asyncio.run(migrate(server.url))
         self.database_url = server.url
+        self._stack.callback(self._loop.close)  # last of all
         thread = threading.Thread(target=self._loop.run_forever, name="bench")
         thread.start()
         self._stack.callback(thread.join, 30)

@@ -58,14 +58,12 @@ async def store(config: Path | None) -> AsyncIterator[Any]:
 @asynccontextmanager
 async def hub(config: Path | None) -> AsyncIterator[Any]:
     """A wired hub on the database of the settings, given back at the end."""
-    import structlog
-
     from gateway.database import database
     from gateway.hub import wire
-    from gateway.log import set_up
+    from gateway.log import is_set_up, set_up
     from gateway.settings import settings
 
-    if not structlog.is_configured():  # else facts of the log would stand in the JSON on standard output
+    if not is_set_up():  # else facts of the log would stand in the JSON on standard output
         set_up()
     told = settings(config)
     async with database(told) as url:

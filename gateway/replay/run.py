@@ -62,7 +62,7 @@ class Replayer:
             hours = KEPT.total_seconds() / 3600
             raise Unacceptable(f"this plan is older than {hours:.0f} h: plan it anew", why=Why.NOT_ALLOWED)
         if await self.replays.start(replay, actor.strip(), reason.strip(), now=self.hub.now()):
-            log.info("replay.started", replay=str(replay), system=found.system, items=found.total)
+            log.debug("replay.started", replay=str(replay), system=found.system, items=found.total)
         return await self.get(replay)
 
     async def get(self, replay: UUID) -> Replay:
@@ -117,7 +117,7 @@ class Replayer:
         while (current := await self.get(found.id)).state is ReplayState.RUNNING and not self.ending():
             if not await work.step():
                 await self.replays.end(found.id, ReplayState.DONE, "", now=self.hub.now())
-                log.info("replay.done", replay=str(found.id), system=found.system)
+                log.debug("replay.done", replay=str(found.id), system=found.system)
             counted += 1
             if counted % _TELL == 0:
                 told(current)

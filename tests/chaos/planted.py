@@ -49,13 +49,13 @@ def overtaking() -> None:
     """A claim that does not look whether an earlier message of the lane is still on its way."""
     from sqlalchemy import text
 
-    import storage.outbox
+    from storage import lanes, outbox
+    from storage.driver import Prepared
 
-    place = getattr(storage.outbox, "lanes", storage.outbox)  # where the statement stands
-    name = "TAKE" if hasattr(place, "TAKE") else "_CLAIM"
-    claim: str = getattr(place, name).text
+    claim = lanes.TAKE.text
     begin = claim.index("AND NOT EXISTS (SELECT 1 FROM delivery e")
-    setattr(place, name, text(claim[:begin] + claim[claim.index("ORDER BY", begin) :]))
+    outbox._TAKE = Prepared(text(claim[:begin] + claim[claim.index("ORDER BY", begin) :]))
+    outbox._BEHIND = Prepared(text(f"{lanes.BEHIND.text} AND false"))  # nor does what waits behind it wait longer
 
 
 def _put(into: type, name: str, planted: object) -> None:

@@ -296,7 +296,7 @@ def test_a_process_that_is_killed_in_the_middle_of_judging_loses_and_doubles_not
             await one.say(f"d{number}")
         variables = os.environ | ENVIRONMENT | {"GRIDHUB_DATABASE_URL": database_url}
         variables |= {"MARKET_URL": "amqp://127.0.0.1:1", "GRIDHUB_DATA": f"{tmp_path}"}
-        command = [sys.executable, "-m", "gateway", "work", "--role", "deliver", "--config", f"{config}"]
+        command = [sys.executable, "-m", "gateway", "work", "--role", "clock", "--config", f"{config}"]
         async with one.hub.store.transaction() as transaction:
             await transaction.connection.execute(text("LOCK TABLE cases IN EXCLUSIVE MODE"))
             child = started(command, variables, tmp_path / "log")

@@ -104,7 +104,7 @@ def test_a_live_platform_that_refuses_is_quoted(vendor: Vendor, tmp_path: Path) 
     done = certified(tmp_path, vendor.url)
 
     assert done.exit_code == 1
-    assert "parked 该区域未开通" in " ".join(done.output.split())
+    assert "refused 该区域未开通" in " ".join(done.output.split())
 
 
 def test_a_page_for_people_is_told_as_one(vendor: Vendor, tmp_path: Path) -> None:

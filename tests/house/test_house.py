@@ -103,7 +103,7 @@ def test_a_script_is_executable_and_reads_as_bash(script: str) -> None:
 def test_make_alone_tells_what_there_is() -> None:
     said = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     targets = {line.split()[1] for line in said.splitlines()}
-    wanted = "help setup demo stack servers test lint bench chaos fuzz lock clean"
+    wanted = "help setup demo stack servers test postgresql lint bench chaos fuzz lock clean"
     assert targets == set(wanted.split())
 
 
