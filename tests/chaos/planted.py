@@ -46,7 +46,7 @@ def answer_first() -> None:
 
 
 def overtaking() -> None:
-    """A claim that does not look whether an earlier message of the lane is still on its way."""
+    """A claim that takes the newest first, and does not look whether an earlier message of its lane is on its way."""
     from sqlalchemy import text
 
     from storage import lanes, outbox
@@ -54,7 +54,8 @@ def overtaking() -> None:
 
     claim = lanes.TAKE.text
     begin = claim.index("AND NOT EXISTS (SELECT 1 FROM delivery e")
-    outbox._TAKE = Prepared(text(claim[:begin] + claim[claim.index("ORDER BY", begin) :]))
+    rest = claim[claim.index("ORDER BY", begin) :].replace("ORDER BY d.next_at, d.id", "ORDER BY d.id DESC")
+    outbox._TAKE = Prepared(text(claim[:begin] + rest))
     outbox._BEHIND = Prepared(text(f"{lanes.BEHIND.text} AND false"))  # nor does what waits behind it wait longer
 
 

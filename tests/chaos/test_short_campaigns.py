@@ -1,4 +1,4 @@
-"""The fault campaign at small scale: every law holds for two seeds, and each planted bug is caught by its law."""
+"""The fault campaign at small scale: every law holds, and each planted bug is caught by its law."""
 
 import shutil
 from dataclasses import replace
@@ -15,7 +15,7 @@ DOUBLED = "an owner holds each assignment exactly once per round"
 DISORDERED = "each lane reached the other side whole and in its order"
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_nothing_is_lost_doubled_or_out_of_order_whatever_fails(seed: int) -> None:
     result = run(replace(SHORT, seed=seed), print)
 
@@ -34,7 +34,9 @@ def test_nothing_is_lost_doubled_or_out_of_order_whatever_fails(seed: int) -> No
     ],
 )
 def test_a_planted_bug_is_caught_by_the_law_it_breaks(plant: str, law: str, only: tuple[str, ...]) -> None:
-    small = replace(SHORT, seed=3, cases=200, faults=10, rate=25.0, gateways=1, workers=1, plant=plant, kinds=only)
+    small = replace(
+        SHORT, seed=3, cases=200, faults=10, rate=25.0, longest=4.0, gateways=1, workers=1, plant=plant, kinds=only
+    )
     result = run(small, print)
 
     shutil.rmtree(result.folder, ignore_errors=True)
