@@ -21,9 +21,7 @@ class Store:
 
     def __init__(self, url: str, *, pool: int = 8) -> None:
         # Parameters are citizens' words: they must not stand in error texts, which are logged.
-        self.engine: AsyncEngine = create_async_engine(
-            url, pool_size=pool, max_overflow=pool, pool_pre_ping=True, hide_parameters=True
-        )
+        self.engine: AsyncEngine = create_async_engine(url, pool_size=pool, max_overflow=pool, hide_parameters=True)
         self._connections = Connections(self.engine.url, pool)
         self._numbers: deque[int] = deque()
 
