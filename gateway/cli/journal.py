@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 
 from canonical.time import in_shanghai
-from gateway.cli.shared import AsJson, Config, emit, hub, missing, out, run, store
+from gateway.cli.shared import AsJson, Config, emit, hub, listed, missing, out, run, store
 from gateway.views import row_view
 from storage.journal import Journal
 
@@ -37,17 +37,13 @@ def list_messages(
 ) -> None:
     """The newest messages, without their bodies."""
 
-    async def job() -> list[Any]:
-        async with store(config) as opened:
-            found: list[Any] = await Journal(opened).rows(
-                system=system, verdict=verdict, case_no=case, external_id=external_id, limit=limit
-            )
-            return found
-
-    rows = run(job)
-    if as_json:
-        emit([row_view(row) for row in rows])
-        return
+    rows = listed(
+        config,
+        lambda opened: Journal(opened).rows(
+            system=system, verdict=verdict, case_no=case, external_id=external_id, limit=limit
+        ),
+        as_json=as_json,
+    )
     for row in rows:
         at = in_shanghai(row.at).strftime("%m-%d %H:%M:%S")
         arrow = _ARROWS[row.direction]

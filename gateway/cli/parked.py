@@ -1,13 +1,12 @@
 """`gridhub parked`: outbound messages that wait for a person."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from gateway.cli.shared import AsJson, Config, emit, missing, out, run, store
+from gateway.cli.shared import AsJson, Config, listed, missing, out, run, store
 from gateway.hub import clock
-from gateway.views import row_view
 from storage.outbox import Outbox
 
 commands = typer.Typer(help="Outbound messages that wait for a person. 待人工处理的消息", no_args_is_help=True)
@@ -22,15 +21,7 @@ def add_to(app: typer.Typer) -> None:
 def list_parked(config: Config = None, as_json: AsJson = False) -> None:
     """What is parked, oldest first, with the reason. Each holds up only its own case at its own system."""
 
-    async def job() -> list[Any]:
-        async with store(config) as opened:
-            found: list[Any] = await Outbox(opened).stuck()
-            return found
-
-    rows = run(job)
-    if as_json:
-        emit([row_view(row) for row in rows])
-        return
+    rows = listed(config, lambda opened: Outbox(opened).stuck(), as_json=as_json)
     for row in rows:
         out.print(f"{row.id}  case {row.case_no}", highlight=False)
         doubt = "in doubt: " if row.in_doubt else ""

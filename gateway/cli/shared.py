@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -104,3 +104,18 @@ def connected(system: str, config: Path | None) -> Any:  # noqa: ANN401
     if system not in found:
         missing(f"no system '{system}' in systems.yaml; known: {', '.join(sorted(found))}")
     return found[system]
+
+
+def listed(config: Path | None, read: Callable[[Any], Awaitable[Sequence[Any]]], *, as_json: bool) -> list[Any]:
+    """Rows that `read` finds in the database, to be shown to people; with `as_json` they are printed, and that is all."""
+    from gateway.views import row_view
+
+    async def job() -> list[Any]:
+        async with store(config) as opened:
+            return list(await read(opened))
+
+    rows: list[Any] = run(job)
+    if as_json:
+        emit([row_view(row) for row in rows])
+        raise typer.Exit
+    return rows

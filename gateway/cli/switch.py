@@ -5,9 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from canonical.time import in_shanghai
-from gateway.cli.shared import AsJson, Config, emit, err, out, run, store
+from gateway.cli.shared import AsJson, Config, err, listed, out, run, store
 from gateway.hub import clock
-from gateway.views import row_view
 from storage.crew import Crew
 from storage.outbox import Outbox
 from storage.switches import Switch, Switches, What
@@ -38,15 +37,7 @@ def add_to(app: typer.Typer) -> None:
     def workers(config: Config = None, as_json: AsJson = False) -> None:
         """Worker processes that live, and systems whose breaker is open there. 工作进程"""
 
-        async def job() -> list[Any]:
-            async with store(config) as opened:
-                found: list[Any] = await Crew(opened).living(clock())
-                return found
-
-        rows = run(job)
-        if as_json:
-            emit([row_view(row) for row in rows])
-            return
+        rows = listed(config, lambda opened: Crew(opened).living(clock()), as_json=as_json)
         for row in rows:
             since = in_shanghai(row.started_at).strftime("%m-%d %H:%M:%S")
             out.print(f"{row.host}:{row.pid}  since {since}  {row.roles}", highlight=False, markup=False)
@@ -59,15 +50,7 @@ def add_to(app: typer.Typer) -> None:
 def list_switches(config: Config = None, as_json: AsJson = False) -> None:
     """What was ever switched, and how it stands."""
 
-    async def job() -> list[Any]:
-        async with store(config) as opened:
-            found: list[Any] = await Switches(opened).all()
-            return found
-
-    rows = run(job)
-    if as_json:
-        emit([row_view(row) for row in rows])
-        return
+    rows = listed(config, lambda opened: Switches(opened).all(), as_json=as_json)
     for row in rows:
         at = in_shanghai(row.at).strftime("%Y-%m-%d %H:%M")
         out.print(f"{row.system} {row.what} {'off' if row.off else 'on'}  {at} {row.actor}", highlight=False)

@@ -1,7 +1,7 @@
 """Delivery: take what is due to one system, write it, send it, and settle how it ended.
 
-What happened decides what is next, in one table of classes: taken, not taken for now, in doubt, or never. A time-out is
-in doubt: it is asked for by our number where the declaration says how, else sent again only where that does no harm.
+The class of what happened decides what is next: taken, not taken for now, in doubt, or never. A time-out is in
+doubt: it is asked for by our number where the declaration says how, else sent again only where that does no harm.
 """
 
 import asyncio
