@@ -7,19 +7,15 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 from uuid import uuid4
 
-import asyncpg
 import pytest
-from sqlalchemy import make_url
 
 from gateway.settings import driver_url
-from storage.embedded import NAME, EmbeddedPostgres
+from storage.embedded import EmbeddedPostgres
 from storage.schema import migrate
+from tests.databases import Databases, GivenServer, Server, made
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -33,24 +29,6 @@ def postgres() -> Iterator[EmbeddedPostgres]:
     chosen = os.environ.get("GRIDHUB_TEST_BINARIES")
     with EmbeddedPostgres(None, binaries=Path(chosen) if chosen else None, settings=QUICK) as server:
         yield server
-
-
-class Server(Protocol):
-    """A PostgreSQL whose role may make databases."""
-
-    def url_of(self, database: str) -> str:
-        """The URL of one of its databases."""
-
-
-@dataclass(frozen=True, slots=True)
-class GivenServer:
-    """A server that runs already, known by the URL of any of its databases."""
-
-    url: str
-
-    def url_of(self, database: str) -> str:
-        """The same server, another database."""
-        return make_url(self.url).set(database=database).render_as_string(hide_password=False)
 
 
 @pytest.fixture(scope="session")
@@ -69,11 +47,20 @@ def template(hub_server: Server) -> Iterator[str]:
         yield name
 
 
+@pytest.fixture(scope="session")
+def databases(hub_server: Server, template: str) -> Iterator[Databases]:
+    """The databases of the tests."""
+    stock = Databases(hub_server, template)
+    yield stock
+    stock.end()
+
+
 @pytest.fixture
-def database_url(hub_server: Server, template: str) -> Iterator[str]:
-    """A fresh database with the newest schema, for this test alone."""
-    with made(hub_server, f"test_{uuid4().hex}", f"TEMPLATE {template} STRATEGY file_copy") as name:
-        yield hub_server.url_of(name)
+def database_url(databases: Databases) -> Iterator[str]:
+    """An empty database with the newest schema, for this test alone."""
+    name = databases.lend()
+    yield databases.server.url_of(name)
+    databases.take_back(name)
 
 
 @pytest.fixture
@@ -81,23 +68,6 @@ def empty_database_url(hub_server: Server) -> Iterator[str]:
     """A fresh database with nothing in it, for the tests of migrations."""
     with made(hub_server, f"empty_{uuid4().hex}", "ENCODING 'UTF8' TEMPLATE template0") as name:
         yield hub_server.url_of(name)
-
-
-@contextmanager
-def made(server: Server, name: str, how: str) -> Iterator[str]:
-    """A database that goes away at the end, whoever is still connected."""
-    first = server.url if isinstance(server, GivenServer) else server.url_of(NAME)
-    asyncio.run(_execute(first, f"CREATE DATABASE {name} {how}"))
-    yield name
-    asyncio.run(_execute(first, f"DROP DATABASE {name} WITH (FORCE)"))
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 @pytest.fixture(scope="session")

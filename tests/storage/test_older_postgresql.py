@@ -12,7 +12,8 @@ import pytest
 
 from storage.embedded import EmbeddedPostgres
 from storage.schema import migrate
-from tests.conftest import QUICK, made
+from tests.conftest import QUICK
+from tests.databases import made
 from tests.storage import test_alarms, test_journal_and_casebook, test_outbox_lanes, test_store_transactions
 
 OLDEST = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))[:1]
