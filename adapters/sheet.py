@@ -23,9 +23,6 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
-
 from adapters.charset import known
 from adapters.table_rows import check_count
 from canonical.errors import Misconfigured, Unacceptable, Why
@@ -314,7 +311,7 @@ def _as_dict(names: tuple[str, ...], row: Sequence[str], at: str) -> dict[str, s
 
 
 _BROKEN = (
-    ArithmeticError, AssertionError, AttributeError, EOFError, InvalidFileException, LookupError, NotImplementedError,
+    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, NotImplementedError,
     OSError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 """What zipfile and openpyxl raise at bytes nobody meant to be a workbook; their XML errors are SyntaxErrors."""
@@ -352,11 +349,17 @@ def _check_workbook(data: bytes) -> None:
         raise _unreadable("workbook", "not an xlsx file, or broken") from None
 
 
+def _workbook(data: bytes) -> Any:  # noqa: ANN401 the library has no types
+    import openpyxl  # a tenth of a process's start, and most processes read no workbook
+
+    return openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+
+
 def _sheets(data: bytes, sheet: str) -> Sequence[str]:
     """The names of the sheets meant; a name that is no pattern stays as it is."""
     if not any(sign in sheet for sign in "*?"):
         return (sheet,)
-    book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+    book = _workbook(data)
     try:
         found = [page.title for page in book.worksheets if fnmatchcase(page.title, sheet)]
     finally:
@@ -368,7 +371,7 @@ def _sheets(data: bytes, sheet: str) -> Sequence[str]:
 
 def _xlsx_cells(data: bytes, sheet: str) -> Iterator[Sequence[str]]:
     """All rows from the first on, without the empty cells at their ends."""
-    book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+    book = _workbook(data)
     try:
         found = {page.title: page for page in book.worksheets}
         if sheet and sheet not in found:

@@ -57,6 +57,27 @@ UNDER_WAY = frozenset({DeliveryState.PENDING, DeliveryState.SENT, DeliveryState.
 STUCK = frozenset({DeliveryState.REFUSED, DeliveryState.PARKED})
 
 
+class What(StrEnum):
+    """What people can switch off for a system."""
+
+    SENDING = "sending"
+    """Off: nothing leaves, what was claimed included. On again: everything goes on."""
+    RETRY = "retry"
+    """Off: nothing is tried a second time; what was tried waits for a person, also after it is on again."""
+
+
+class Facts(StrEnum):
+    """The kinds of rows that are exported, in the order in which they are written."""
+
+    MESSAGE = "message"
+    """The journal: what came, what went, what was answered."""
+    CASE = "case"
+    EVENT = "event"
+    BINDING = "binding"
+    DELIVERY = "delivery"
+    FILE = "file"
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """An outbox row: tell `system` about event `event_seq` of a case. The bytes are written when it is sent."""

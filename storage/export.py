@@ -5,25 +5,15 @@ the rows.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from enum import StrEnum
 
 from sqlalchemy import text
 
+from canonical.records import Facts
 from storage.store import Store
 
+__all__ = ["Facts", "facts"]
+
 _AT_ONCE = 1000
-
-
-class Facts(StrEnum):
-    """The kinds of rows, in the order in which they are written."""
-
-    MESSAGE = "message"
-    """The journal: what came, what went, what was answered."""
-    CASE = "case"
-    EVENT = "event"
-    BINDING = "binding"
-    DELIVERY = "delivery"
-    FILE = "file"
 
 
 async def facts(store: Store, kinds: Sequence[Facts] = tuple(Facts)) -> AsyncIterator[str]:

@@ -2,20 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import text
 
+from canonical.records import What
 from storage.store import Store, wake
 
-
-class What(StrEnum):
-    """What can be switched."""
-
-    SENDING = "sending"
-    """Off: nothing leaves, what was claimed included. On again: everything goes on."""
-    RETRY = "retry"
-    """Off: nothing is tried a second time; what was tried waits for a person, also after it is on again."""
+__all__ = ["Switch", "Switches", "What"]
 
 
 @dataclass(frozen=True, slots=True)

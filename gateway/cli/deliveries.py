@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
@@ -10,11 +10,10 @@ import typer
 from canonical.records import DeliveryState
 from canonical.time import in_shanghai
 from gateway.cli.shared import AsJson, Config, emit, missing, out, run, store
-from gateway.deliveries import made, said
-from gateway.hub import clock, fresh_id
-from gateway.views import row_view
-from storage.deliveries import Decision, Deliveries, DeliveryRow, Traced
-from storage.figures import LaneFigure, lanes
+
+if TYPE_CHECKING:
+    from storage.deliveries import Decision, DeliveryRow
+
 
 commands = typer.Typer(help="Messages to systems: list, show, release, withdraw. 投递", no_args_is_help=True)
 Id = Annotated[UUID, typer.Argument(help="Id from gridhub deliveries list.")]
@@ -41,6 +40,9 @@ def list_deliveries(
     as_json: AsJson = False,
 ) -> None:
     """Deliveries that fit every given option, the newest first."""
+    from gateway.views import row_view
+    from storage.deliveries import Deliveries, DeliveryRow
+
     before = _before(older_than) if older_than else None
 
     async def job() -> list[DeliveryRow]:
@@ -61,6 +63,8 @@ def list_deliveries(
 @commands.command("show")
 def show(delivery: Id, config: Config = None, as_json: AsJson = False) -> None:
     """One delivery with every attempt and answer, and what it waits for. Bodies: gridhub journal show."""
+    from gateway.views import row_view
+    from storage.deliveries import Deliveries, Traced
 
     async def job() -> Traced | None:
         async with store(config) as opened:
@@ -90,6 +94,8 @@ def show(delivery: Id, config: Config = None, as_json: AsJson = False) -> None:
 @commands.command("release")
 def release(delivery: Id, reason: Reason, by: By, config: Config = None) -> None:
     """Send a refused or parked one again. When it was in doubt, ask the other side first whether it has it."""
+    from storage.deliveries import Decision
+
     _decide(delivery, Decision.RELEASE, by, reason, config)
     out.print(f"{delivery} released; it is sent as soon as a worker is free")
 
@@ -97,6 +103,8 @@ def release(delivery: Id, reason: Reason, by: By, config: Config = None) -> None
 @commands.command("withdraw")
 def withdraw(delivery: Id, reason: Reason, by: By, config: Config = None) -> None:
     """Never send it; the messages behind it in its lane go on."""
+    from storage.deliveries import Decision
+
     _decide(delivery, Decision.WITHDRAW, by, reason, config)
     out.print(f"{delivery} withdrawn")
 
@@ -104,6 +112,9 @@ def withdraw(delivery: Id, reason: Reason, by: By, config: Config = None) -> Non
 @commands.command("traffic")
 def traffic(config: Config = None, as_json: AsJson = False) -> None:
     """Unfinished deliveries of each system by state, and how old the oldest is that still goes by itself."""
+    from gateway.hub import clock
+    from gateway.views import row_view
+    from storage.figures import LaneFigure, lanes
 
     async def job() -> list[LaneFigure]:
         async with store(config) as opened:
@@ -120,7 +131,11 @@ def traffic(config: Config = None, as_json: AsJson = False) -> None:
     out.print(f"{sum(row.count for row in rows)} unfinished; switched off: gridhub switch list")
 
 
-def _decide(delivery: UUID, what: Decision, by: str, reason: str, config: Any) -> None:  # noqa: ANN401
+def _decide(delivery: UUID, what: "Decision", by: str, reason: str, config: Any) -> None:  # noqa: ANN401
+    from gateway.deliveries import made, said
+    from gateway.hub import clock, fresh_id
+    from storage.deliveries import Deliveries
+
     if not reason.strip() or not by.strip():
         raise typer.BadParameter("say who and why", param_hint="--by and --reason")
 
@@ -134,7 +149,7 @@ def _decide(delivery: UUID, what: Decision, by: str, reason: str, config: Any) -
         missing(f"{delivery} is neither refused nor parked (any more)")
 
 
-def _line(row: DeliveryRow) -> None:
+def _line(row: "DeliveryRow") -> None:
     out.print(f"{row.id}  {row.state}  case {row.case_no}", highlight=False)
     doubt = "may have arrived: " if row.in_doubt else ""
     words = f": {doubt}{row.text}" if row.text or doubt else ""
@@ -142,6 +157,8 @@ def _line(row: DeliveryRow) -> None:
 
 
 def _before(given: str) -> datetime:
+    from gateway.hub import clock
+
     match = _SPAN.fullmatch(given.strip())
     if match is None:
         raise typer.BadParameter(f"'{given}': a span such as 15m, 2h or 3d is expected", param_hint="--older-than")

@@ -9,8 +9,8 @@ from typing import Annotated, BinaryIO
 
 import typer
 
+from canonical.records import Facts
 from gateway.cli.shared import Config, err, run, store
-from storage.export import Facts, facts
 
 commands = typer.Typer(help="What happened, for those who check it from outside. 事件导出", no_args_is_help=True)
 
@@ -39,6 +39,7 @@ def export(
 
     All of one moment, also while the hub works. Without message bodies, texts and persons. 一行一条, 不含报文正文和个人信息
     """
+    from storage.export import facts
 
     async def job() -> int:
         count = 0

@@ -9,8 +9,6 @@ import typer
 
 from canonical.time import in_shanghai
 from gateway.cli.shared import AsJson, Config, emit, hub, listed, missing, out, run, store
-from gateway.views import row_view
-from storage.journal import Journal
 
 _ARROWS = {"in": "->", "out": "<-", "answer": "<="}
 """Into the hub, out of it, and what was answered to what went out."""
@@ -36,6 +34,7 @@ def list_messages(
     as_json: AsJson = False,
 ) -> None:
     """The newest messages, without their bodies."""
+    from storage.journal import Journal
 
     rows = listed(
         config,
@@ -74,7 +73,9 @@ def show(
     """
     from gateway.carrying import TRAVELLED, travelled
     from gateway.settings import settings
+    from gateway.views import row_view
     from storage.files import FileStore
+    from storage.journal import Journal
     from storage.replays import Replays
 
     async def job() -> Any:  # noqa: ANN401

@@ -6,8 +6,6 @@ from uuid import UUID
 import typer
 
 from gateway.cli.shared import AsJson, Config, listed, missing, out, run, store
-from gateway.hub import clock
-from storage.outbox import Outbox
 
 commands = typer.Typer(help="Outbound messages that wait for a person. 待人工处理的消息", no_args_is_help=True)
 
@@ -20,6 +18,7 @@ def add_to(app: typer.Typer) -> None:
 @commands.command("list")
 def list_parked(config: Config = None, as_json: AsJson = False) -> None:
     """What is parked, oldest first, with the reason. Each holds up only its own case at its own system."""
+    from storage.outbox import Outbox
 
     rows = listed(config, lambda opened: Outbox(opened).stuck(), as_json=as_json)
     for row in rows:
@@ -36,6 +35,8 @@ def release(
     delivery: Annotated[UUID, typer.Argument(help="Id from gridhub parked list.")], config: Config = None
 ) -> None:
     """Send it again. When it was in doubt, ask the other side first whether it has it."""
+    from gateway.hub import clock
+    from storage.outbox import Outbox
 
     async def job() -> bool:
         async with store(config) as opened:
@@ -51,6 +52,8 @@ def withdraw(
     config: Config = None,
 ) -> None:
     """Never send it; the messages behind it in its lane go on."""
+    from gateway.hub import clock
+    from storage.outbox import Outbox
 
     async def job() -> bool:
         async with store(config) as opened:

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.shared import AsJson, Config, emit, out, run, store
-from gateway.views import row_view
 
 commands = typer.Typer(help="What is kept for how long, and cutting the rest. 留存与清理", no_args_is_help=True)
 
@@ -29,6 +28,7 @@ def cut(
     from gateway.configuration import policy
     from gateway.hub import clock, fresh_id
     from gateway.settings import settings
+    from gateway.views import row_view
     from storage.retention import Retention
 
     keep = policy(settings(config).config)
@@ -59,6 +59,7 @@ def ledger(
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50, config: Config = None, as_json: AsJson = False
 ) -> None:
     """What was cut, newest first: when, what, of before which day, by which policy."""
+    from gateway.views import row_view
     from storage.retention import Retention
     from storage.retention_rules import Keep
 

@@ -1,15 +1,16 @@
 """`gridhub switch` and `gridhub workers`: what is off for a system, and who works."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from canonical.records import What
 from canonical.time import in_shanghai
 from gateway.cli.shared import AsJson, Config, err, listed, out, run, store
-from gateway.hub import clock
-from storage.crew import Crew
-from storage.outbox import Outbox
-from storage.switches import Switch, Switches, What
+
+if TYPE_CHECKING:
+    from storage.switches import Switch
+
 
 commands = typer.Typer(
     help="Stop and start the traffic to a system at once, for all processes. 投递开关", no_args_is_help=True
@@ -36,6 +37,8 @@ def add_to(app: typer.Typer) -> None:
     @app.command("workers")
     def workers(config: Config = None, as_json: AsJson = False) -> None:
         """Worker processes that live, and systems whose breaker is open there. 工作进程"""
+        from gateway.hub import clock
+        from storage.crew import Crew
 
         rows = listed(config, lambda opened: Crew(opened).living(clock()), as_json=as_json)
         for row in rows:
@@ -49,6 +52,7 @@ def add_to(app: typer.Typer) -> None:
 @commands.command("list")
 def list_switches(config: Config = None, as_json: AsJson = False) -> None:
     """What was ever switched, and how it stands."""
+    from storage.switches import Switches
 
     rows = listed(config, lambda opened: Switches(opened).all(), as_json=as_json)
     for row in rows:
@@ -70,7 +74,10 @@ def on(system: Name, what: Of, reason: Reason, by: By, config: Config = None) ->
     _set(system, what, by, reason, config, off=False)
 
 
-def _set(system: str, what: What, by: str, reason: str, config: Any, *, off: bool) -> None:  # noqa: ANN401
+def _set(system: str, what: "What", by: str, reason: str, config: Any, *, off: bool) -> None:  # noqa: ANN401
+    from gateway.hub import clock
+    from storage.switches import Switch
+
     if not reason.strip() or not by.strip():
         raise typer.BadParameter("say who and why", param_hint="--by and --reason")
 
@@ -85,8 +92,11 @@ def _set(system: str, what: What, by: str, reason: str, config: Any, *, off: boo
     out.print(f"{'' if changed else 'it stood so already: '}{words}", highlight=False, markup=False)
 
 
-async def switched(opened: Any, switch: Switch) -> tuple[bool, list[str], int]:  # noqa: ANN401
+async def switched(opened: Any, switch: "Switch") -> tuple[bool, list[str], int]:  # noqa: ANN401
     """Whether it changed; the systems there are deliveries for; how many were parked by it."""
+    from storage.outbox import Outbox
+    from storage.switches import Switches
+
     outbox = Outbox(opened)
     changed = await Switches(opened).set(switch)
     parked = await outbox.park_tried(now=switch.at) if switch.off and switch.what == What.RETRY else 0
