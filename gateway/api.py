@@ -26,6 +26,7 @@ from gateway.hub import Hub
 from gateway.metrics import CONTENT_TYPE_LATEST
 from gateway.open311 import filing, open311_routes
 from gateway.orders import ActionOrder, SwitchOrder, ordered
+from gateway.recent import Recent
 from gateway.reception import QUEUE, Busy, Committer, summed_up
 from gateway.reconciliation.api import reconcile_routes
 from gateway.refusal import Refusal, guard, plain
@@ -233,9 +234,16 @@ def _acting_routes(hub: Hub, committer: Committer) -> APIRouter:
 def _watching_routes(hub: Hub) -> APIRouter:
     router = APIRouter(dependencies=[Depends(guard(hub))])
 
+    async def books() -> View:
+        now = hub.now()
+        return {"at": now, **books_view(await hub.casebook.books(now))}
+
+    counted = Recent(books)
+
     @router.get("/api/summary", summary="The books: reports, cases, messages, and whether they balance")
     async def summary() -> View:
-        return books_view(await hub.casebook.books(hub.now()))
+        """`at`: when it was counted. With millions of cases counting takes long, and is not done for every request."""
+        return await counted.get()
 
     @router.get("/api/systems", summary="Connected systems, their doors and messages, and how what is fetched is doing")
     async def systems() -> View:
