@@ -183,6 +183,11 @@ class System:
         plan, _ = self._writer(name)
         return sum(1 if one.items is None else MOST for one in plan.before)
 
+    def plain(self, name: str) -> bool:
+        """True when message `name` is written of the case alone: nothing is asked before, and it carries no file."""
+        plan = self.writers[name][0] if name in self.writers else None
+        return plan is not None and not plan.before and not plan.files
+
     def carried(self, outbound: Outbound, **names: Any) -> list[str]:  # noqa: ANN401
         """Addresses of the files whose bytes an outbound message carries; each once. `names` as for `write`."""
         return self._writer(outbound.message)[0].carried(outbound, names)

@@ -1,6 +1,6 @@
 """Deliveries in a worker's hands: what can be taken up, and all that their messages need."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -88,7 +88,7 @@ class _Row(NamedTuple):
     due_at: datetime
 
 
-_LOAD, _BINDINGS = Prepared(lanes.LOAD), Prepared(lanes.BINDINGS)
+_LOAD = Prepared(lanes.LOAD)
 
 
 def asked(wanted: Sequence[Wanted], now: datetime) -> dict[str, object]:
@@ -103,29 +103,19 @@ async def loaded(connection: Connection, records: Sequence[Any]) -> list[Claimed
     if not records:
         return []
     rows = sorted((_Row(*record) for record in records), key=lambda row: (row.due_at, row.id))
-    ids = sorted({row.case_id for row in rows})
-    keys = {"ns": list(range(len(rows))), "ids": [row.case_id for row in rows], "seqs": [row.event_seq for row in rows]}
-    facts = await _LOAD.fetch(connection, keys)
-    named = [row for row in rows if row.address]
-    addresses = {"ids": ids, "systems": [row.system for row in named], "addresses": [row.address for row in named]}
-    bodies = [body for (body,) in await _BINDINGS.fetch(connection, addresses)]
-    own: dict[UUID, list[Binding]] = {}
-    called: dict[tuple[str, str], Binding] = {}
-    for binding in sorted(map(Binding.model_validate_json, bodies), key=lambda one: one.external_id):
-        own.setdefault(binding.case_id, []).append(binding)
-        called[binding.system, binding.external_id] = binding
-    return [_claimed(rows[n], state, body, rounds, own, called) for n, state, body, rounds in facts]
+    keys = {
+        "ns": list(range(len(rows))), "ids": [row.case_id for row in rows], "seqs": [row.event_seq for row in rows],
+        "systems": [row.system for row in rows], "addresses": [row.address for row in rows],
+    }  # fmt: skip
+    return [_claimed(rows[n], *facts) for n, *facts in await _LOAD.fetch(connection, keys)]
 
 
-def _claimed(
-    row: _Row, state: str, body: str, rounds: int, own: Mapping[UUID, Sequence[Binding]],
-    called: Mapping[tuple[str, str], Binding],
-) -> Claimed:  # fmt: skip
+def _claimed(row: _Row, state: str, body: str, rounds: int, own: Sequence[str], called: str | None) -> Claimed:
     case = _as_of(Case.model_validate_json(state), rounds, row.system)
-    bindings = [binding for binding in own.get(case.id, ()) if binding.system == row.system]
+    bindings = [Binding.model_validate_json(one) for one in own]
     source = next((binding for binding in bindings if binding.role is BindingRole.SOURCE), None)
-    if row.address:  # which may follow another case since: the one its own was merged into
-        addressed = called.get((row.system, row.address))
+    if row.address:
+        addressed = Binding.model_validate_json(called) if called else None
     else:  # the owner may have told us its id since this was decided
         round_ = len(case.assignments)
         owners = [binding for binding in bindings if binding.role is BindingRole.OWNER and binding.round == round_]

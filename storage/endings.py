@@ -168,22 +168,19 @@ def _apart(one: Ended, learned: Learned, told: str) -> Ended:
 
 
 def settling(ended: Sequence[Ended]) -> dict[str, object]:
-    """The parameters of SETTLE, in the order of ids."""
+    """The parameters of SETTLE, in the order of ids, but for what goes to the journal.
+
+    No time at all behind one that waits for a person, who brings it back.
+    """
     ordered = sorted(ended, key=lambda one: one.claimed.id)
+    sent = sorted((one.sent.id, one.verdict, one.trouble.text) for one in ended if one.sent)
     return {
         "ids": [one.claimed.id for one in ordered], "claims": [one.claimed.claims for one in ordered],
         "states": [one.state.value for one in ordered], "ats": [one.at for one in ordered],
         "done_ats": [None if one.state in UNDER_WAY else one.at for one in ordered],
         "whys": [one.trouble.why for one in ordered], "texts": [one.trouble.text for one in ordered],
         "in_doubts": [one.trouble.in_doubt for one in ordered], "untrieds": [int(one.untried) for one in ordered],
-    }  # fmt: skip
-
-
-def behind(settled: Sequence[Ended]) -> dict[str, object]:
-    """The parameters of BEHIND. No time at all behind one that waits for a person, who brings it back."""
-    return {
-        "cases": [one.claimed.case.id for one in settled], "systems": [one.claimed.system for one in settled],
-        "seqs": [one.claimed.seq for one in settled],
-        "ats": [None if one.state in STUCK else one.at for one in settled],
-        "dones": [one.state is DeliveryState.ACKNOWLEDGED for one in settled],
+        "behinds": [None if one.state in STUCK else one.at for one in ordered],
+        "sent": [id_ for id_, _, _ in sent], "verdicts": [verdict for _, verdict, _ in sent],
+        "told": [text for _, _, text in sent],
     }  # fmt: skip

@@ -8,6 +8,8 @@ Every statement names the states it means: what is settled lies in other partiti
 
 from sqlalchemy import text
 
+from storage.rows import journal
+
 # Only the head of a lane can be taken: nothing unfinished stands before it. A lease that ran out after the message had
 # gone to the journal leaves a doubt: it may have been sent. What was tried already is left alone where retry is off.
 #
@@ -22,8 +24,8 @@ wanted AS (
     LEFT JOIN switch r ON r.system = w.system AND r.what = 'retry'
    WHERE NOT coalesce(s.off, false)),
 due AS (
-  SELECT h.id, h.lost, h.next_at, w.lease FROM wanted w CROSS JOIN LATERAL (
-    SELECT d.id, d.next_at, d.state = 'sent' AND d.message_id IS NOT NULL AS lost FROM delivery d
+  SELECT h.*, w.lease FROM wanted w CROSS JOIN LATERAL (
+    SELECT {columns}, d.next_at, d.state = 'sent' AND d.message_id IS NOT NULL AS lost FROM delivery d
      WHERE d.system = w.system AND d.next_at <= :now AND d.state IN ('pending', 'in_doubt', 'sent')
        AND NOT (w.no_retry AND d.attempts > 0)
        AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.case_id = d.case_id AND e.system = d.system AND e.seq < d.seq
@@ -42,11 +44,22 @@ UPDATE delivery d SET state = 'sent', next_at = few.lease, attempts = d.attempts
 RETURNING d.id, d.case_id, d.system, d.seq, d.event_seq, d.message, d.address, d.attempts, d.claims, d.in_doubt,
           d.created_at, d.since, d.sent_at, d.replays, d.edition, few.due_at
 """  # noqa: S608 nothing in it comes from outside
-TAKE = text(f"WITH {_DUE} {_TAKEN}")
+TAKE = text(f"WITH {_DUE.format(columns='d.id')} {_TAKEN}")
+
+# Whoever has the heads locked writes their messages, and changes the rows once, when they leave. What is returned comes
+# out of the locked rows themselves, as a change since the beginning of the statement has left them.
+_HEADS = """d.id, d.case_id, d.system, d.seq, d.event_seq, d.message, d.address, d.attempts + 1 AS attempts,
+           d.claims + 1 AS claims, d.in_doubt, d.created_at, coalesce(d.since, :now) AS since, d.sent_at, d.replays,
+           d.edition"""
+HEADS = text(f"""
+WITH {_DUE.format(columns=_HEADS)}
+SELECT id, case_id, system, seq, event_seq, message, address, attempts, claims, in_doubt OR lost, created_at, since,
+       sent_at, replays, edition, next_at FROM due
+""")  # noqa: S608 nothing in it comes from outside
 
 # A ticket for whoever takes it up: the row stays as it is, and is offered again if nobody did until then.
 OFFER = text(f"""
-WITH {_DUE}
+WITH {_DUE.format(columns="d.id")}
 UPDATE delivery d SET next_at = few.lease, in_doubt = d.in_doubt OR few.lost,
        state = CASE WHEN d.in_doubt OR few.lost THEN 'in_doubt' ELSE 'pending' END
 {_FEW}
@@ -66,57 +79,73 @@ WITH due AS (
 {_TAKEN}
 """)  # noqa: S608 nothing in it comes from outside
 
-# What the messages need: one row a delivery, its case, its event, and how many rounds the event knew of.
+# What the messages need: one row a delivery, its case, its event, how many rounds the event knew of, the system's ids
+# of the case, and the one that it is addressed to, which may follow another case since.
 LOAD = text("""
-SELECT w.n, CAST(c.state AS text) AS state, CAST(e.body AS text) AS body,
+SELECT w.n, CAST(c.state AS text), CAST(e.body AS text),
        (SELECT count(*) FROM event f WHERE f.case_id = e.case_id AND f.seq <= e.seq
-           AND f.action IN ('dispatch', 'redispatch')) AS rounds
-  FROM unnest(CAST(:ns AS int[]), CAST(:ids AS uuid[]), CAST(:seqs AS int[])) AS w(n, i, s)
+           AND f.action IN ('dispatch', 'redispatch')),
+       ARRAY(SELECT CAST(b.body AS text) FROM binding b WHERE b.case_id = w.i AND b.system = w.y
+              ORDER BY b.external_id),
+       (SELECT CAST(b.body AS text) FROM binding b WHERE w.a <> '' AND b.system = w.y AND b.external_id = w.a)
+  FROM unnest(CAST(:ns AS int[]), CAST(:ids AS uuid[]), CAST(:seqs AS int[]), CAST(:systems AS text[]),
+              CAST(:addresses AS text[])) AS w(n, i, s, y, a)
   JOIN cases c ON c.id = w.i JOIN event e ON e.case_id = w.i AND e.seq = w.s ORDER BY w.n
 """)
-BINDINGS = text("""
-SELECT CAST(b.body AS text) FROM binding b WHERE b.case_id = ANY(CAST(:ids AS uuid[]))
-UNION ALL
-SELECT CAST(b.body AS text) FROM binding b
-  JOIN unnest(CAST(:systems AS text[]), CAST(:addresses AS text[])) AS w(s, a) ON b.system = w.s AND b.external_id = w.a
- WHERE NOT (b.case_id = ANY(CAST(:ids AS uuid[])))
-""")
 
-SENDING = text("""
-UPDATE delivery d SET message_id = w.m, next_at = coalesce(w.l, d.next_at), sent_at = coalesce(w.s, d.sent_at)
-  FROM unnest(CAST(:ids AS uuid[]), CAST(:messages AS uuid[]), CAST(:claims AS int[]), CAST(:leases AS timestamptz[]),
-              CAST(:sent_ats AS timestamptz[])) AS w(i, m, c, l, s)
- WHERE d.id = w.i AND d.state = 'sent' AND d.claims = w.c
-   AND NOT EXISTS (SELECT 1 FROM switch s WHERE s.system = d.system AND s.what = 'sending' AND s.off)
-RETURNING d.id
-""")
+# What leaves goes to the journal with it, and what may not leave does not.
+_NOT_OFF = "NOT EXISTS (SELECT 1 FROM switch s WHERE s.system = d.system AND s.what = 'sending' AND s.off)"
+_JOURNALLED = f", kept AS ({journal(only='gone')}) SELECT id FROM gone"  # noqa: S608
+SENDING = text(f"""
+WITH gone AS (
+  UPDATE delivery d SET message_id = w.m, next_at = coalesce(w.l, d.next_at), sent_at = coalesce(w.s, d.sent_at)
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:messages AS uuid[]), CAST(:claims AS int[]), CAST(:leases AS timestamptz[]),
+                CAST(:sent_ats AS timestamptz[])) AS w(i, m, c, l, s)
+   WHERE d.id = w.i AND d.state = 'sent' AND d.claims = w.c AND {_NOT_OFF}
+  RETURNING d.id)
+{_JOURNALLED}""")  # noqa: S608 nothing in it comes from outside
+# Of heads that are locked: those with a message leave, the others are merely taken up.
+DEPART = text(f"""
+WITH gone AS (
+  UPDATE delivery d SET state = 'sent', message_id = w.m, next_at = w.l, sent_at = coalesce(w.s, d.sent_at),
+         attempts = d.attempts + 1, claims = d.claims + 1, since = coalesce(d.since, :now), in_doubt = w.d
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:messages AS uuid[]), CAST(:leases AS timestamptz[]),
+                CAST(:sent_ats AS timestamptz[]), CAST(:doubts AS boolean[])) AS w(i, m, l, s, d)
+   WHERE d.id = w.i AND d.state IN ('pending', 'in_doubt', 'sent') AND {_NOT_OFF}
+  RETURNING d.id)
+{_JOURNALLED}""")  # noqa: S608 nothing in it comes from outside
 STILL_OURS = text(
     "UPDATE delivery SET next_at = :lease WHERE id = :id AND state = 'sent' AND claims = :claims RETURNING id"
 )
 
 # Taken is taken, whoever sent it and whatever was thought of it meanwhile. A worker that was taken for dead must not
-# put back or park what another holds now.
-SETTLE = text("""
-UPDATE delivery d SET state = w.state, next_at = w.at, done_at = w.done_at, why = w.why, text = w.text,
-       in_doubt = w.in_doubt, attempts = d.attempts - w.untried
-  FROM unnest(CAST(:ids AS uuid[]), CAST(:claims AS int[]), CAST(:states AS text[]), CAST(:ats AS timestamptz[]),
-              CAST(:done_ats AS timestamptz[]), CAST(:whys AS text[]), CAST(:texts AS text[]),
-              CAST(:in_doubts AS boolean[]), CAST(:untrieds AS int[]))
-    AS w(id, claims, state, at, done_at, why, text, in_doubt, untried)
- WHERE d.id = w.id AND d.state IN ('pending', 'in_doubt', 'sent', 'parked') AND (
-   (d.state = 'sent' AND d.claims = w.claims)
-   OR (w.state = 'acknowledged'
-       AND (d.state IN ('pending', 'in_doubt', 'sent') OR (d.state = 'parked' AND d.in_doubt))))
-RETURNING d.id
-""")
-# What waits behind one that failed need not be looked at before it; behind one that is done it is due.
-BEHIND = text("""
-UPDATE delivery f SET next_at = coalesce(w.at, 'infinity')
-  FROM unnest(CAST(:cases AS uuid[]), CAST(:systems AS text[]), CAST(:seqs AS bigint[]), CAST(:ats AS timestamptz[]),
-              CAST(:dones AS boolean[])) AS w(case_id, system, seq, at, done)
- WHERE f.case_id = w.case_id AND f.system = w.system AND f.seq > w.seq AND f.state = 'pending'
-   AND (NOT w.done OR f.next_at > w.at)
-""")
+# put back or park what another holds now. What waits behind one that failed need not be looked at before it; behind one
+# that is done it is due.
+SETTLE = text(f"""
+WITH ended AS (
+  SELECT * FROM unnest(
+    CAST(:ids AS uuid[]), CAST(:claims AS int[]), CAST(:states AS text[]), CAST(:ats AS timestamptz[]),
+    CAST(:done_ats AS timestamptz[]), CAST(:whys AS text[]), CAST(:texts AS text[]), CAST(:in_doubts AS boolean[]),
+    CAST(:untrieds AS int[]), CAST(:behinds AS timestamptz[]))
+    AS w(id, claims, state, at, done_at, why, text, in_doubt, untried, behind)),
+settled AS (
+  UPDATE delivery d SET state = w.state, next_at = w.at, done_at = w.done_at, why = w.why, text = w.text,
+         in_doubt = w.in_doubt, attempts = d.attempts - w.untried
+    FROM ended w
+   WHERE d.id = w.id AND d.state IN ('pending', 'in_doubt', 'sent', 'parked') AND (
+     (d.state = 'sent' AND d.claims = w.claims)
+     OR (w.state = 'acknowledged'
+         AND (d.state IN ('pending', 'in_doubt', 'sent') OR (d.state = 'parked' AND d.in_doubt))))
+  RETURNING d.case_id, d.system, d.seq, w.state, w.behind),
+behind AS (
+  UPDATE delivery f SET next_at = coalesce(s.behind, 'infinity') FROM settled s
+   WHERE f.case_id = s.case_id AND f.system = s.system AND f.seq > s.seq AND f.state = 'pending'
+     AND (s.state <> 'acknowledged' OR f.next_at > s.behind)),
+verdict AS (
+  UPDATE message m SET verdict = w.v, text = w.t
+    FROM unnest(CAST(:sent AS uuid[]), CAST(:verdicts AS text[]), CAST(:told AS text[])) AS w(i, v, t) WHERE m.id = w.i)
+{journal()}
+""")  # noqa: S608 nothing in it comes from outside
 VERDICTS = text("""
 UPDATE message m SET verdict = w.v, text = w.t
   FROM unnest(CAST(:ids AS uuid[]), CAST(:verdicts AS text[]), CAST(:texts AS text[])) AS w(i, v, t) WHERE m.id = w.i

@@ -3,7 +3,7 @@
 Everything takes batches: one delivery is a batch of one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,6 @@ from storage.endings import (
     Trouble,
     acknowledged,
     again,
-    behind,
     learned,
     parked,
     put_off,
@@ -80,8 +79,9 @@ class Stuck:
 
 
 _TAKE, _OFFER, _TAKE_OFFERED = Prepared(lanes.TAKE), Prepared(lanes.OFFER), Prepared(lanes.TAKE_OFFERED)
+_HEADS, _DEPART = Prepared(lanes.HEADS), Prepared(lanes.DEPART)
 _SENDING, _STILL_OURS = Prepared(lanes.SENDING), Prepared(lanes.STILL_OURS)
-_SETTLE, _BEHIND, _VERDICTS = Prepared(lanes.SETTLE), Prepared(lanes.BEHIND), Prepared(lanes.VERDICTS)
+_SETTLE, _VERDICTS = Prepared(lanes.SETTLE), Prepared(lanes.VERDICTS)
 _JOURNAL = Prepared(JOURNAL)
 
 
@@ -117,6 +117,30 @@ class Outbox:
         async with self.store.hot() as connection:
             return await loaded(connection, await _TAKE_OFFERED.fetch(connection, values))
 
+    async def depart(
+        self, wanted: Sequence[Wanted], write: Callable[[Sequence[Claimed]], Sequence["Sealed | None"]], *,
+        now: datetime,
+    ) -> list[tuple[Claimed, "Sealed | None"]]:  # fmt: skip
+        """As `claim` and `sending` in one: what `write` can seal at once leaves, the rest is merely ours.
+
+        `write` gives one answer a delivery, at once and without raising: the heads are locked meanwhile.
+        """
+        async with self.store.hot() as connection:
+            claimed = await loaded(connection, await _HEADS.fetch(connection, asked(wanted, now)))
+            if not claimed:
+                return []
+            leases = {one.system: now + one.lease for one in wanted}
+            pairs = list(zip(claimed, write(claimed), strict=True))
+            values: dict[str, Any] = {
+                "ids": [one.id for one in claimed], "doubts": [one.in_doubt for one in claimed], "now": now,
+                "messages": [sealed.message.id if sealed else None for _, sealed in pairs],
+                "leases": [(sealed and sealed.lease) or leases[one.system] for one, sealed in pairs],
+                "sent_ats": [sealed.at if sealed else None for _, sealed in pairs],
+            }  # fmt: skip
+            values |= _leaving([sealed for _, sealed in pairs if sealed])
+            ours = {id_ for (id_,) in await _DEPART.fetch(connection, values)}
+        return [pair for pair in pairs if pair[0].id in ours]
+
     # --- sending ---
 
     async def sending(self, sealed: Sequence[Sealed]) -> frozenset[UUID]:
@@ -127,10 +151,7 @@ class Outbox:
         values: dict[str, list[Any]] = {"ids": [one.claimed.id for one in sealed]}
         values |= {"claims": [one.claimed.claims for one in sealed], "leases": [one.lease for one in sealed]}
         values |= {"messages": [one.message.id for one in sealed], "sent_ats": [one.at for one in sealed]}
-        async with self.store.hot() as connection:
-            ours = frozenset(id_ for (id_,) in await _SENDING.fetch(connection, values))
-            await _journal(connection, [_out(one.claimed, one.message) for one in sealed if one.claimed.id in ours])
-        return ours
+        return frozenset(id_ for (id_,) in await self.store.once(_SENDING, values | _leaving(sealed)))
 
     async def asking(self, claimed: Claimed, question: Message, *, lease: datetime) -> None:
         """Journal a question that is asked before the message is written, and keep the delivery until `lease`.
@@ -160,12 +181,9 @@ class Outbox:
         """Commit how attempts ended. Where the other side's id is another case's, that delivery is parked."""
         async with self.store.hot() as connection:
             settled, told = await learned(connection, ended)
-            ours = {id_ for (id_,) in await _SETTLE.fetch(connection, settling(settled))}
-            await _BEHIND.fetch(connection, behind([one for one in settled if one.claimed.id in ours]))
-            await _verdicts(connection, [(one.sent.id, one.verdict, one.trouble.text) for one in settled if one.sent])
             texts = [(one, one.answer, one.trouble.text) for one in settled if one.answer]
             answers = [_answer(one.claimed, answer, one.verdict, text) for one, answer, text in texts]
-            await _journal(connection, answers)
+            await _SETTLE.fetch(connection, settling(settled) | journal_rows(answers))
         return told
 
     # --- people ---
@@ -218,6 +236,12 @@ async def _verdicts(connection: Connection, verdicts: Sequence[tuple[UUID, Verdi
     ids, words, texts = zip(*sorted(verdicts), strict=True)
     values = {"ids": list(ids), "verdicts": list(words), "texts": list(texts)}
     await _VERDICTS.fetch(connection, values)
+
+
+def _leaving(sealed: Sequence[Sealed]) -> dict[str, Any]:
+    """Rows of the journal for messages that leave, and of which deliveries they are."""
+    rows = journal_rows([_out(one.claimed, one.message) for one in sealed])
+    return {**rows, "m_of": [one.claimed.id for one in sealed]}
 
 
 def _out(claimed: Claimed, message: Message) -> JournalEntry:

@@ -84,6 +84,20 @@ SAVE = _save_statement()
 CHANGE = _change_statement()
 JOURNAL = text(_insert("message", "m", _MESSAGE, conflict=_REPLAYED))
 _IF_NEW = "ON CONFLICT (system, external_id) DO NOTHING RETURNING system, external_id, case_id"
+
+
+def journal(only: str = "") -> str:
+    """The statement that writes new rows of the journal, as a part of another one.
+
+    `only`: a part that returns ids; rows of others, by `m_of`, are not written.
+    """
+    if not only:
+        return _insert("message", "m", _MESSAGE)
+    names, values = _names(_MESSAGE), ", ".join(_value(*column) for column in _MESSAGE)
+    source = f"unnest({_arrays_of('m', _MESSAGE)}, CAST(:m_of AS UUID[])) AS w({names}, of)"
+    return f"INSERT INTO message ({names}) SELECT {values} FROM {source} WHERE w.of IN (SELECT id FROM {only})"  # noqa: S608
+
+
 BIND_NEW = text(_insert("binding", "b", _BINDING, conflict=_IF_NEW))
 REBIND = text(f"""
 UPDATE binding SET case_id = w.case_id, fingerprint = w.fingerprint, body = CAST(w.body AS JSONB)

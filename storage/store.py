@@ -1,16 +1,17 @@
 """The database as one object: transactions for everybody, and the batches of intake."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from storage.batch import WAKE, AlreadyThere, Batch, waking
-from storage.driver import COLLIDED, LOST, NO_ANSWER, Collided, Connection, Connections, DatabaseAway
+from storage.driver import COLLIDED, LOST, NO_ANSWER, Collided, Connection, Connections, DatabaseAway, Prepared
 from storage.tables import NUMBERS_AT_ONCE
 
 __all__ = ["WAKE", "AlreadyThere", "DatabaseAway", "Store", "Transaction", "wake"]
@@ -64,6 +65,11 @@ class Store:
             await connection.execute("BEGIN")
             yield connection
             await connection.execute("COMMIT")
+
+    async def once(self, statement: Prepared, values: Mapping[str, object]) -> list[Any]:
+        """One statement as a transaction of its own. Raises as `hot`."""
+        async with self._connections.one() as connection:
+            return await statement.fetch(connection, values)
 
     async def answers(self) -> None:
         """Raises DatabaseAway when the database does not answer."""

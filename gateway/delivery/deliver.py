@@ -7,7 +7,7 @@ doubt: it is asked for by our number where the declaration says how, else sent a
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from copy import copy
@@ -25,10 +25,12 @@ from canonical.message import Message, Verdict
 from canonical.ports import Connector, Exchanger
 from canonical.reading import Answer, Outbound
 from gateway.configuration import ConnectedSystem
+from gateway.delivery.departing import Departure, departed
 from gateway.delivery.drifting import Drifting
 from gateway.delivery.find import Finder
 from gateway.delivery.settling import Settling
 from gateway.delivery.traffic import Breaker, Rate, Retry, Share
+from gateway.delivery.words import ABSENT, AWAY, NOT_FOUND_OUT, NOT_KEPT, NOT_YET, UNCLEAR
 from gateway.delivery.writing import Writer, Written
 from gateway.edition import Shelf
 from gateway.hub import Hub
@@ -102,20 +104,41 @@ class Deliverer:
         free = self.rate.admits(free, now, self.share.part(self.concurrency, self.name)) if free > 0 else 0
         return Wanted(self.name, free, self.lease) if free > 0 else None
 
-    def start(self, claimed: Claimed) -> None:
+    def start(self, claimed: Claimed, departure: Departure | None = None) -> None:
         """Take up one delivery; it goes on by itself."""
         self.rate.took(1)
-        task = asyncio.create_task(self._deliver(claimed), name=f"{self.name}-{claimed.id}")
+        self._go_on(claimed, self._delivered(claimed, departure) if departure else self._deliver(claimed))
+
+    def give_back(self, claimed: Claimed) -> None:
+        """One of which nobody knows whether it is ours. Nothing of it has left; that is kept when it can be."""
+        self._go_on(claimed, self._put_back(claimed))
+
+    def _go_on(self, claimed: Claimed, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"{self.name}-{claimed.id}")
         self._under_way.add(task)
         task.add_done_callback(self._done)
 
     async def round(self) -> int:
         """Fill the free places with what is due. Returns how many were taken up; they go on by themselves."""
         wanted = self.wanted()
-        claimed = await self.hub.outbox.claim([wanted], now=self.hub.now()) if wanted else []
-        for one in claimed:
-            self.start(one)
-        return len(claimed)
+        taken = await departed(self.hub.outbox, [wanted], self.at_once, now=self.hub.now()) if wanted else []
+        for one, departure in taken:
+            self.start(one, departure)
+        return len(taken)
+
+    def at_once(self, claimed: Claimed) -> Departure | None:
+        """The message, where it can be written without asking or waiting; else None, and it goes the longer way."""
+        if claimed.in_doubt or claimed.edition or claimed.replays or self.session.stale:
+            return None
+        if not self.system.plain(claimed.message):
+            return None
+        now, began = self.hub.now(), self.monotonic()
+        try:
+            outbound = self._outbound(claimed)
+            written = self.writer.at_once(outbound)
+        except Exception:  # noqa: BLE001 the longer way meets it again, and tells people
+            return None
+        return Departure(outbound, written, now, self.writer.lease(written), began)
 
     @property
     def in_hand(self) -> int:
@@ -161,23 +184,25 @@ class Deliverer:
         other.writer, other.finder, finder.writer = writer, finder, writer
         return other
 
-    async def _delivered(self, claimed: Claimed) -> None:
+    async def _put_back(self, claimed: Claimed) -> None:
+        await self._settled(put_off(claimed, AWAY, at=self.hub.now()))
+
+    async def _delivered(self, claimed: Claimed, departure: Departure | None = None) -> None:
         """One delivery from claim to verdict; a renewed session buys it one more try."""
-        if self.session.stale:
-            await self._renewed(self.session.token)
-        outbound = self._outbound(claimed)
-        ready = await self._ready(claimed, outbound)
-        if ready is None:
-            return
-        claimed = ready
+        if departure is None:
+            if (begun := await self._begun(claimed)) is None:
+                return
+            claimed, outbound = begun
+        else:
+            outbound = departure.outbound
         for last in (False, True):
             sent: Message | None = None
             answer: Message | None = None
             token = self.session.token
             try:
-                written = await self.writer.written(claimed, outbound)
+                written = await self._gone(claimed, outbound, departure)
+                departure = None
                 sent, token = written.message, written.token
-                await self._leaves(claimed, written)
                 answer = await self._send(sent)
                 read = self.system.judge(claimed.message, answer)
             except (NotOurs, DatabaseAway) as error:
@@ -202,17 +227,27 @@ class Deliverer:
                 await self._taken(claimed, sent, answer, read, outbound, written)
                 return
 
-    async def _leaves(self, claimed: Claimed, written: Written) -> None:
+    async def _begun(self, claimed: Claimed) -> tuple[Claimed, Outbound] | None:
+        """The delivery as it may be sent now, and what its message is written of; None when it must not be sent."""
+        if self.session.stale:
+            await self._renewed(self.session.token)
+        outbound = self._outbound(claimed)
+        ready = await self._ready(claimed, outbound)
+        return None if ready is None else (ready, outbound)
+
+    async def _gone(self, claimed: Claimed, outbound: Outbound, departure: Departure | None) -> Written:
         """It is in the journal and ours, and may leave. Raises NotOurs when it must not, DatabaseAway.
 
         A process that was stopped meanwhile, or a commit that took for ever, may have outlived its lease: whoever has
         the delivery then may have asked for it, heard that it is not there, and sent it.
         """
-        now, began = self.hub.now(), self.monotonic()
-        until = self.writer.lease(written)
-        await self.settling.leaves(Sealed(claimed, written.kept, now, until))
-        if self.monotonic() - began >= (until - now).total_seconds():
+        if departure is None:
+            written = await self.writer.written(claimed, outbound)
+            departure = Departure(outbound, written, self.hub.now(), self.writer.lease(written), self.monotonic())
+            await self.settling.leaves(Sealed(claimed, written.kept, departure.at, departure.until))
+        if self.monotonic() - departure.began >= (departure.until - departure.at).total_seconds():
             raise NotOurs
+        return departure.written
 
     async def _ready(self, claimed: Claimed, outbound: Outbound) -> Claimed | None:
         """A delivery as it may be sent now; None when it must not be, and that is settled."""
@@ -229,7 +264,7 @@ class Deliverer:
         if not self.finder.knows(claimed.message):
             if not never:
                 return claimed
-            await self._park(claimed, None, None, Trouble(InDoubt.__name__, _UNCLEAR, in_doubt=True))
+            await self._park(claimed, None, None, Trouble(InDoubt.__name__, UNCLEAR, in_doubt=True))
             return None
         found = await self.finder.find(claimed, outbound)
         if found.later is not None:
@@ -238,16 +273,16 @@ class Deliverer:
         if found.asked is None or found.read is None:
             if not never:
                 return claimed
-            trouble = Trouble(InDoubt.__name__, _NOT_FOUND_OUT, in_doubt=True)
+            trouble = Trouble(InDoubt.__name__, NOT_FOUND_OUT, in_doubt=True)
             await self._park(claimed, found.asked, found.answer, trouble)
             return None
         if found.read.absent:
             if (settled := self._settles(claimed)) > self.hub.now():  # it may still be at work on what we sent
-                doubt = Trouble(InDoubt.__name__, _NOT_YET, in_doubt=True)
+                doubt = Trouble(InDoubt.__name__, NOT_YET, in_doubt=True)
                 await self._settled(again(claimed, found.asked, found.answer, doubt, at=settled))
                 return None
             # known now: sending it is no repetition, whatever is declared of those
-            await self.hub.outbox.not_taken(claimed, found.asked, found.answer, _ABSENT)
+            await self.hub.outbox.not_taken(claimed, found.asked, found.answer, ABSENT)
             return replace(claimed, in_doubt=False)
         await self._taken(claimed, found.asked, found.answer, found.read, outbound)
         return None
@@ -422,7 +457,7 @@ class Deliverer:
                 return await self.settling.ended(ended)
             except NotWritten as error:  # what the other side said cannot be kept: a person must see that
                 log.error("delivery.not_kept", system=self.name, delivery=str(ended.claimed.id), why=str(error))
-                trouble = Trouble("not_kept", _NOT_KEPT.format(state=ended.state, why=error), ended.trouble.in_doubt)
+                trouble = Trouble("not_kept", NOT_KEPT.format(state=ended.state, why=error), ended.trouble.in_doubt)
                 return await self.settling.ended(parked(ended.claimed, None, None, trouble, at=ended.at))
             except Unavailable:
                 if self.monotonic() > until:
@@ -451,14 +486,6 @@ class Deliverer:
         self.freed(self.name)
 
 
-_NOT_KEPT = (
-    "it ended as {state}, but the answer holds what cannot be stored ({why}): look at the other side, then withdraw it"
-    " if it is there, else release it"
-)
-_ABSENT = "asked whether it has arrived: it has not"
-_NOT_YET = "asked whether it has arrived: not yet; asked again when it cannot be under way any more"
-_NOT_FOUND_OUT = "it may have arrived; the other side refuses to say, and the declaration says never to send it twice"
-_UNCLEAR = "the worker that had it was lost; it may have arrived, and the declaration says never to send it twice"
 THROTTLED = "Throttled"
 """Why a delivery waits whose system has said for how long."""
 _LONGEST_HOLD = 3600.0

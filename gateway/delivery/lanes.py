@@ -9,6 +9,7 @@ import asyncpg
 from sqlalchemy.engine import make_url
 
 from gateway.delivery.deliver import Deliverer
+from gateway.delivery.departing import Departure, Unsure, departed
 from gateway.delivery.relay import OVERDUE, Tickets
 from gateway.delivery.settling import Settling
 from gateway.delivery.traffic import Share
@@ -80,18 +81,33 @@ class Lanes:
         """True when something was taken up."""
         there = (self.deliverers[name] for name in sorted(names) if name in self.deliverers)
         wanted = [room for deliverer in there if (room := deliverer.wanted()) is not None]
-        claimed, some = await self._claimed(wanted) if wanted else ([], False)
+        if not wanted:
+            return False
+        if self.tickets is None or not self.tickets.flowing:
+            return await self._departed(wanted)
+        claimed, some = await self._by_tickets(self.tickets, wanted)
         for one in claimed:
             self.deliverers[one.system].start(one)
         return some
 
-    async def _claimed(self, wanted: Sequence[Wanted]) -> tuple[list[Claimed], bool]:
+    async def _departed(self, wanted: Sequence[Wanted]) -> bool:
+        def write(claimed: Claimed) -> Departure | None:
+            return self.deliverers[claimed.system].at_once(claimed)
+
+        try:
+            taken = await departed(self.hub.outbox, wanted, write, now=self.hub.now())
+        except Unsure as error:
+            for one in error.claimed:
+                self.deliverers[one.system].give_back(one)
+            raise
+        for one, departure in taken:
+            self.deliverers[one.system].start(one, departure)
+        return bool(taken)
+
+    async def _by_tickets(self, tickets: Tickets, wanted: Sequence[Wanted]) -> tuple[list[Claimed], bool]:
         """What is ours now, and whether it is worth while to look again at once."""
         now = self.hub.now()
-        if self.tickets is None or not self.tickets.flowing:
-            claimed = await self.hub.outbox.claim(wanted, now=now)
-            return claimed, bool(claimed)
-        claimed, some = await self.tickets.claim(wanted)
+        claimed, some = await tickets.claim(wanted)
         loop = asyncio.get_running_loop()
         if not some and loop.time() - self._unrelayed_at >= OVERDUE.total_seconds() / 2:
             self._unrelayed_at = loop.time()  # nobody relays what is due for so long

@@ -81,6 +81,10 @@ class Writer:
         written = await self._sealed(outbound, names, again)
         return replace(written, before=before.answers, notes=(*before.notes, *dict.fromkeys(notes)))
 
+    def at_once(self, outbound: Outbound) -> Written:
+        """A message for which nothing is asked and nothing fetched. Raises what writing raises."""
+        return self._seal(outbound, {"before": {}}, None)
+
     def lease(self, written: Written) -> datetime:
         """Until when a delivery whose message is sent now must be left to us."""
         return self.hub.now() + self._lease + written.slow

@@ -22,14 +22,14 @@ SYSTEMS, DEAD, CASES = 1_000, 100, 10_000
 A_SECOND = 400
 LEASE = timedelta(minutes=2)
 
-_CASE = """
+CASE = """
 INSERT INTO cases SELECT CAST(lpad(to_hex(ms + i), 12, '0') || '70008000' || lpad(to_hex(i), 12, '0') AS uuid),
   'n' || i, 1, 'filed', NULL, 's', '', '', NULL, NULL, NULL, NULL, NULL, now(), NULL, NULL, NULL,
   jsonb_build_object('id', CAST(lpad(to_hex(ms + i), 12, '0') || '70008000' || lpad(to_hex(i), 12, '0') AS uuid),
     'no', 'n' || i, 'sequence', i, 'stage', 'filed', 'version', 1, 'source', 's', 'received_at', now())
   FROM generate_series(1, {cases}) i, (SELECT CAST(extract(epoch FROM now()) * 1000 AS bigint) - {cases} AS ms) t
 """
-_EVENT = """
+EVENT = """
 INSERT INTO event SELECT id, 1, now(), 'file', 'hub', NULL, jsonb_build_object('case_id', id, 'seq', 1, 'from_', NULL,
   'to', 'filed', 'action', jsonb_build_object('kind', 'file', 'at', now(), 'actor',
     jsonb_build_object('party', 'hub', 'id', 'rule'))) FROM cases
@@ -50,8 +50,8 @@ async def waiting(url: str, seconds: float = 20) -> dict[str, object]:
     """Healthy lanes' latency from commit to claim in milliseconds: nothing waiting, then a million."""
     store = Store(url)
     async with store.transaction() as transaction:
-        await transaction.connection.execute(text(_CASE.format(cases=CASES)))
-        await transaction.connection.execute(text(_EVENT))
+        await transaction.connection.execute(text(CASE.format(cases=CASES)))
+        await transaction.connection.execute(text(EVENT))
         cases = list((await transaction.connection.execute(text("SELECT id FROM cases"))).scalars())
     await _tidy(store)
     await _flow(store, cases, 3, 1)

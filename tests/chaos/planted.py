@@ -52,11 +52,15 @@ def overtaking() -> None:
     from storage import lanes, outbox
     from storage.driver import Prepared
 
-    claim = lanes.TAKE.text
-    begin = claim.index("AND NOT EXISTS (SELECT 1 FROM delivery e")
-    rest = claim[claim.index("ORDER BY", begin) :].replace("ORDER BY d.next_at, d.id", "ORDER BY d.id DESC")
-    outbox._TAKE = Prepared(text(claim[:begin] + rest))
-    outbox._BEHIND = Prepared(text(f"{lanes.BEHIND.text} AND false"))  # nor does what waits behind it wait longer
+    def planted(claim: str) -> Prepared:
+        begin = claim.index("AND NOT EXISTS (SELECT 1 FROM delivery e")
+        rest = claim[claim.index("ORDER BY", begin) :].replace("ORDER BY d.next_at, d.id", "ORDER BY d.id DESC")
+        return Prepared(text(claim[:begin] + rest))
+
+    outbox._TAKE, outbox._HEADS = planted(lanes.TAKE.text), planted(lanes.HEADS.text)
+    behind = "f.seq > s.seq"
+    assert behind in lanes.SETTLE.text
+    outbox._SETTLE = Prepared(text(lanes.SETTLE.text.replace(behind, "false")))  # what waits behind waits no longer
 
 
 def _put(into: type, name: str, planted: object) -> None:
