@@ -8,7 +8,6 @@ wait in a file. A line that fails never fails its neighbours.
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
 from typing import Any
@@ -24,7 +23,7 @@ from gateway import metrics
 from gateway.configuration import ConnectedSystem
 from gateway.hub import Hub
 from gateway.reception import named, summed_up
-from gateway.wire import DRAINED, KEPT_OF_OVERSIZE, Receive, Scope, Send, path_of, plain
+from gateway.wire import KEPT_OF_OVERSIZE, Receive, Scope, Send, drained, path_of, turned_away
 
 NDJSON = "application/x-ndjson"
 _JSON = "application/json"
@@ -74,12 +73,13 @@ class BulkDoor:
         content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         encoding = headers.get("content-encoding", "").strip().lower()
         if content_type not in _TYPES:
-            await plain(send, 415, "media_type", f"{NDJSON} is expected: one JSON document a line")
+            await turned_away(receive, send, 415, "media_type", f"{NDJSON} is expected: one JSON document a line")
         elif encoding not in _PLAIN | _PACKED:
-            await plain(send, 415, "encoding", "a content encoding other than gzip")
+            await turned_away(receive, send, 415, "encoding", "a content encoding other than gzip")
         elif self._open >= STREAMS:
             metrics.took_in([(connected.system.role.id, "busy")])
-            await plain(send, 429, "busy", f"{STREAMS} streams are being read; come back in a second", _LATER)
+            text = f"{STREAMS} streams are being read; come back in a second"
+            await turned_away(receive, send, 429, "busy", text, _LATER)
         else:
             self._open += 1
             try:
@@ -135,19 +135,6 @@ async def _chunks(receive: Receive, silence: float) -> AsyncIterator[bytes]:
             raise _Gone
         more = event.get("more_body", False)
         yield event.get("body", b"")
-
-
-async def _dropped(receive: Receive) -> None:
-    """Read on for a while, so that the sender reads our answer instead of a broken connection."""
-    size, more = 0, True
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_DROPPING):
-            while more and size <= DRAINED:
-                event = await receive()
-                size, more = size + len(event.get("body", b"")), event.get("more_body", False)
-
-
-_DROPPING = 5.0
 
 
 async def _unpacked(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -227,10 +214,10 @@ class _Stream:
             answer.tell([_told(self._number + 1, "slow", "nothing came for too long; send again from here")])
         except Unacceptable as error:
             answer.tell([_told(self._number + 1, str(error.why), str(error))])
-            await _dropped(receive)
+            await drained(receive)
         except _NotStored as error:
             answer.tell([_told(error.number, "unavailable", "not stored, nor what follows; send again from here")])
-            await _dropped(receive)
+            await drained(receive)
         finally:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)

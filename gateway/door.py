@@ -20,7 +20,19 @@ from gateway.configuration import ConnectedSystem
 from gateway.hub import Hub
 from gateway.log import log
 from gateway.reception import Busy, Committer, named, summed_up
-from gateway.wire import BULK, DRAINED, KEPT_OF_OVERSIZE, PREFIX, Receive, Scope, Send, answer, path_of, plain
+from gateway.wire import (
+    BULK,
+    DRAINED,
+    KEPT_OF_OVERSIZE,
+    PREFIX,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    path_of,
+    plain,
+    turned_away,
+)  # fmt: skip
 
 _OK = 200
 _DESCRIBED = ("wsdl", "xsd=", "singlewsdl")
@@ -48,14 +60,14 @@ class IntakeDoor:
         door = _door(connected, suffix.strip("/"), scope["method"]) if connected else None
         if connected is None or door is None:
             text = f"no door {scope['path']}; {_there(name, connected, scope)}"
-            await plain(send, 404, "unknown_system", text)
+            await turned_away(receive, send, 404, "unknown_system", text)
         elif scope["method"] == "GET" and (wsdl := _wsdl(connected, door, scope)) is not None:
             await answer(send, Reply(200, "text/xml; charset=utf-8", wsdl, {}))
         elif scope["method"] not in (allowed := ("POST",) if prefix == BULK else _methods(door)):
             expected = ", ".join(allowed)
-            await plain(send, 405, "method", f"{expected} is expected here", {"allow": expected})
+            await turned_away(receive, send, 405, "method", f"{expected} is expected here", {"allow": expected})
         elif not connected.admits(scope.get("client")):
-            await plain(send, 403, "address", "this address may not send here")
+            await turned_away(receive, send, 403, "address", "this address may not send here")
         elif prefix == BULK:
             await self.bulk(connected, door, scope, receive, send)
         else:

@@ -1,6 +1,8 @@
 """What the intake doors share: ASGI's types, and answers in our own words."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -17,6 +19,9 @@ KEPT_OF_OVERSIZE = 64 * 1024
 """Bytes of a refused oversize message that the journal keeps."""
 DRAINED = 64 * 1024 * 1024
 """Bytes read and dropped so that the sender reads our answer instead of a broken connection."""
+
+_DRAINING = 5.0
+"""Seconds in which it is read and dropped."""
 
 
 def path_of(scope: Scope) -> str:
@@ -37,3 +42,25 @@ async def plain(send: Send, status: int, code: str, text: str, headers: dict[str
     """Our own error envelope, where no source's applies."""
     body = orjson.dumps({"error": {"code": code, "text": text}})
     await answer(send, Reply(status, "application/json", body, headers or {}))
+
+
+async def turned_away(
+    receive: Receive, send: Send, status: int, code: str, text: str, headers: dict[str, str] | None = None
+) -> None:  # fmt: skip
+    """Our own error envelope to one whose body nobody wants. What of it is still to come then ends the connection.
+
+    The server would wait for ever on a connection whose request goes on after the answer.
+    """
+    whole = await drained(receive)
+    await plain(send, status, code, text, (headers or {}) | ({} if whole else {"connection": "close"}))
+
+
+async def drained(receive: Receive) -> bool:
+    """Read on for a while, so that the sender reads our answer instead of a broken connection. True at the end."""
+    size, more = 0, True
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAINING):
+            while more and size <= DRAINED:
+                event = await receive()
+                size, more = size + len(event.get("body", b"")), event.get("more_body", False)
+    return not more

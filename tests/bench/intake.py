@@ -142,7 +142,7 @@ class Bench:
         for processes, connections in self.settings:
             one = self._hub(f"r{number}p{processes}c{connections}", processes, connections, "ticket")
             measured[f"{processes}x{connections}"] = one | {"ratio_to_R1": one["per_second"] / measured["R1"]}
-        bulk = self._hub(f"r{number}bulk", 2, 2, "bulk")
+        bulk = self._hub(f"r{number}bulk", 2, 4, "bulk")
         measured["bulk"] = bulk | {"ratio_to_RB": bulk["per_second"] / measured["RB"]}
         usual = pushed(self.plain_port, f"r{number}plain", self.cases // 2, 64, "plain")
         assert usual.refused == 0, f"{usual.refused} refused by the plain service"

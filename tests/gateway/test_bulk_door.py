@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import socket
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -173,6 +174,34 @@ def test_one_stream_too_many_is_told_to_come_back(hub: HubUnderTest) -> None:
         return again.status_code == 200 and b'"case"' in again.content
 
     until(free, what="a free place")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "status"),
+    [
+        ("in/nobody", "application/json", b"404"), ("bulk/nobody", NDJSON["content-type"], b"404"),
+        (f"bulk/{HOTLINE}", "application/json", b"415"),
+    ],
+)  # fmt: skip
+def test_who_is_turned_away_before_all_is_sent_keeps_no_connection_open(
+    hub: HubUnderTest, path: str, kind: str, status: bytes
+) -> None:
+    head = f"POST /{path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: 200000\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", hub.port), timeout=10) as wire:
+        for _ in range(2):  # all of it, piece by piece: the connection goes on
+            wire.sendall(head + b"x" * 100_000)
+            time.sleep(0.2)
+            wire.sendall(b"x" * 100_000)
+            got = b""
+            while not got.endswith(b"}}"):
+                got += wire.recv(65536)
+            assert got.split()[1] == status
+        wire.sendall(head + b"x" * 100_000)  # and a half, and then nothing
+        got = b""
+        while piece := wire.recv(65536):
+            got += piece
+
+    assert got.split()[1] == status
 
 
 def test_verdicts_that_nobody_reads_yet_do_not_stop_the_stream(hub: HubUnderTest) -> None:
