@@ -3,7 +3,9 @@
 `next_at` is when somebody looks at an open row again: when it is due, or, of a sent one, when its lease ends. `claims`
 counts how often a row was taken up and is never set back: a worker that was taken for dead is told by it.
 
-Every statement names the states it means: what is settled lies in other partitions, which are not looked at then.
+Every statement names the states it means: what is settled lies in other partitions, which are not looked at then. One
+that has its rows by their keys names `parked` beside them, also where it cannot be that or is excluded again: the index
+of what is due does not cover it, and so is not read from end to end by a planner that takes the lanes for empty.
 """
 
 from sqlalchemy import text
@@ -35,7 +37,7 @@ due AS (
 _FEW = """
   FROM unnest(ARRAY(SELECT id FROM due), ARRAY(SELECT lost FROM due), ARRAY(SELECT lease FROM due),
               ARRAY(SELECT next_at FROM due)) AS few(id, lost, lease, due_at)
- WHERE d.id = few.id AND d.state IN ('pending', 'in_doubt', 'sent')
+ WHERE d.id = few.id AND d.state IN ('pending', 'in_doubt', 'sent', 'parked')
 """
 _TAKEN = f"""
 UPDATE delivery d SET state = 'sent', next_at = few.lease, attempts = d.attempts + 1, claims = d.claims + 1,
@@ -70,7 +72,7 @@ TAKE_OFFERED = text(f"""
 WITH due AS (
   SELECT d.id, false AS lost, d.next_at, CAST(:lease AS timestamptz) AS lease FROM delivery d
     JOIN unnest(CAST(:ids AS uuid[]), CAST(:claims AS int[])) AS w(id, claims) ON d.id = w.id AND d.claims = w.claims
-   WHERE d.state IN ('pending', 'in_doubt')
+   WHERE d.state IN ('pending', 'in_doubt', 'parked') AND d.state || '' IN ('pending', 'in_doubt')
      AND NOT EXISTS (SELECT 1 FROM switch s WHERE s.system = d.system AND s.off
                       AND (s.what = 'sending' OR (s.what = 'retry' AND d.attempts > 0)))
      AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.case_id = d.case_id AND e.system = d.system AND e.seq < d.seq
@@ -85,12 +87,15 @@ LOAD = text("""
 SELECT w.n, CAST(c.state AS text), CAST(e.body AS text),
        (SELECT count(*) FROM event f WHERE f.case_id = e.case_id AND f.seq <= e.seq
            AND f.action IN ('dispatch', 'redispatch')),
-       ARRAY(SELECT CAST(b.body AS text) FROM binding b WHERE b.case_id = w.i AND b.system = w.y
-              ORDER BY b.external_id),
+       ARRAY(SELECT CAST(b.body AS text)
+               FROM (SELECT system, external_id, body FROM binding WHERE case_id = w.i OFFSET 0) b
+              WHERE b.system = w.y ORDER BY b.external_id),
        (SELECT CAST(b.body AS text) FROM binding b WHERE w.a <> '' AND b.system = w.y AND b.external_id = w.a)
   FROM unnest(CAST(:ns AS int[]), CAST(:ids AS uuid[]), CAST(:seqs AS int[]), CAST(:systems AS text[]),
               CAST(:addresses AS text[])) AS w(n, i, s, y, a)
-  JOIN cases c ON c.id = w.i JOIN event e ON e.case_id = w.i AND e.seq = w.s ORDER BY w.n
+  CROSS JOIN LATERAL (SELECT state FROM cases WHERE id = w.i OFFSET 0) c
+  CROSS JOIN LATERAL (SELECT case_id, seq, body FROM event WHERE case_id = w.i AND seq = w.s OFFSET 0) e
+ ORDER BY w.n
 """)
 
 # What leaves goes to the journal with it, and what may not leave does not.
@@ -101,7 +106,7 @@ WITH gone AS (
   UPDATE delivery d SET message_id = w.m, next_at = coalesce(w.l, d.next_at), sent_at = coalesce(w.s, d.sent_at)
     FROM unnest(CAST(:ids AS uuid[]), CAST(:messages AS uuid[]), CAST(:claims AS int[]), CAST(:leases AS timestamptz[]),
                 CAST(:sent_ats AS timestamptz[])) AS w(i, m, c, l, s)
-   WHERE d.id = w.i AND d.state = 'sent' AND d.claims = w.c AND {_NOT_OFF}
+   WHERE d.id = w.i AND d.state IN ('sent', 'parked') AND d.state || '' = 'sent' AND d.claims = w.c AND {_NOT_OFF}
   RETURNING d.id)
 {_JOURNALLED}""")  # noqa: S608 nothing in it comes from outside
 # Of heads that are locked: those with a message leave, the others are merely taken up.
@@ -111,7 +116,7 @@ WITH gone AS (
          attempts = d.attempts + 1, claims = d.claims + 1, since = coalesce(d.since, :now), in_doubt = w.d
     FROM unnest(CAST(:ids AS uuid[]), CAST(:messages AS uuid[]), CAST(:leases AS timestamptz[]),
                 CAST(:sent_ats AS timestamptz[]), CAST(:doubts AS boolean[])) AS w(i, m, l, s, d)
-   WHERE d.id = w.i AND d.state IN ('pending', 'in_doubt', 'sent') AND {_NOT_OFF}
+   WHERE d.id = w.i AND d.state IN ('pending', 'in_doubt', 'sent', 'parked') AND {_NOT_OFF}
   RETURNING d.id)
 {_JOURNALLED}""")  # noqa: S608 nothing in it comes from outside
 STILL_OURS = text(
@@ -139,7 +144,8 @@ settled AS (
   RETURNING d.case_id, d.system, d.seq, w.state, w.behind),
 behind AS (
   UPDATE delivery f SET next_at = coalesce(s.behind, 'infinity') FROM settled s
-   WHERE f.case_id = s.case_id AND f.system = s.system AND f.seq > s.seq AND f.state = 'pending'
+   WHERE f.case_id = s.case_id AND f.system = s.system AND f.seq > s.seq
+     AND f.state IN ('pending', 'parked') AND f.state || '' = 'pending'
      AND (s.state <> 'acknowledged' OR f.next_at > s.behind)),
 verdict AS (
   UPDATE message m SET verdict = w.v, text = w.t

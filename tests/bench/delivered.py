@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from gateway.work import Role, Worker
 from storage.embedded import EmbeddedPostgres
 from storage.schema import migrate
 from tests.bench.owner import TOLD, standing
-from tests.bench.processes import family
+from tests.bench.processes import family, postgres_of, processor_time
 from tests.bench.stream import push
 from tests.chaos import city
 
@@ -138,15 +138,26 @@ def measured(folder: Path, url: str, chosen: argparse.Namespace) -> dict[str, An
         serving = ["-m", "gateway", "serve", "--no-work", "--port", str(port), "--processes", str(chosen.processes)]
         doors = stack.enter_context(process(log, variables, *serving))
         until_there(f"http://127.0.0.1:{port}/api/health")
-        for _ in range(chosen.workers):
-            stack.enter_context(process(log, variables, "-m", "gateway", "work", "--role", "deliver"))
-        rounds = [one_round(owner, port, f"r{number}", chosen) for number in range(chosen.rounds + 1)]
+        working = ["-m", "gateway", "work", "--role", "deliver"]
+        workers = [stack.enter_context(process(log, variables, *working)) for _ in range(chosen.workers)]
+        parts = {
+            "doors": [doors.pid], "workers": [one.pid for one in workers], "database": [postgres_of(os.getpid())],
+        }  # fmt: skip
+        rounds = [one_round(owner, port, f"r{number}", chosen, parts) for number in range(chosen.rounds + 1)]
         largest = max(size for _, _, size in family(doors.pid))
         return {"rounds": rounds[1:], "largest_gateway_mb": round(largest / 1e6)}
 
 
-def one_round(owner: str, port: int, run: str, chosen: argparse.Namespace) -> dict[str, Any]:
+def used(parts: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    """Seconds of processor time of each part so far."""
+    return {name: sum(map(processor_time, pids)) for name, pids in parts.items()}
+
+
+def one_round(
+    owner: str, port: int, run: str, chosen: argparse.Namespace, parts: Mapping[str, Sequence[int]]
+) -> dict[str, Any]:
     """Push, wait for the last delivery, and count."""
+    before = used(parts)
     httpx.delete(owner + TOLD.decode(), trust_env=False)
     began = time.time()
     out, _ = pushed(port, run, chosen.cases, chosen.connections).communicate()
@@ -158,6 +169,7 @@ def one_round(owner: str, port: int, run: str, chosen: argparse.Namespace) -> di
         "accepted_per_second": round(chosen.cases / told["seconds"]), "delivered": now["marks"],
         "delivered_per_second": round(now["marks"] / (now["last"] - max(began, now["first"] - 0.1))),
         "again": now["again"],
+        "us_a_case": {name: round((now - before[name]) / chosen.cases * 1e6) for name, now in used(parts).items()},
     }  # fmt: skip
     sys.stderr.write(f"{run}: {json.dumps(figures)}\n")
     return figures
