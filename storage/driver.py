@@ -38,8 +38,8 @@ _BY_INDEX = "".join(
         "plan_cache_mode": "force_generic_plan", "jit": "off",
     }.items()
 )  # fmt: skip
-"""The hot path looks up a few rows by their keys, always. A planner that has seen an empty table, or no statistics for a
-minute, would read all of it with every batch, twenty times as slow, and keep that plan.
+"""The hot path looks up a few rows by their keys, always. A planner that has seen an empty table, or no statistics for
+a minute, would read all of it with every batch, twenty times as slow, and keep that plan.
 """
 
 

@@ -47,10 +47,11 @@ async def owner(arrived: dict[int, float], port: int) -> asyncio.Server:
     return await asyncio.start_server(serve, "127.0.0.1", port)
 
 
-async def steadily(port: int, owner_port: int, rate: float, seconds: float) -> list[float]:
-    """Push at `rate` a second; the seconds each ticket took to its owner."""
+async def steadily(port: int, owner_port: int, rate: float, seconds: float) -> tuple[list[float], list[float]]:
+    """Push at `rate` a second; the seconds each ticket took to its owner, and until it was answered."""
     arrived: dict[int, float] = {}
     sent: dict[int, float] = {}
+    answers: list[float] = []
     server = await owner(arrived, owner_port)
 
     async def one(number: int) -> None:
@@ -60,6 +61,7 @@ async def steadily(port: int, owner_port: int, rate: float, seconds: float) -> l
         sent[number] = time.perf_counter()
         writer.write(request)
         await reader.readuntil(b"\r\n\r\n")
+        answers.append(time.perf_counter() - sent[number])
         writer.close()
 
     tasks = []
@@ -73,7 +75,12 @@ async def steadily(port: int, owner_port: int, rate: float, seconds: float) -> l
             await asyncio.sleep(0.1)
     server.close()
     assert len(arrived) == len(sent), f"{len(sent) - len(arrived)} letters never came"
-    return sorted(arrived[number] - at for number, at in sent.items())
+    return sorted(arrived[number] - at for number, at in sent.items()), sorted(answers)
+
+
+def shares(waits: list[float]) -> dict[str, float]:
+    """Milliseconds within which these shares of them were there."""
+    return {f"p{one}_ms": round(waits[min(len(waits) - 1, len(waits) * one // 100)] * 1e3, 1) for one in (50, 90, 99)}
 
 
 def main() -> None:
@@ -97,15 +104,13 @@ def main() -> None:
         try:
             time.sleep(3)
             uvloop.run(steadily(port, owner_port, chosen.rate, 2))
-            waits = uvloop.run(steadily(port, owner_port, chosen.rate, chosen.seconds))
+            waits, answers = uvloop.run(steadily(port, owner_port, chosen.rate, chosen.seconds))
         finally:
             for process in (worker, doors):
                 process.terminate()
                 process.wait(15)
-    figures = {
-        f"p{share}_ms": round(waits[min(len(waits) - 1, len(waits) * share // 100)] * 1e3, 1) for share in (50, 90, 99)
-    }
-    sys.stdout.write(json.dumps({"tickets": len(waits), "a_second": chosen.rate, **figures}, indent=2) + "\n")
+    figures = {"tickets": len(waits), "a_second": chosen.rate, **shares(waits), "answered": shares(answers)}
+    sys.stdout.write(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":
