@@ -3,10 +3,11 @@
 Everything takes batches: one delivery is a batch of one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import TextClause
@@ -15,7 +16,7 @@ from canonical.message import Direction, Message, Verdict
 from canonical.records import JournalEntry
 from storage import lanes
 from storage.claims import Claimed, NotOurs, Ticket, Wanted, asked, loaded
-from storage.driver import Connection, Prepared
+from storage.driver import Collided, Connection, Prepared
 from storage.endings import (
     Ended,
     Learned,
@@ -83,6 +84,9 @@ _HEADS, _DEPART = Prepared(lanes.HEADS), Prepared(lanes.DEPART)
 _SENDING, _STILL_OURS = Prepared(lanes.SENDING), Prepared(lanes.STILL_OURS)
 _SETTLE, _VERDICTS = Prepared(lanes.SETTLE), Prepared(lanes.VERDICTS)
 _JOURNAL = Prepared(JOURNAL)
+_RACES = 5
+"""How often something is done anew before it waits, as if the database were away."""
+Result = TypeVar("Result")
 
 
 class Outbox:
@@ -95,27 +99,33 @@ class Outbox:
 
     async def claim(self, wanted: Sequence[Wanted], *, now: datetime) -> list[Claimed]:
         """Heads of lanes that are due, now ours until the lease ends: what is due longest comes first."""
-        async with self.store.hot() as connection:
-            return await loaded(connection, await _TAKE.fetch(connection, asked(wanted, now)))
+
+        async def claim() -> list[Claimed]:
+            async with self.store.hot() as connection:
+                return await loaded(connection, await _TAKE.fetch(connection, asked(wanted, now)))
+
+        return await _raced(claim)
 
     async def take(self, wanted: Sequence[Wanted], *, now: datetime) -> list[Ticket]:
         """As `claim`, without what the messages need."""
-        async with self.store.hot() as connection:
-            rows = await _TAKE.fetch(connection, asked(wanted, now))
+        rows = await _raced(lambda: self.store.once(_TAKE, asked(wanted, now)))
         return [Ticket(row["id"], row["system"], row["claims"]) for row in rows]
 
     async def offer(self, wanted: Sequence[Wanted], *, now: datetime) -> list[Ticket]:
         """Tickets for heads of lanes that are due; nobody gets the same ones again before the lease ends."""
-        async with self.store.hot() as connection:
-            rows = await _OFFER.fetch(connection, asked(wanted, now))
+        rows = await _raced(lambda: self.store.once(_OFFER, asked(wanted, now)))
         return [Ticket(*row) for row in rows]
 
     async def claim_offered(self, tickets: Sequence[Ticket], *, now: datetime, lease: timedelta) -> list[Claimed]:
         """Those deliveries whose ticket is still good, now ours. Of the others somebody else takes care, or did."""
         values: dict[str, Any] = {"ids": [ticket.id for ticket in tickets], "now": now, "lease": now + lease}
         values |= {"claims": [ticket.claims for ticket in tickets]}
-        async with self.store.hot() as connection:
-            return await loaded(connection, await _TAKE_OFFERED.fetch(connection, values))
+
+        async def claim() -> list[Claimed]:
+            async with self.store.hot() as connection:
+                return await loaded(connection, await _TAKE_OFFERED.fetch(connection, values))
+
+        return await _raced(claim)
 
     async def depart(
         self, wanted: Sequence[Wanted], write: Callable[[Sequence[Claimed]], Sequence["Sealed | None"]], *,
@@ -123,8 +133,14 @@ class Outbox:
     ) -> list[tuple[Claimed, "Sealed | None"]]:  # fmt: skip
         """As `claim` and `sending` in one: what `write` can seal at once leaves, the rest is merely ours.
 
-        `write` gives one answer a delivery, at once and without raising: the heads are locked meanwhile.
+        `write` gives one answer a delivery, at once and without raising: the heads are locked meanwhile. It is called
+        anew, for what there is then, where another transaction came between.
         """
+        return await _raced(lambda: self._depart(wanted, write, now))
+
+    async def _depart(
+        self, wanted: Sequence[Wanted], write: Callable[[Sequence[Claimed]], Sequence["Sealed | None"]], now: datetime
+    ) -> list[tuple[Claimed, "Sealed | None"]]:  # fmt: skip
         async with self.store.hot() as connection:
             claimed = await loaded(connection, await _HEADS.fetch(connection, asked(wanted, now)))
             if not claimed:
@@ -151,7 +167,8 @@ class Outbox:
         values: dict[str, list[Any]] = {"ids": [one.claimed.id for one in sealed]}
         values |= {"claims": [one.claimed.claims for one in sealed], "leases": [one.lease for one in sealed]}
         values |= {"messages": [one.message.id for one in sealed], "sent_ats": [one.at for one in sealed]}
-        return frozenset(id_ for (id_,) in await self.store.once(_SENDING, values | _leaving(sealed)))
+        rows = await _raced(lambda: self.store.once(_SENDING, values | _leaving(sealed)))
+        return frozenset(id_ for (id_,) in rows)
 
     async def asking(self, claimed: Claimed, question: Message, *, lease: datetime) -> None:
         """Journal a question that is asked before the message is written, and keep the delivery until `lease`.
@@ -179,6 +196,9 @@ class Outbox:
 
     async def settle(self, ended: Sequence[Ended]) -> list[Learned]:
         """Commit how attempts ended. Where the other side's id is another case's, that delivery is parked."""
+        return await _raced(lambda: self._settle(ended))
+
+    async def _settle(self, ended: Sequence[Ended]) -> list[Learned]:
         async with self.store.hot() as connection:
             settled, told = await learned(connection, ended)
             texts = [(one, one.answer, one.trouble.text) for one in settled if one.answer]
@@ -228,6 +248,14 @@ class Outbox:
         """The systems that there are deliveries for."""
         async with self.store.transaction() as transaction:
             return list((await transaction.connection.execute(lanes.ADDRESSED)).scalars())
+
+
+async def _raced(work: Callable[[], Awaitable[Result]]) -> Result:
+    """Done anew where another transaction was first: a row that somebody settled goes to another partition."""
+    for _ in range(_RACES):
+        with suppress(Collided):
+            return await work()
+    return await work()
 
 
 async def _verdicts(connection: Connection, verdicts: Sequence[tuple[UUID, Verdict, str]]) -> None:

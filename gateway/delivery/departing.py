@@ -43,8 +43,7 @@ async def departed(
     departures: list[Departure | None] = []
 
     def sealed(claimed: Sequence[Claimed]) -> list[Sealed | None]:
-        found.extend(claimed)
-        departures.extend(map(write, claimed))
+        found[:], departures[:] = claimed, map(write, claimed)
         return [
             Sealed(one, made.written.kept, made.at, made.until) if made else None
             for one, made in zip(claimed, departures, strict=True)
