@@ -17,6 +17,7 @@ from storage.rows import journal
 #
 # OFFSET 0 and the arrays are for the planner. It takes a limit it does not know for a tenth of the table, and would
 # read and sort all that waits; this way it goes along the index, asks for each row by itself, and expects few of them.
+# What is due at the same instant comes in any order: sorting it would cost every claim all that an outage left behind.
 _DUE = """
 wanted AS (
   SELECT w.system, w.places, w.lease, coalesce(r.off, false) AS no_retry
@@ -32,7 +33,7 @@ due AS (
        AND NOT (w.no_retry AND d.attempts > 0)
        AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.case_id = d.case_id AND e.system = d.system AND e.seq < d.seq
                         AND e.state IN ('pending', 'in_doubt', 'sent', 'refused', 'parked') OFFSET 0)
-     ORDER BY d.next_at, d.id LIMIT w.places FOR UPDATE OF d SKIP LOCKED) h)
+     ORDER BY d.next_at LIMIT w.places FOR UPDATE OF d SKIP LOCKED) h)
 """
 _FEW = """
   FROM unnest(ARRAY(SELECT id FROM due), ARRAY(SELECT lost FROM due), ARRAY(SELECT lease FROM due),

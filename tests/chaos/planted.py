@@ -54,7 +54,7 @@ def overtaking() -> None:
 
     def planted(claim: str) -> Prepared:
         begin = claim.index("AND NOT EXISTS (SELECT 1 FROM delivery e")
-        rest = claim[claim.index("ORDER BY", begin) :].replace("ORDER BY d.next_at, d.id", "ORDER BY d.id DESC")
+        rest = claim[claim.index("ORDER BY", begin) :].replace("ORDER BY d.next_at", "ORDER BY d.id DESC")
         return Prepared(text(claim[:begin] + rest))
 
     outbox._TAKE, outbox._HEADS = planted(lanes.TAKE.text), planted(lanes.HEADS.text)
