@@ -1,25 +1,36 @@
 """Claims over 1,000 systems, 100 of them dead with a million messages waiting: what do the healthy ones feel?
 
-A worker that asks for all systems at once, at the database alone: no wire. It has no breaker here, so the dead systems'
-lanes are tried again and again, as on the first minute of an outage.
+A worker that asks for all systems at once, at the database alone: no wire. It has the breakers that a worker has; the
+same without them is the first seconds of an outage, when the dead are still tried.
+
+    python -m tests.bench.lanes
 """
 
 import asyncio
+import json
+import sys
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from random import Random
+from types import MappingProxyType
 from uuid import UUID
 
+import uvloop
 from sqlalchemy import text
 
 from canonical.message import Verdict
 from canonical.records import DeliveryState
+from gateway.delivery.traffic import Breaker, Breaking
 from gateway.hub import clock, fresh_id
+from storage.embedded import EmbeddedPostgres
 from storage.outbox import Claimed, Ended, Outbox, Trouble, Wanted
+from storage.schema import migrate
 from storage.store import Store
 
 SYSTEMS, DEAD, CASES = 1_000, 100, 10_000
 A_SECOND = 400
+PLACES = 4
 LEASE = timedelta(minutes=2)
 
 CASE = """
@@ -59,9 +70,15 @@ async def waiting(url: str, seconds: float = 20) -> dict[str, object]:
     async with store.transaction() as transaction:
         await transaction.connection.execute(text(_BACKLOG.format(dead=DEAD)))
     await _tidy(store)
-    beside = await _flow(store, cases, seconds, 3)
+    breakers = {f"dead{n + 1}": Breaker(Breaking()) for n in range(DEAD)}
+    await _flow(store, cases, 3, 3, breakers)
+    beside = await _flow(store, cases, seconds, 4, breakers)
+    tried = await _flow(store, cases, seconds, 5)
     await store.close()
-    return {"alone": alone, "beside a million": beside, "p99 ratio": round(beside["p99"] / alone["p99"], 2)}
+    return {
+        "alone": alone, "beside a million": beside, "p99 ratio": round(beside["p99"] / alone["p99"], 2),
+        "without breakers": tried,
+    }  # fmt: skip
 
 
 async def _tidy(store: Store) -> None:
@@ -70,20 +87,28 @@ async def _tidy(store: Store) -> None:
         await connection.execute(text("VACUUM ANALYZE delivery_open, cases, event"))
 
 
-async def _flow(store: Store, cases: list[UUID], seconds: float, run: int) -> dict[str, float]:
+async def _flow(
+    store: Store, cases: list[UUID], seconds: float, run: int, breakers: Mapping[str, Breaker] = MappingProxyType({})
+) -> dict[str, float]:  # fmt: skip
     outbox, waits, tries = Outbox(store), [], 0
     names = [f"dead{n + 1}" if n < DEAD else f"well{n}" for n in range(SYSTEMS)]
-    wanted = [Wanted(name, 4, LEASE) for name in names]
+    healthy = [Wanted(name, PLACES, LEASE) for name in names[DEAD:]]
+    dead = [Wanted(name, PLACES, LEASE) for name in names[:DEAD]]
     end = time.monotonic() + seconds
     feeding = asyncio.create_task(_feed(store, cases, end, run))
     claims = []
     while time.monotonic() < end or not feeding.done():
         began = time.perf_counter()
-        got = await outbox.claim(wanted, now=clock())
+        now = clock()
+        admitted = [one for one in dead if not breakers or breakers[one.system].admits(PLACES, 0, now)]
+        got = await outbox.claim([*admitted, *healthy], now=now)
         claims.append(time.perf_counter() - began)
         now = clock()
         waits += [(now - one.created_at).total_seconds() * 1e3 for one in got if one.system.startswith("well")]
-        tries += sum(one.system.startswith("dead") for one in got)
+        missed = [one.system for one in got if one.system.startswith("dead")]
+        tries += len(missed)
+        for name in missed if breakers else ():
+            breakers[name].failed(now)
         if got:
             await outbox.settle([_ended(one) for one in got])
         else:
@@ -119,3 +144,14 @@ async def _feed(store: Store, cases: list[UUID], end: float, run: int) -> None:
         async with store.transaction() as transaction:
             await transaction.connection.execute(_NEW, values)
         await asyncio.sleep(0.05)
+
+
+def main() -> None:
+    """Run and print one JSON document."""
+    with EmbeddedPostgres(None, settings={"shared_buffers": "1GB", "max_wal_size": "4GB"}) as server:
+        asyncio.run(migrate(server.url))
+        sys.stdout.write(json.dumps(uvloop.run(waiting(server.url)), indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
