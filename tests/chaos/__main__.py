@@ -18,6 +18,7 @@ from tests.chaos.city import CALLS, WORKS
 from tests.chaos.faults import FAULTS
 from tests.chaos.field import Plan
 from tests.chaos.planted import PLANTS
+from tests.connectors.servers.rabbitmq import EPMD, PROGRAM
 
 
 def main() -> int:
@@ -29,11 +30,13 @@ def main() -> int:
         _show(told.check, findings)
         return int(bool(findings))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left running
-    held = True
+    held, there = True, PROGRAM.exists() and EPMD is not None
+    with_bus = {int(text) for text in filter(None, told.bus_seeds.split(","))}
     for seed in (int(text) for text in told.seeds.split(",")):
         plan = Plan(
             seed, told.cases, told.faults, workers=told.workers, rate=told.rate, gap=told.gap, longest=told.longest,
             patience=told.patience, plant=told.plant, kinds=tuple(filter(None, told.only.split(","))),
+            bus=there and seed in with_bus,
         )  # fmt: skip
         result = run(plan, lambda line: print(f"[{time.strftime('%H:%M:%S')}] {line}", flush=True))
         show(result)
@@ -47,6 +50,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cases", type=int, default=34_000, help="reports of each seed")
     parser.add_argument("--faults", type=int, default=70, help="faults of each seed")
     parser.add_argument("--seeds", default="1,2,3")
+    parser.add_argument("--bus-seeds", default="2", help="seeds with a broker as the bus, where RabbitMQ is installed")
     parser.add_argument("--workers", type=int, default=2, help="delivering worker processes")
     parser.add_argument("--rate", type=float, default=400.0, help="reports a second at most")
     parser.add_argument("--gap", type=float, default=2.0, help="seconds between two faults at least")
@@ -65,9 +69,9 @@ def _options() -> argparse.Namespace:
 def show(result: Result) -> None:
     """The table of one campaign."""
     plan = result.plan
-    print(
-        f"\nseed {plan.seed}: {plan.cases} reports, {sum(result.faults.values())} faults ({result.left_out} left out),"
-    )
+    bus = " with a bus" if plan.bus else ""
+    faults = f"{sum(result.faults.values())} faults ({result.left_out} left out)"
+    print(f"\nseed {plan.seed}{bus}: {plan.cases} reports, {faults},")
     print(f"{result.restarts} restarts, {result.seconds:.0f} s; the person {result.person}")
     for kind, number in sorted(result.faults.items()):
         print(f"  {number:4d}  {kind}")

@@ -89,7 +89,7 @@ def _campaign(place: Field, say: Say, begin: float) -> Result:
 def _harm(place: Field, say: Say) -> tuple[Counter[str], int]:
     """The schedule, fault by fault, as the reports come in; when they do not, time goes on for them."""
     plan, done, left_out, last = place.plan, Counter[str](), 0, time.monotonic()
-    for due in schedule(plan.seed, plan.faults, plan.kinds):
+    for due in schedule(plan.seed, plan.faults, plan.kinds, bus=plan.bus):
         _until_due(place, due, last + plan.gap, last + 8 * plan.gap)
         words = FAULTS[due.kind].act(place, Random(due.seed))
         last = time.monotonic()

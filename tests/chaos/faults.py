@@ -1,7 +1,7 @@
 """The faults as a table of functions, and the seeded schedule that picks from it.
 
 A fault gets the field (everything that runs) and dice of its own, does its harm, says what it did, and takes itself
-back after a while by `field.later`. A further kind, such as a broker's node, is a further function in the table.
+back after a while by `field.later`. A further kind is a further function in the table.
 """
 
 import signal
@@ -84,6 +84,14 @@ def _disk_full(field: "Field", dice: Random) -> str:
     return f"the disk of the files of cases is full for {seconds:.1f} s"
 
 
+def _broker(field: "Field", dice: Random) -> str:
+    if field.broker is None or not field.broker.running:
+        return "left out: there is no broker" if field.broker is None else "left out: the broker is dead already"
+    field.broker.kill()
+    field.later(seconds := dice.uniform(1.0, field.longest), field.broker.begin)
+    return f"kill -9 of the broker's node, begun again after {seconds:.1f} s"
+
+
 def _clock_step(field: "Field", dice: Random) -> str:
     kind = dice.choice(("gateway", "deliver", "house"))
     process = dice.choice(field.init.of(kind))
@@ -124,6 +132,7 @@ FAULTS: Mapping[str, Kind] = {
     "callbacks doubled": Kind(_misbehaving("repeat", "owner", "source"), 2),
     "sending switched off": Kind(_switched_off, 2),
     "disk full": Kind(_disk_full, 2),
+    "broker node killed": Kind(_broker, 4),
     "clock step": Kind(_clock_step, 3),
 }
 
@@ -137,13 +146,17 @@ class Due:
     seed: str
 
 
-def schedule(seed: int, number: int, only: Sequence[str] = ()) -> list[Due]:
+WITH_BUS = frozenset({"broker node killed"})
+"""Kinds that need a broker."""
+
+
+def schedule(seed: int, number: int, only: Sequence[str] = (), *, bus: bool = False) -> list[Due]:
     """The same for the same seed. Every kind comes once before any comes at random, as far as there are enough.
 
-    `only`: kinds to draw from; default: all.
+    `only`: kinds to draw from; default: all. `bus`: there is a broker.
     """
     dice = Random(f"schedule/{seed}")
-    known = [kind for kind in FAULTS if not only or kind in only]
+    known = [kind for kind in FAULTS if (not only or kind in only) and (bus or kind not in WITH_BUS)]
     kinds = list(known)
     dice.shuffle(kinds)
     weights = [FAULTS[kind].weight for kind in known]

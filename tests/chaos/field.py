@@ -20,6 +20,7 @@ from tests.chaos.city import CALLS, TOKEN, WORKS, environment, lay_out
 from tests.chaos.disk import Disk
 from tests.chaos.platform import CALM
 from tests.chaos.processes import Database, Init, Process, Starter, python, started
+from tests.connectors.servers.rabbitmq import PASSWORD, USERNAME, RabbitMq
 
 CENTRE = "the-token-of-the-campaigns-desk"
 _SETTINGS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "128MB", "max_connections": "200"}
@@ -51,6 +52,8 @@ class Plan:
     plant: str = ""
     kinds: tuple[str, ...] = ()
     """Kinds of faults that are drawn; none: all of them."""
+    bus: bool = False
+    """With a broker: lanes are taken up by tickets from it while it is there."""
 
 
 class Field:
@@ -65,6 +68,7 @@ class Field:
         self.init = Init()
         self.database = Database(folder / "postgres", _SETTINGS)
         self.disk = Disk(folder / "files")
+        self.broker = RabbitMq(_port) if plan.bus else None
         self.ports = {name: _port() for name in (CALLS, *WORKS)}
         self.gateways = [_port() for _ in range(plan.gateways)]
         self._undo: list[tuple[float, int, Callable[[], object]]] = []
@@ -105,6 +109,11 @@ class Field:
             "GRIDHUB_CONFIG": str(config), "GRIDHUB_DATABASE_URL": self.database.url, "GRIDHUB_CENTRE_TOKEN": CENTRE,
             "GRIDHUB_DATA": str(self.folder), "GRIDHUB_FILES": str(self.disk.folder),
         }  # fmt: skip
+        if self.broker is not None:
+            self.broker.start()
+            told |= {
+                "GRIDHUB_BUS_URL": self.broker.url, "GRIDHUB_BUS_USERNAME": USERNAME, "GRIDHUB_BUS_PASSWORD": PASSWORD,
+            }  # fmt: skip
         self._environment = {**os.environ, **told}
         self.gridhub("db", "upgrade")
         self._starter = Starter(config, self._environment, self.folder / "starter.log")
@@ -113,7 +122,8 @@ class Field:
             self._add_hub(f"gateway-{number + 1}", "gateway", *arguments)
         for number in range(self.plan.workers):
             self._add_hub(f"deliver-{number + 1}", "deliver", "work", "--role", "deliver", "--json-log")
-        self._add_hub("house-1", "house", "work", "--role", HOUSE, "--json-log")
+        house = f"{HOUSE},relay" if self.broker is not None else HOUSE
+        self._add_hub("house-1", "house", "work", "--role", house, "--json-log")
         for name, (repeat, finds) in WORKS.items():
             mode = "asked" if finds else "strict" if repeat == "never" else repeat
             self._add_platform(name, "owner", "tests.chaos.works", "--mode", mode)
@@ -140,6 +150,8 @@ class Field:
             self._starter.close()
         self.database.stop()
         self.disk.close()
+        if self.broker is not None:
+            self.broker.remove()
 
     def gridhub(self, *arguments: str) -> None:
         """One of the product's commands, to its end. Raises when it fails."""

@@ -100,6 +100,11 @@ class RabbitMq:
         assert self._process is not None
         wait_for_port(self.port, self._process, self._log, seconds=240)  # eight on a machine that does nothing else
 
+    @property
+    def running(self) -> bool:
+        """It was started, and neither stopped nor killed since."""
+        return self._process is not None
+
     def stop(self) -> None:
         """Stop it as the system does."""
         if self._process is not None:
