@@ -21,8 +21,10 @@ LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
 _TRY_AGAIN = (*LOST, OSError, asyncpg.InvalidCachedStatementError, asyncpg.InternalClientError)
 _HARMLESS = (*LOST, OSError, asyncpg.PostgresError)
 
-NO_ANSWER = ("08", "53", "57")
-"""SQLSTATE classes of a server that cannot serve now: no connection, no room, shutting down or starting up."""
+NO_ANSWER = ("08", "53", "57", "25P03")
+"""SQLSTATE of a server that cannot serve now: no connection, no room, shutting down or starting up; or that has ended a
+transaction in which nothing happened for too long.
+"""
 
 
 COLLIDED = ("40", "23514")
@@ -31,15 +33,18 @@ its way into the rest when its month was made.
 """
 
 
-_BY_INDEX = "".join(
+_SESSION = "".join(
     f"SET {name} = {value}; "
     for name, value in {
         "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "enable_bitmapscan": "off",
-        "plan_cache_mode": "force_generic_plan", "jit": "off",
+        "plan_cache_mode": "force_generic_plan", "jit": "off", "idle_in_transaction_session_timeout": "15000",
     }.items()
 )  # fmt: skip
 """The hot path looks up a few rows by their keys, always. A planner that has seen an empty table, or no statistics for
 a minute, would read all of it with every batch, twenty times as slow, and keep that plan.
+
+A process that stands still in the middle of a transaction must not keep its rows from all others for longer than this
+many milliseconds: the server ends it, and nothing of it has happened.
 """
 
 
@@ -120,7 +125,7 @@ class Connections:
             if not connection.is_closed():
                 return connection
         connection = await asyncpg.connect(**self._arguments)
-        await connection.execute(_BY_INDEX)
+        await connection.execute(_SESSION)
         return connection
 
     async def _after(self, connection: Any, error: BaseException) -> None:  # noqa: ANN401

@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from tests.chaos.faults import FAULTS, schedule
+from tests.chaos.faults import FAULTS, WITH_BUS, schedule
 
 ROOMS = {"canonical", "adapters", "connectors", "routing", "assessment", "storage", "gateway"}
 HERE = Path(__file__).parent
@@ -33,6 +33,7 @@ def test_judge_systems_and_person_import_nothing_of_the_hub() -> None:
 def test_a_schedule_is_the_seeds_alone_and_holds_every_kind_of_fault() -> None:
     assert schedule(5, 60) == schedule(5, 60)
     assert schedule(5, 60) != schedule(6, 60)
-    drawn = schedule(7, 60)
+    drawn = schedule(7, 60, bus=True)
     assert {due.kind for due in drawn} == set(FAULTS)
+    assert {due.kind for due in schedule(7, 60)} == set(FAULTS) - WITH_BUS
     assert [due.at for due in drawn] == sorted(due.at for due in drawn)

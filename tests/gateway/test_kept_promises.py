@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 import adapters
 from canonical.errors import Unavailable
 from canonical.message import Verdict
@@ -19,7 +21,7 @@ from gateway.reception import Reception
 from gateway.session import Session
 from gateway.work import connector_for
 from storage.driver import NotWritten
-from storage.outbox import Ended, Learned, Outbox
+from storage.outbox import Claimed, Ended, Learned, Outbox, Sealed, Wanted
 from tests.gateway.outside import push
 from tests.gateway.running import SECRET, HubUnderTest, Side
 
@@ -40,6 +42,21 @@ class OutboxThatCannotKeepAnswers(Outbox):
         if any(one.answer for one in ended):
             raise NotWritten("UntranslatableCharacterError 22P05")
         return await super().settle(ended)
+
+
+class OutboxWhoseCommitNobodyHearsOf(Outbox):
+    """A real outbox whose database goes away after the commit in which a message was to leave, once."""
+
+    heard = False
+
+    async def depart(
+        self, wanted: Sequence[Wanted], write: Callable[[Sequence[Claimed]], Sequence[Sealed | None]], *, now: datetime
+    ) -> list[tuple[Claimed, Sealed | None]]:  # fmt: skip
+        pairs = await super().depart(wanted, write, now=now)
+        if pairs and not self.heard:
+            self.heard = True
+            raise Unavailable("the database went away")
+        return pairs
 
 
 def clock_ahead(by: timedelta) -> datetime:
@@ -75,6 +92,39 @@ def test_a_letter_that_was_taken_is_not_sent_again_because_the_database_failed_a
 
     [row] = hub.rows("SELECT state, in_doubt FROM delivery WHERE system = $1 AND message = 'letter'", URBAN)
     assert row == {"state": "parked", "in_doubt": True}  # never twice: a person asks the other side
+    assert len(side.items()) == 1
+
+
+def test_a_letter_of_which_nobody_knows_whether_it_may_leave_does_not_and_goes_later_without_a_doubt(
+    start_hub: Callable[..., HubUnderTest], start_side: Callable[..., Side]
+) -> None:
+    side = start_side(URBAN, "http://127.0.0.1:9", pace=600)
+    hub = start_hub(urls={URBAN: side.url})
+    push(hub, "unheard")
+    wired = hub.wired()
+    outbox = OutboxWhoseCommitNobodyHearsOf(wired.store)
+    letter = "SELECT state, in_doubt, attempts FROM delivery WHERE system = $1 AND message = 'letter'"
+
+    async def told() -> None:
+        one = replace(wired, outbox=outbox)
+        connected = one.configuration.systems[URBAN]
+        connector = connector_for(one, connected)
+        deliverer = Deliverer(one, connected, connector, Session(connected.system, connector, one))
+        with pytest.raises(Unavailable):
+            await deliverer.round()
+        await deliverer.drained()
+        assert await asyncio.to_thread(hub.rows, letter, URBAN) == [
+            {"state": "pending", "in_doubt": False, "attempts": 0}
+        ]
+        assert side.items() == []
+        await deliverer.round()
+        await deliverer.drained()
+        deliverer.close()
+        await wired.store.close()
+
+    asyncio.run(told())
+
+    assert hub.rows(letter, URBAN) == [{"state": "acknowledged", "in_doubt": False, "attempts": 1}]
     assert len(side.items()) == 1
 
 
