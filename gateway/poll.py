@@ -30,6 +30,7 @@ from gateway.pull_window import (
     Span,
     asks_for_pages,
     following,
+    nothing_there,
     offset,
     only_page,
     past_end,
@@ -250,7 +251,7 @@ class Poller:
                 return
         asked_for = await self._further(job, lot, walk.place)
         if asked_for is None:
-            walk.next_lot(declared.first_page)
+            self._follow(walk, declared.first_page, nothing_there(declared, walk.place))
             return
         answer, page = asked_for
         misses, asked = replace(walk.misses), self._asked(job, lot, walk.place)

@@ -88,6 +88,8 @@ class Place:
     """Rows for which empty pages stood."""
     again: int = 0
     """How often the list was begun anew, because it got shorter meanwhile."""
+    shorter: bool = False
+    """The list got shorter since its first page was read."""
     guessed: bool = False
     """Nothing says that there is such a page."""
     digest: str = ""
@@ -110,6 +112,7 @@ class End:
 
 def following(declared: PullDeclaration, place: Place, page: Page) -> Place | End:
     """What comes after this page, which was asked for at `place`."""
+    place = replace(place, shorter=place.shorter or shrank(place, page))
     digest = digest_of(page.rows)
     if page.rows and place.pages and (digest == place.digest or _bound(declared, place, page, digest)):
         return _repeated(declared, place, page)
@@ -232,10 +235,10 @@ def _bound(declared: PullDeclaration, place: Place, page: Page, digest: str) -> 
     return declared.cursor is not None and page.cursor == place.cursor and digest == place.last
 
 
-def _repeated(declared: PullDeclaration, place: Place, page: Page) -> End:
+def _repeated(declared: PullDeclaration, place: Place, page: Page) -> Place | End:
     """The rows of the page before came again."""
     if place.guessed:
-        return End()
+        return nothing_there(declared, place)
     if declared.cursor is not None:  # short: all that there is; full: what follows cannot be reached
         return End(REPEATED, whole=False) if _may_be_full(declared, len(page.rows)) else End()
     # The second page like the first: the page's number is not heard. A later one: after the end comes the last.
@@ -244,12 +247,22 @@ def _repeated(declared: PullDeclaration, place: Place, page: Page) -> End:
 
 def _ended(declared: PullDeclaration, place: Place, page: Page) -> Place | End:
     """All was read, as far as anybody can tell."""
-    if _told(declared, place) or place.guessed or place.waiting is not None or _queue(declared):
+    if place.shorter or place.guessed:
+        return nothing_there(declared, place)
+    if _told(declared, place) or place.waiting is not None or _queue(declared):
         return End()
-    if shrank(place, page):  # what moved up meanwhile, past what we had read, was never seen
-        return Place(declared.first_page, again=place.again + 1) if place.again < _AGAIN else End(SHRANK)
     total = _all(declared, place, page)
     return End(SHORT if total is not None and place.taken + len(page.rows) < total else "")
+
+
+def nothing_there(declared: PullDeclaration, place: Place) -> Place | End:
+    """What follows where a page that nothing spoke of is not there, or the list has ended.
+
+    One that got shorter meanwhile is begun anew: what moved up, past what we had read, was never seen.
+    """
+    if not place.shorter or _told(declared, place) or place.waiting is not None or _queue(declared):
+        return End()
+    return Place(declared.first_page, again=place.again + 1) if place.again < _AGAIN else End(SHRANK)
 
 
 def shrank(place: Place, page: Page) -> bool:

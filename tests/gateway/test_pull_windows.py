@@ -1,5 +1,6 @@
 """Windows and pages of a pull: nothing falls between two windows, nothing loops, and no clock loses anything."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -17,10 +18,12 @@ from gateway.pull_window import (
     MOST_PAGES,
     REPEATED,
     SHORT,
+    SHRANK,
     End,
     Place,
     Span,
     following,
+    nothing_there,
     offset,
     spans,
     swept,
@@ -221,6 +224,26 @@ def test_a_list_that_gets_shorter_whenever_it_is_read_is_told_and_not_read_for_e
     taken = all_taken(served, 100, meanwhile=meanwhile, page_number=True)
     assert set(taken) >= set(served)
     assert len(pages) == 3 * 4
+
+
+@by_page_or_offset
+def test_a_list_that_got_shorter_and_ends_on_a_page_nothing_spoke_of_is_read_anew(page_number: bool) -> None:
+    served = ALL.copy()
+
+    def meanwhile(page: int) -> None:
+        if page == 1:
+            del served[:50]  # the second page is full, reaches the total, and begins 50 rows too late
+
+    assert set(all_taken(served, 100, meanwhile=meanwhile, page_number=page_number)) >= set(served)
+
+
+def test_a_list_that_got_shorter_is_read_anew_also_where_the_page_after_its_end_is_refused() -> None:
+    declared = pull(total="n", page_size=100)
+    short = Place(3, taken=200, pages=2, total=250, guessed=True, shorter=True)
+
+    assert nothing_there(declared, short) == Place(declared.first_page, again=1)
+    assert nothing_there(declared, replace(short, shorter=False)) == End()
+    assert nothing_there(declared, replace(short, again=3)) == End(SHRANK)
 
 
 def test_a_list_that_grows_at_its_head_while_it_is_read_loses_none_of_those_behind() -> None:
