@@ -110,6 +110,13 @@ async def loaded(connection: Connection, records: Sequence[Any]) -> list[Claimed
     return [_claimed(rows[n], *facts) for n, *facts in await _LOAD.fetch(connection, keys)]
 
 
+def loaded_at_once(records: Sequence[Any]) -> list[Claimed]:
+    """Deliveries that came with what their messages need; what is due longest comes first."""
+    width = len(_Row._fields)
+    pairs = [(_Row(*record[:width]), record[width:]) for record in map(tuple, records)]
+    return [_claimed(row, *facts) for row, facts in sorted(pairs, key=lambda pair: (pair[0].due_at, pair[0].id))]
+
+
 def _claimed(row: _Row, state: str, body: str, rounds: int, own: Sequence[str], called: str | None) -> Claimed:
     case = _as_of(Case.model_validate_json(state), rounds, row.system)
     bindings = [Binding.model_validate_json(one) for one in own]

@@ -49,6 +49,19 @@ RETURNING d.id, d.case_id, d.system, d.seq, d.event_seq, d.message, d.address, d
 """  # noqa: S608 nothing in it comes from outside
 TAKE = text(f"WITH {_DUE.format(columns='d.id')} {_TAKEN}")
 
+# Of a delivery `w`.
+_CONTENT = """CAST(c.state AS text), CAST(e.body AS text),
+       (SELECT count(*) FROM event f WHERE f.case_id = e.case_id AND f.seq <= e.seq
+           AND f.action IN ('dispatch', 'redispatch')),
+       ARRAY(SELECT CAST(b.body AS text)
+               FROM (SELECT system, external_id, body FROM binding WHERE case_id = w.case_id OFFSET 0) b
+              WHERE b.system = w.system ORDER BY b.external_id),
+       (SELECT CAST(b.body AS text) FROM binding b
+         WHERE w.address <> '' AND b.system = w.system AND b.external_id = w.address)"""
+_WHERE_IT_LIES = """CROSS JOIN LATERAL (SELECT state FROM cases WHERE id = w.case_id OFFSET 0) c
+  CROSS JOIN LATERAL (
+    SELECT case_id, seq, body FROM event WHERE case_id = w.case_id AND seq = w.event_seq OFFSET 0) e"""
+
 # Whoever has the heads locked writes their messages, and changes the rows once, when they leave. What is returned comes
 # out of the locked rows themselves, as a change since the beginning of the statement has left them.
 _HEADS = """d.id, d.case_id, d.system, d.seq, d.event_seq, d.message, d.address, d.attempts + 1 AS attempts,
@@ -56,8 +69,11 @@ _HEADS = """d.id, d.case_id, d.system, d.seq, d.event_seq, d.message, d.address,
            d.edition"""
 HEADS = text(f"""
 WITH {_DUE.format(columns=_HEADS)}
-SELECT id, case_id, system, seq, event_seq, message, address, attempts, claims, in_doubt OR lost, created_at, since,
-       sent_at, replays, edition, next_at FROM due
+SELECT w.id, w.case_id, w.system, w.seq, w.event_seq, w.message, w.address, w.attempts, w.claims, w.in_doubt OR w.lost,
+       w.created_at, w.since, w.sent_at, w.replays, w.edition, w.next_at,
+       {_CONTENT}
+  FROM due w
+  {_WHERE_IT_LIES}
 """)  # noqa: S608 nothing in it comes from outside
 
 # A ticket for whoever takes it up: the row stays as it is, and is offered again if nobody did until then.
@@ -84,20 +100,12 @@ WITH due AS (
 
 # What the messages need: one row a delivery, its case, its event, how many rounds the event knew of, the system's ids
 # of the case, and the one that it is addressed to, which may follow another case since.
-LOAD = text("""
-SELECT w.n, CAST(c.state AS text), CAST(e.body AS text),
-       (SELECT count(*) FROM event f WHERE f.case_id = e.case_id AND f.seq <= e.seq
-           AND f.action IN ('dispatch', 'redispatch')),
-       ARRAY(SELECT CAST(b.body AS text)
-               FROM (SELECT system, external_id, body FROM binding WHERE case_id = w.i OFFSET 0) b
-              WHERE b.system = w.y ORDER BY b.external_id),
-       (SELECT CAST(b.body AS text) FROM binding b WHERE w.a <> '' AND b.system = w.y AND b.external_id = w.a)
+LOAD = text(f"""
+SELECT w.n, {_CONTENT}
   FROM unnest(CAST(:ns AS int[]), CAST(:ids AS uuid[]), CAST(:seqs AS int[]), CAST(:systems AS text[]),
-              CAST(:addresses AS text[])) AS w(n, i, s, y, a)
-  CROSS JOIN LATERAL (SELECT state FROM cases WHERE id = w.i OFFSET 0) c
-  CROSS JOIN LATERAL (SELECT case_id, seq, body FROM event WHERE case_id = w.i AND seq = w.s OFFSET 0) e
- ORDER BY w.n
-""")
+              CAST(:addresses AS text[])) AS w(n, case_id, event_seq, system, address)
+  {_WHERE_IT_LIES} ORDER BY w.n
+""")  # noqa: S608 nothing in it comes from outside
 
 # What leaves goes to the journal with it, and what may not leave does not.
 _NOT_OFF = "NOT EXISTS (SELECT 1 FROM switch s WHERE s.system = d.system AND s.what = 'sending' AND s.off)"

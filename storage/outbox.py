@@ -15,7 +15,7 @@ from sqlalchemy import TextClause
 from canonical.message import Direction, Message, Verdict
 from canonical.records import JournalEntry
 from storage import lanes
-from storage.claims import Claimed, NotOurs, Ticket, Wanted, asked, loaded
+from storage.claims import Claimed, NotOurs, Ticket, Wanted, asked, loaded, loaded_at_once
 from storage.driver import Collided, Connection, Prepared
 from storage.endings import (
     Ended,
@@ -142,7 +142,7 @@ class Outbox:
         self, wanted: Sequence[Wanted], write: Callable[[Sequence[Claimed]], Sequence["Sealed | None"]], now: datetime
     ) -> list[tuple[Claimed, "Sealed | None"]]:  # fmt: skip
         async with self.store.hot() as connection:
-            claimed = await loaded(connection, await _HEADS.fetch(connection, asked(wanted, now)))
+            claimed = loaded_at_once(await _HEADS.fetch(connection, asked(wanted, now)))
             if not claimed:
                 return []
             leases = {one.system: now + one.lease for one in wanted}
