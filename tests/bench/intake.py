@@ -98,10 +98,10 @@ def raw_limits(url: str, configuration: Configuration, run: str, cases: int) -> 
 
     single = [values(changes, clock()) for changes in decided(configuration, f"{run}-1", 0, cases, 1, TOKEN)]
     bulk = [values(changes, clock()) for changes in decided(configuration, f"{run}-b", cases, cases * 2, 100, TOKEN)]
-    return {
-        "R1": uvloop.run(limit(url, single, cases, 16)),
-        "RB": uvloop.run(limit(url, bulk, cases * 2, 4)),
-    }
+    waits: list[float] = []
+    rates = {"R1": uvloop.run(limit(url, single, cases, 16, waits)), "RB": uvloop.run(limit(url, bulk, cases * 2, 4))}
+    waits.sort()
+    return rates | {"R1_p50_ms": waits[len(waits) // 2] * 1e3, "R1_p99_ms": waits[int(len(waits) * 0.99)] * 1e3}
 
 
 @contextmanager

@@ -48,8 +48,13 @@ def decided(configuration: Configuration, run: str, first: int, wanted: int, siz
     return made
 
 
-async def limit(url: str, batches: Sequence[list[Any]], cases: int, clients: int) -> float:
-    """Cases a second when `clients` connections write these batches as fast as the database takes them."""
+async def limit(
+    url: str, batches: Sequence[list[Any]], cases: int, clients: int, waits: list[float] | None = None
+) -> float:  # fmt: skip
+    """Cases a second when `clients` connections write these batches as fast as the database takes them.
+
+    `waits`: gets the seconds of each batch.
+    """
     pool = await asyncpg.create_pool(
         url.replace("postgresql+asyncpg", "postgresql"), min_size=clients, max_size=clients
     )
@@ -59,7 +64,10 @@ async def limit(url: str, batches: Sequence[list[Any]], cases: int, clients: int
         async with pool.acquire() as connection:
             prepared = await connection.prepare(SAVE.sql)
             for values in waiting:
+                sent = time.perf_counter()
                 await prepared.fetch(*values)
+                if waits is not None:
+                    waits.append(time.perf_counter() - sent)
 
     began = time.perf_counter()
     await asyncio.gather(*(one() for _ in range(clients)))
