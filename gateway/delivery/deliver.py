@@ -241,7 +241,7 @@ class Deliverer:
         return None if ready is None else (ready, outbound)
 
     async def _gone(self, claimed: Claimed, outbound: Outbound, departure: Departure | None) -> Written:
-        """It is in the journal and ours, and may leave. Raises NotOurs when it must not, DatabaseAway.
+        """It is in the journal and ours, and may leave. Raises NotOurs when it must not, DatabaseAway, Unacceptable.
 
         A process that was stopped meanwhile, or a commit that took for ever, may have outlived its lease: whoever has
         the delivery then may have asked for it, heard that it is not there, and sent it.

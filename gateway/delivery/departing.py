@@ -8,6 +8,8 @@ from canonical.errors import Unavailable
 from canonical.reading import Outbound
 from gateway import metrics
 from gateway.delivery.writing import Written
+from gateway.log import log
+from storage.driver import NotWritten
 from storage.outbox import Claimed, Outbox, Sealed, Wanted
 
 
@@ -37,7 +39,8 @@ async def departed(
 ) -> list[tuple[Claimed, Departure | None]]:  # fmt: skip
     """What is due, now ours, with its message where that may leave at once.
 
-    `write` must neither wait nor raise. Raises Unsure.
+    `write` must neither wait nor raise. Where the journal cannot keep one of them, all are merely taken up: each by
+    itself shows which it is. Raises Unsure.
     """
     found: list[Claimed] = []
     departures: list[Departure | None] = []
@@ -53,6 +56,9 @@ async def departed(
         pairs = await outbox.depart(wanted, sealed, now=now)
     except Unavailable as error:
         raise Unsure(found, str(error)) from error
+    except NotWritten as error:
+        log.warning("deliveries.one_by_one", messages=len(found), why=str(error))
+        return [(one, None) for one in await outbox.claim(wanted, now=now)]
     made = dict(zip((one.id for one in found), departures, strict=True))
     if leaving := sum(one is not None for _, one in pairs):
         metrics.SETTLE_BATCH.labels("leaving").observe(leaving)

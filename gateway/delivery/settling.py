@@ -3,9 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from canonical.errors import Unacceptable
 from gateway import metrics
 from gateway.delivery.group import Group
+from gateway.delivery.words import UNKEPT
 from gateway.log import log
+from storage.driver import NotWritten
 from storage.outbox import Ended, Learned, NotOurs, Outbox, Sealed
 
 
@@ -18,8 +21,12 @@ class Settling:
         self._ending: Group[Ended, Learned] = Group(self._end)
 
     async def leaves(self, sealed: Sealed) -> None:
-        """It is in the journal, and may leave. Raises NotOurs when it must not."""
-        if not await self._leaving.put(sealed):
+        """It is in the journal, and may leave. Raises NotOurs when it must not, Unacceptable when it cannot be kept."""
+        try:
+            ours = await self._leaving.put(sealed)
+        except NotWritten as error:
+            raise Unacceptable(UNKEPT.format(why=error)) from None
+        if not ours:
             raise NotOurs
 
     async def ended(self, ended: Ended) -> Learned:
