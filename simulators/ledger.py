@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._next = sum(1 for _ in lines(path)) + 1 if path.exists() else 1
+        self._together: list[bytes] | None = None
         self._file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
         if path.stat().st_size and path.read_bytes()[-1:] != b"\n":
             os.write(self._file, b"\n")
@@ -25,8 +27,22 @@ class Ledger:
         """One line; its number."""
         number, self._next = self._next, self._next + 1
         line = {"n": number, "t": round(time.time(), 3), "what": what, **facts}
-        os.write(self._file, json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        written = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        if self._together is None:
+            os.write(self._file, written)
+        else:
+            self._together.append(written)
         return number
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All lines of the block in one write: a killed system has done all of it, or nothing."""
+        self._together = []
+        try:
+            yield
+        finally:
+            written, self._together = b"".join(self._together), None
+            os.write(self._file, written)
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:

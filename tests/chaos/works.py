@@ -76,10 +76,11 @@ class Works(Platform):
             return Reply.of({"code": "ok" if self.mode == "safe" else "again", "id": there})
         self.made += 1
         id_ = self.tasks[ref] = f"{self.options.name}-{self.made}"
-        self.ledger.write("task", ref=ref, id=id_, effect="new", task=body["what"], at=body["at"], message=message)
         back = ref.endswith("-1") and share(self.seed, ref, "back") < RETURNED
-        self._will_say(id_, ref, "signed", 0.1)
-        self._will_say(id_, ref, "back" if back else "done", 0.3 + share(self.seed, ref, "pace"))
+        with self.ledger.together():  # a task without its plan would never end
+            self.ledger.write("task", ref=ref, id=id_, effect="new", task=body["what"], at=body["at"], message=message)
+            self._will_say(id_, ref, "signed", 0.1)
+            self._will_say(id_, ref, "back" if back else "done", 0.3 + share(self.seed, ref, "pace"))
         return Reply.of({"code": "ok", "id": id_})
 
     def _order(self, body: dict[str, Any], message: str) -> Reply:
@@ -87,13 +88,13 @@ class Works(Platform):
         effect = "again" if key in self.orders else "new"
         self.orders.add(key)
         id_ = self.tasks.get(body["ref"], "")
-        self.ledger.write(
-            "order", ref=body["ref"], id=id_, order=body["what"], at=body["at"], effect=effect, message=message
-        )
-        if effect == "new":
-            if body["what"] == "cancel":
+        with self.ledger.together():
+            self.ledger.write(
+                "order", ref=body["ref"], id=id_, order=body["what"], at=body["at"], effect=effect, message=message
+            )
+            if effect == "new" and body["what"] == "cancel":
                 self.ended.add(body["ref"])
-            elif id_:
+            elif effect == "new" and id_:
                 self._will_say(id_, body["ref"], "done", 0.3)
         return Reply.of({"code": "ok", "id": id_})
 
