@@ -14,6 +14,7 @@ from canonical.ports import Connector
 from gateway.alarm_clock import AlarmClock
 from gateway.announce import Announcer
 from gateway.configuration import ConnectedSystem
+from gateway.database_clock import DatabaseClock, following
 from gateway.delivery.crew import Heartbeat
 from gateway.delivery.deliver import Deliverer
 from gateway.delivery.drifting import CONNECTOR
@@ -64,17 +65,23 @@ class Role(StrEnum):
 
 
 class Worker:
-    """All chosen roles for all systems, in one process."""
+    """All chosen roles for all systems, in one process.
 
-    def __init__(self, hub: Hub, roles: frozenset[Role]) -> None:
-        self.hub, self.roles = hub, roles
+    `follow`: by the database's clock, whatever the hub's own says.
+    """
+
+    def __init__(self, hub: Hub, roles: frozenset[Role], *, follow: bool = True) -> None:
+        self.clock = DatabaseClock(hub.now) if follow else None
+        self.hub, self.roles = following(hub, self.clock) if self.clock else hub, roles
         self.memories = Memories(hub.store)
-        self.lanes = Lanes(hub) if Role.DELIVER in roles else None
+        self.lanes = Lanes(self.hub) if Role.DELIVER in roles else None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; messages on their way are finished first."""
         systems = dict(worked(self.hub))
-        heartbeat = Heartbeat(self.hub, self.roles, self.lanes)
+        if self.clock is not None:  # nothing is taken up before the time is known
+            await self._steadily(self._look(self.clock), "clock", stop, done=lambda: self._knows_the_time)
+        heartbeat = Heartbeat(self.hub, self.roles, self.lanes, self.clock)
         tasks = [asyncio.create_task(self._steadily(heartbeat.beat, "heartbeat", stop), name="heartbeat")]
         if Role.CLOCK in self.roles:
             tasks.append(asyncio.create_task(self._keep_house(stop), name="housekeeping"))
@@ -107,6 +114,17 @@ class Worker:
         await asyncio.gather(*tasks)
         await heartbeat.leave()
         log.info("worker.stopped")
+
+    @property
+    def _knows_the_time(self) -> bool:
+        return self.clock is None or self.clock.known
+
+    def _look(self, clock: DatabaseClock) -> Callable[[], Awaitable[float]]:
+        async def once() -> float:
+            await clock.look(self.hub.store)
+            return 0.0
+
+        return once
 
     # --- one system ---
 

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -70,6 +71,13 @@ class Store:
         """One statement as a transaction of its own. Raises as `hot`."""
         async with self._connections.one() as connection:
             return await statement.fetch(connection, values)
+
+    async def time(self) -> datetime:
+        """The database's own clock. Raises DatabaseAway."""
+        async with self._connections.one() as connection:
+            [(now,)] = await connection.fetch("SELECT clock_timestamp()")
+        at: datetime = now
+        return at
 
     async def answers(self) -> None:
         """Raises DatabaseAway when the database does not answer."""

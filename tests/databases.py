@@ -22,6 +22,8 @@ SELECT md5(string_agg(it, ';' ORDER BY it)) FROM (
     UNION ALL SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace
     UNION ALL SELECT format('%s %s', tgname, tgenabled) FROM pg_trigger WHERE NOT tgisinternal
     UNION ALL SELECT setconfig::text FROM pg_db_role_setting
+    UNION ALL SELECT nspname FROM pg_namespace WHERE left(nspname, 3) <> 'pg_'
+    UNION ALL SELECT extname FROM pg_extension
 ) AS shape
 """
 _EMPTY = """

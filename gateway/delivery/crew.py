@@ -9,6 +9,7 @@ from datetime import datetime
 
 from canonical.errors import Unavailable
 from gateway import metrics
+from gateway.database_clock import DatabaseClock
 from gateway.delivery.lanes import Lanes
 from gateway.delivery.traffic import Share
 from gateway.hub import Hub
@@ -23,13 +24,17 @@ _DELIVER = "deliver"
 class Heartbeat:
     """Keeps this worker's row alive, and the shares of its lanes right."""
 
-    def __init__(self, hub: Hub, roles: Iterable[str], lanes: Lanes | None) -> None:
+    def __init__(
+        self, hub: Hub, roles: Iterable[str], lanes: Lanes | None, clock: DatabaseClock | None = None
+    ) -> None:  # fmt: skip
         now = hub.now()
-        self.hub, self.crew, self._lanes = hub, Crew(hub.store), lanes
+        self.hub, self.crew, self._lanes, self._clock = hub, Crew(hub.store), lanes, clock
         self._me = Member(hub.ids(), socket.gethostname(), os.getpid(), " ".join(sorted(roles)), now, now)
 
     async def beat(self) -> float:
-        """One sign of life."""
+        """One sign of life, and a look at the clock that all go by."""
+        if self._clock is not None:
+            await self._clock.look(self.hub.store)
         now = self.hub.now()
         living = await self.crew.seen(replace(self._me, seen_at=now, breakers=self._breakers(now)), _DELIVER)
         if self._lanes is not None and self._me.id in living:

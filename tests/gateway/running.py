@@ -121,16 +121,19 @@ class HubUnderTest:
         until(lambda: server.started, what="opening the doors")
 
     def start_worker(
-        self, roles: frozenset[Role] = frozenset(Role), *, now: Callable[[], datetime] = clock
+        self, roles: frozenset[Role] = frozenset(Role), *, now: Callable[[], datetime] = clock, follow: bool = False
     ) -> None:  # fmt: skip
-        """Deliver and poll, in a thread of its own. `now`: its clock; a later one makes leases run out."""
+        """Deliver and poll, in a thread of its own. `now`: its clock; a later one makes leases run out.
+
+        `follow`: it goes by the database's clock nevertheless.
+        """
 
         async def main(loop: Loop) -> None:
             assert loop.stop is not None
             wired = wire(self.settings, self.worker_database_url or self.database_url, configuration=self.configuration)
             hub = replace(wired, now=now)
             try:
-                await Worker(hub, roles).run(loop.stop)
+                await Worker(hub, roles, follow=follow or now is clock).run(loop.stop)
             finally:
                 await hub.store.close()
 
