@@ -28,7 +28,7 @@ SWITCHES: Mapping[str, float] = {
     "slow": 0, "silent": 0, "down": 0, "drop_answer": 0, "return": 0, "delay": 0, "refuse": 0, "page": 0, "fail": 0,
     "expire": 0, "same_page": 0,
 }  # fmt: skip
-"""What it can be told. `page`: so many requests are answered by a page for people; `fail`: so many questions by HTTP
+"""What it can be told. `page`: so many messages are answered by a page for people; `fail`: so many questions by HTTP
 500; `expire`: so many by having no right; `slow`, `drop_answer`: the first answer to a message comes late, or never;
 `same_page`: every page of a list is the first one, and says more follow.
 """
@@ -143,9 +143,6 @@ class OtherSide(Stub):
         switches = self.state.switches
         if switches["down"]:
             return Answered(b"", "text/plain", 503), _unheard(method)
-        if switches["page"] > 0:
-            switches["page"] -= 1
-            return Answered(_PAGE, "text/html; charset=utf-8"), _unheard(method)
         before = sum(self.state.taken.values())
         answer, heard = super().hear(method, target, headers, body)
         first = sum(self.state.taken.values()) > before
@@ -224,6 +221,9 @@ class OtherSide(Stub):
         """An answer other than the right one, where that was asked for."""
         signs_in = self.system.signing_in is not None and self.system.signing_in.message == name
         switches = self.state.switches
+        if switches["page"] > 0 and name in self._counted:  # a question would take it from the message it is meant for
+            switches["page"] -= 1
+            return Answered(_PAGE, "text/html; charset=utf-8")
         if name in self._pulls and self._shows_token(self._pulls[name]) and not self._has_token(message):
             self.state.trouble = f"{name}: 没有出示登录所得的令牌 | without the token that signing in gave"
             return judged_as(self.system, name, self._answers(route), "unauthenticated", asked=message) or _NO_RIGHT
