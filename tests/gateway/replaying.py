@@ -165,7 +165,9 @@ class Yard:
     async def worker(self, **more: Any) -> AsyncIterator[None]:
         """A worker that delivers beside us; its end waits for what is on its way."""
         stop = asyncio.Event()
-        working = asyncio.create_task(Worker(replace(self.hub, **more), frozenset({Role.DELIVER})).run(stop))
+        working = asyncio.create_task(
+            Worker(replace(self.hub, **more), frozenset({Role.DELIVER}), follow=False).run(stop)
+        )
         try:
             yield
         finally:
