@@ -15,12 +15,14 @@ import uvicorn
 
 from gateway.api import create_app
 from gateway.configuration import Configuration
+from gateway.delivery.deliver import Deliverer
 from gateway.door import LONGEST_BODY
 from gateway.hub import Hub, clock, wire
 from gateway.reception import QUEUE
 from gateway.serve import _config
+from gateway.session import Session
 from gateway.settings import Settings
-from gateway.work import Role, Worker
+from gateway.work import Role, Worker, connector_for
 from simulators import Running as SimulatedSystem
 
 SECRET = "a-secret-of-the-tests"
@@ -330,3 +332,10 @@ def connected(
         for name, one in configuration.systems.items()
     }
     return replace(configuration, systems=systems)
+
+
+def deliverer_to(hub: Hub, name: str) -> Deliverer:
+    """The lanes to one system, to be worked off round by round."""
+    connected = hub.configuration.systems[name]
+    connector = connector_for(hub, connected)
+    return Deliverer(hub, connected, connector, Session(connected.system, connector, hub))

@@ -7,14 +7,11 @@ from typing import Any
 
 from canonical.message import Message
 from canonical.reading import Outbound
-from gateway.delivery.deliver import Deliverer
 from gateway.delivery.departing import Departure, departed
 from gateway.delivery.writing import Written
-from gateway.session import Session
-from gateway.work import connector_for
 from storage.outbox import Claimed, Wanted
 from tests.gateway.outside import push
-from tests.gateway.running import HubUnderTest, Side
+from tests.gateway.running import HubUnderTest, Side, deliverer_to
 from tests.routing.intake_city import reported
 from tests.storage.storeroom import LEASE, Storeroom, sent, story
 
@@ -60,9 +57,7 @@ def test_it_waits_for_a_person_and_the_others_arrive(
     wired = hub.wired()
 
     async def told() -> None:
-        connected = wired.configuration.systems[URBAN]
-        connector = connector_for(wired, connected)
-        deliverer = Deliverer(wired, connected, connector, Session(connected.system, connector, wired))
+        deliverer = deliverer_to(wired, URBAN)
         seal = deliverer.writer._seal
 
         def sealed(outbound: Outbound, *more: Any) -> Written:

@@ -15,15 +15,12 @@ import adapters
 from canonical.errors import Unavailable
 from canonical.message import Verdict
 from gateway.configuration import Configuration
-from gateway.delivery.deliver import Deliverer
 from gateway.hub import Hub, clock
 from gateway.reception import Reception
-from gateway.session import Session
-from gateway.work import connector_for
 from storage.driver import NotWritten
 from storage.outbox import Claimed, Ended, Learned, Outbox, Sealed, Wanted
 from tests.gateway.outside import push
-from tests.gateway.running import SECRET, HubUnderTest, Side
+from tests.gateway.running import SECRET, HubUnderTest, Side, deliverer_to
 
 URBAN, GRID = "urban_management", "social_governance"
 
@@ -66,12 +63,10 @@ def clock_ahead(by: timedelta) -> datetime:
 
 async def rounds(hub: Hub, name: str, *outboxes: Outbox, later: timedelta) -> None:
     """One round of deliveries for each outbox, the last one `later` than the others."""
-    connected = hub.configuration.systems[name]
     for outbox in outboxes:
         shifted = later if outbox is outboxes[-1] else timedelta()
         one = replace(hub, outbox=outbox, now=partial(clock_ahead, shifted))
-        connector = connector_for(one, connected)
-        deliverer = Deliverer(one, connected, connector, Session(connected.system, connector, one))
+        deliverer = deliverer_to(one, name)
         deliverer.patience = timedelta()
         await deliverer.round()
         await deliverer.drained()
@@ -107,9 +102,7 @@ def test_a_letter_of_which_nobody_knows_whether_it_may_leave_does_not_and_goes_l
 
     async def told() -> None:
         one = replace(wired, outbox=outbox)
-        connected = one.configuration.systems[URBAN]
-        connector = connector_for(one, connected)
-        deliverer = Deliverer(one, connected, connector, Session(connected.system, connector, one))
+        deliverer = deliverer_to(one, URBAN)
         with pytest.raises(Unavailable):
             await deliverer.round()
         await deliverer.drained()
@@ -152,11 +145,9 @@ def test_a_worker_that_was_stopped_beyond_its_lease_before_it_sent_sends_nothing
     hub = start_hub(urls={URBAN: side.url})
     push(hub, "held up")
     wired = hub.wired()
-    connected = wired.configuration.systems[URBAN]
 
     async def stopped() -> None:
-        connector = connector_for(wired, connected)
-        deliverer = Deliverer(wired, connected, connector, Session(connected.system, connector, wired))
+        deliverer = deliverer_to(wired, URBAN)
         hours = iter(range(0, 100_000, 3600))
         deliverer.monotonic = lambda: float(next(hours))  # each look at the clock is an hour after the last
         await deliverer.round()
