@@ -81,13 +81,17 @@ class Book:
             key = (binding.system, binding.case_key)
             bearing = (b.case_id for b in self.known.bindings.values() if (b.system, b.case_key) == key)
             self.known.by_case_key[key] = max(bearing)
-        self.changes.rebound.append(moved)
+        self._write_binding(binding, moved)
 
     def amend(self, binding: Binding) -> None:
         """The same identity of the same case, with something changed beside it."""
         key = (binding.system, binding.external_id)
         old, self.known.bindings[key] = self.known.bindings[key], binding
         _replace(self.known.of_case[binding.case_id], old, binding)
+        self._write_binding(old, binding)
+
+    def _write_binding(self, old: Binding, binding: Binding) -> None:
+        """Each binding is written once, as it is in the end: of two rows with one key the database takes any."""
         if not _replace(self.changes.bindings, old, binding) and not _replace(self.changes.rebound, old, binding):
             self.changes.rebound.append(binding)
 

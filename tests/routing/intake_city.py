@@ -145,6 +145,8 @@ class Desk:
         for binding in changes.bindings:
             assert (binding.system, binding.external_id) not in self.bindings
             self.bindings[binding.system, binding.external_id] = binding
+        written = [(binding.system, binding.external_id) for binding in (*changes.bindings, *changes.rebound)]
+        assert len(set(written)) == len(written), "of two rows with one key the database takes any"
         for binding in changes.rebound:
             self.bindings[binding.system, binding.external_id] = binding
         self.deliveries += changes.deliveries
