@@ -22,8 +22,8 @@ from storage.batch import SAVE
 from storage.rows import rows_of
 from tests.bench.stream import BOUNDARY, ticket
 
-_NUMBERS = count(10_000_000)
-"""Case numbers beyond those the hub gives out in a run."""
+_NUMBERS = count(10_000_000 + int(time.time()) % 86_400 * 1_000)
+"""Case numbers beyond those the hub gives out in a run, and others than those of an earlier run of the same day."""
 
 
 def values(changes: Changes, now: datetime) -> list[Any]:

@@ -14,9 +14,10 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from storage.journal import Journal
 from storage.open_cases import open_bindings
 from storage.schema import migrate
 from storage.store import Store
+from tests.bench.claiming import ours
 from tests.bench.filling import chunks, fill, months
 from tests.bench.intake import ENVIRONMENT, TOKEN, hub, pushed
 from tests.bench.lanes import waiting
@@ -59,17 +61,21 @@ def filled(folder: Path, cases: int) -> None:
     began = time.monotonic()
     with EmbeddedPostgres(folder, settings=FILLING) as server:
         asyncio.run(migrate(server.url))
-        url = server.url.replace("+asyncpg", "+psycopg")
-        now, engine = clock(), create_engine(url)
-        with engine.begin() as connection:
-            months(connection, now)
-        with ProcessPoolExecutor(2) as both:
-            list(both.map(_fill, [(url, low, high, now, cases) for low, high in chunks(0, cases)]))
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("VACUUM (ANALYZE, FREEZE)"))
-        engine.dispose()
+        _fill_all(server.url, cases)
     (folder / "filled").write_text(str(cases))
     say("filled", {"cases": cases, "seconds": round(time.monotonic() - began)})
+
+
+def _fill_all(of: str, cases: int) -> None:
+    url = of.replace("+asyncpg", "+psycopg")
+    now, engine = clock(), create_engine(url)
+    with engine.begin() as connection:
+        months(connection, now)
+    with ProcessPoolExecutor(2) as both:
+        list(both.map(_fill, [(url, low, high, now, cases) for low, high in chunks(0, cases)]))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM (ANALYZE, FREEZE)"))
+    engine.dispose()
 
 
 def _fill(part: Any) -> None:
@@ -154,6 +160,50 @@ def intake(server: EmbeddedPostgres, rounds: int) -> dict[str, float]:
     return {name: round(statistics.median(some), 2) for name, some in ratios.items()}
 
 
+# --- claims ---
+
+CLAIMED = 20_000
+_WAITING = """
+INSERT INTO delivery (id, case_id, system, seq, event_seq, message, address, created_at, next_at)
+SELECT gen_random_uuid(), id, 'works', :round, 1, 'work', '', now(), now() FROM (SELECT id FROM cases {some}) few
+"""
+_WHOSE = {
+    "cases of the last days": f"WHERE version = 6 ORDER BY id DESC LIMIT {CLAIMED}",
+    "cases of all months": f"TABLESAMPLE SYSTEM (:percent) WHERE version = 6 LIMIT {CLAIMED}",
+}
+
+
+def claims(server: EmbeddedPostgres, cases: int, rounds: int) -> dict[str, float]:
+    """Messages taken up with all they are written of, and settled: rates of the full database over a small one's."""
+    asyncio.run(_fresh(server, "claims"))
+    small = server.url_of("claims")
+    asyncio.run(migrate(small))
+    _fill_all(small, CLAIMED)
+    return uvloop.run(_claimed([(server.url, cases), (small, CLAIMED)], rounds))
+
+
+async def _claimed(both: Sequence[tuple[str, int]], rounds: int) -> dict[str, float]:
+    stores = [Store(url) for url, _ in both]
+    ratios: dict[str, list[float]] = {name: [] for name in _WHOSE}
+    for number, (name, some) in product(range(rounds + 1), _WHOSE.items()):
+        rates = [await _claim(store, some, cases) for store, (_, cases) in zip(stores, both, strict=True)]
+        say("round", {name: [round(rate) for rate in rates]})
+        ratios[name].extend([rates[0] / rates[1]] if number else [])
+    for store in stores:
+        await store.close()
+    return {name: round(statistics.median(some), 2) for name, some in ratios.items()}
+
+
+async def _claim(store: Store, some: str, cases: int) -> float:
+    lane = {"round": time.time_ns() // 1_000_000_000}
+    few = {"percent": min(100.0, CLAIMED * 150 / cases)} if ":percent" in some else {}
+    async with store.transaction() as transaction:
+        there = (await transaction.connection.execute(text(_WAITING.format(some=some)), lane | few)).rowcount
+    began = time.perf_counter()
+    await ours(store, 4, loaded=True)
+    return there / (time.perf_counter() - began)
+
+
 async def _fresh(server: EmbeddedPostgres, name: str) -> None:
     connection = await asyncpg.connect(server.url.replace("+asyncpg", ""))
     await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -167,7 +217,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="look,intake,lanes")
+    parser.add_argument("--only", default="look,intake,claims,lanes")
     chosen = parser.parse_args()
     filled(chosen.folder, chosen.cases)
     with EmbeddedPostgres(chosen.folder, settings=MEASURING) as server:
@@ -176,6 +226,8 @@ def main() -> None:
             say("looked up, ms", uvloop.run(looked_up(server.url, chosen.cases)))
         if "intake" in chosen.only:
             say("intake, full over empty", intake(server, chosen.rounds))
+        if "claims" in chosen.only:
+            say("claim and settle, full over empty", claims(server, chosen.cases, chosen.rounds))
         if "lanes" in chosen.only:
             asyncio.run(_fresh(server, "lanes"))
             asyncio.run(migrate(server.url_of("lanes")))
