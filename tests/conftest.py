@@ -7,6 +7,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,13 +15,16 @@ import pytest
 
 from gateway.settings import driver_url
 from storage.embedded import EmbeddedPostgres
+from storage.partitions import keep_months
 from storage.schema import migrate
+from storage.store import Store
 from tests.databases import Databases, GivenServer, Server, made
 
 SHARED = Path(__file__).parents[2] / "shared"
 
 # A test database need not survive a power cut.
 QUICK = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+PLAYED = (datetime(2026, 3, 16, tzinfo=UTC), datetime(2026, 6, 16, tzinfo=UTC))
 
 
 @pytest.fixture(scope="session")
@@ -41,10 +45,19 @@ def hub_server(request: pytest.FixtureRequest) -> Server:
 
 @pytest.fixture(scope="session")
 def template(hub_server: Server) -> Iterator[str]:
-    """The name of an empty database with the newest schema."""
+    """The name of an empty database with the newest schema, and the months that most tests play in."""
     with made(hub_server, f"template_{uuid4().hex}", "ENCODING 'UTF8' TEMPLATE template0") as name:
-        asyncio.run(migrate(hub_server.url_of(name)))
+        asyncio.run(_prepared(hub_server.url_of(name)))
         yield name
+
+
+async def _prepared(url: str) -> None:
+    # Without the months of their clocks, each test with a worker would make them anew beside what it tests.
+    await migrate(url)
+    store = Store(url)
+    for now in PLAYED:
+        await keep_months(store, now)
+    await store.close()
 
 
 @pytest.fixture(scope="session")
