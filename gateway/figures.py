@@ -64,6 +64,7 @@ def families(found: Figures, systems: Iterable[str], now: datetime) -> Iterator[
     yield _workers(found)
     yield _breakers(found, known)
     yield _switched_off(found, known)
+    yield from _differences(found, known, now)
 
 
 def _deliveries(found: Figures, systems: Iterable[str]) -> Metric:
@@ -145,6 +146,24 @@ def _switched_off(found: Figures, systems: Iterable[str]) -> Metric:
         for what in What:
             family.add_metric([system, what], (system, what) in off)
     return family
+
+
+def _differences(found: Figures, systems: Iterable[str], now: datetime) -> Iterator[Metric]:
+    of = {one.system: one for one in found.confidence}
+    count = GaugeMetricFamily(
+        "gridhub_differences_open", "Differences of reconciliation that nobody has repaired or signed off.",
+        labels=["system"],
+    )  # fmt: skip
+    age = GaugeMetricFamily(
+        "gridhub_difference_oldest_seconds", "Since the oldest open difference was first seen; 0: there is none.",
+        labels=["system"],
+    )  # fmt: skip
+    for system in sorted({*systems, *of}):
+        one = of.get(system)
+        count.add_metric([system], one.open if one else 0)
+        age.add_metric([system], max(0.0, (now - one.oldest).total_seconds()) if one and one.oldest else 0.0)
+    yield count
+    yield age
 
 
 def _one(name: str, told: str, value: float) -> Metric:

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from canonical.records import STUCK, UNDER_WAY, DeliveryState
 from storage.crew import Crew, Member
+from storage.differences import Confidence, Differences
 from storage.inflow import Inflow, inflows
 from storage.store import Store
 from storage.switches import Switch, Switches
@@ -36,6 +37,8 @@ class Figures:
     members: list[Member]
     """Worker processes that live."""
     switches: list[Switch]
+    confidence: list[Confidence]
+    """What open differences of reconciliation come to, by system."""
 
 
 async def figures(store: Store, *, now: datetime) -> Figures:
@@ -43,7 +46,8 @@ async def figures(store: Store, *, now: datetime) -> Figures:
     async with store.transaction() as transaction:
         deferred = {(row[0], row[1]): int(row[2]) for row in await transaction.connection.execute(_DEFERRED)}
     members, switches = await Crew(store).living(now), await Switches(store).all()
-    return Figures(await lanes(store), deferred, await inflows(store), members, switches)
+    confidence = await Differences(store).confidence(now)
+    return Figures(await lanes(store), deferred, await inflows(store), members, switches, confidence)
 
 
 async def lanes(store: Store) -> list[LaneFigure]:

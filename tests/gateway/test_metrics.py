@@ -258,3 +258,20 @@ def test_who_works_whose_breaker_is_open_and_what_is_switched_off(hub: HubUnderT
     assert value(samples, "gridhub_breakers_open", system=GRID) == 0
     assert value(samples, "gridhub_switched_off", system=GRID, what="sending") == 1
     assert value(samples, "gridhub_switched_off", system=GRID, what="retry") == 0
+
+
+def test_how_many_differences_of_reconciliation_are_open_and_since_when(hub: HubUnderTest) -> None:
+    for subject, days, signed in (("a", 3, False), ("b", 1, False), ("c", 9, True)):
+        hub.rows(
+            "INSERT INTO difference (id, system, subject, class, mark, case_no, part, external_id, our_state,"
+            " their_state, text, first_seen, last_seen, statement_id, signed_at) VALUES (gen_random_uuid(), $1, $2,"
+            " 'state_differs', '', '', '', '', '', '', '', now() - make_interval(days => $3), now(),"
+            " gen_random_uuid(), CASE WHEN $4 THEN now() END)", URBAN, subject, days, signed,
+        )  # fmt: skip
+
+    samples = metrics(hub)
+
+    assert value(samples, "gridhub_differences_open", system=URBAN) == 2
+    assert value(samples, "gridhub_differences_open", system=GRID) == 0
+    assert value(samples, "gridhub_difference_oldest_seconds", system=URBAN) == pytest.approx(3 * 86400, abs=60)
+    assert value(samples, "gridhub_difference_oldest_seconds", system=GRID) == 0

@@ -217,7 +217,7 @@ def told() -> Iterator[Metric]:
     from datetime import datetime
 
     now = datetime.now(SHANGHAI)
-    yield from families(Figures([], {}, [], [], []), ["somebody"], now)
+    yield from families(Figures([], {}, [], [], [], []), ["somebody"], now)
     yield Metric("gridhub_database_up", "", "gauge")
     for counted in metrics.everything():
         yield from counted.collect()
