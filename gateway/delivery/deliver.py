@@ -25,7 +25,7 @@ from canonical.message import Message, Verdict
 from canonical.ports import Connector, Exchanger
 from canonical.reading import Answer, Outbound
 from gateway.configuration import ConnectedSystem
-from gateway.delivery.departing import Departure, Unsure, departed
+from gateway.delivery.departing import Departure
 from gateway.delivery.drifting import Drifting
 from gateway.delivery.find import Finder
 from gateway.delivery.settling import Settling
@@ -117,19 +117,6 @@ class Deliverer:
         task = asyncio.create_task(work, name=f"{self.name}-{claimed.id}")
         self._under_way.add(task)
         task.add_done_callback(self._done)
-
-    async def round(self) -> int:
-        """Fill the free places with what is due. Returns how many were taken up; they go on by themselves."""
-        wanted = self.wanted()
-        try:
-            taken = await departed(self.hub.outbox, [wanted], self.at_once, now=self.hub.now()) if wanted else []
-        except Unsure as error:
-            for one in error.claimed:
-                self.give_back(one)
-            raise
-        for one, departure in taken:
-            self.start(one, departure)
-        return len(taken)
 
     def at_once(self, claimed: Claimed) -> Departure | None:
         """The message, where it can be written without asking or waiting; else None, and it goes the longer way."""

@@ -30,6 +30,7 @@ from gateway.poll import Poller
 from gateway.session import Session
 from gateway.settings import Settings, example_city
 from gateway.subscribe import Subscriber
+from tests.gateway.running import take_up
 
 NAME = "parks"
 NOW = datetime(2026, 5, 20, 9, 0, tzinfo=SHANGHAI)
@@ -337,7 +338,7 @@ class Desk:
     async def deliver(self) -> None:
         """One round of the lanes to the platform, until everything it began is over."""
         lanes = self.deliverer()
-        await lanes.round()
+        await take_up(lanes)
         await lanes.drained()
         lanes._threads.shutdown()  # the desk's connector stays
 

@@ -16,6 +16,7 @@ import uvicorn
 from gateway.api import create_app
 from gateway.configuration import Configuration
 from gateway.delivery.deliver import Deliverer
+from gateway.delivery.lanes import Lanes
 from gateway.door import LONGEST_BODY
 from gateway.hub import Hub, clock, wire
 from gateway.reception import QUEUE
@@ -339,3 +340,10 @@ def deliverer_to(hub: Hub, name: str) -> Deliverer:
     connected = hub.configuration.systems[name]
     connector = connector_for(hub, connected)
     return Deliverer(hub, connected, connector, Session(connected.system, connector, hub))
+
+
+async def take_up(deliverer: Deliverer) -> None:
+    """One round of these lanes: what is due is taken up, as far as there are places, and goes on by itself."""
+    lanes = Lanes(deliverer.hub)
+    lanes.add(deliverer)
+    await lanes.once()

@@ -26,7 +26,7 @@ from tests.gateway.outside import typed
 from tests.gateway.picture_office import Office, Server, opened
 from tests.gateway.pulling import NAME, Desk, desk
 from tests.gateway.pushes import FORM, HOTLINE, hotline, ticket
-from tests.gateway.running import ENVIRONMENT
+from tests.gateway.running import ENVIRONMENT, take_up
 
 Tell = Callable[[Desk], Coroutine[Any, Any, None]]
 Working = Callable[..., None]
@@ -140,7 +140,7 @@ async def deliver(desk: Desk, *, after: float = 0.0) -> tuple[Any, ...]:
     """(state, attempts, in_doubt) of the delivery after one round at NOW plus so many seconds."""
     desk.after = timedelta(seconds=after)
     lanes = desk.deliverer()
-    await lanes.round()
+    await take_up(lanes)
     await lanes.drained()
     lanes._threads.shutdown()
     return await state(desk)
@@ -517,7 +517,7 @@ def test_a_worker_that_was_taken_for_dead_while_it_asked_sends_nothing(working: 
 
         loop = asyncio.get_running_loop()
         office.meanwhile["/salt"] = overtaken
-        await slow.round()
+        await take_up(slow)
         await slow.drained()
         slow._threads.shutdown()
         assert len(taken[0]) == 1

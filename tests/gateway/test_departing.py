@@ -11,7 +11,7 @@ from gateway.delivery.departing import Departure, departed
 from gateway.delivery.writing import Written
 from storage.outbox import Claimed, Wanted
 from tests.gateway.outside import push
-from tests.gateway.running import HubUnderTest, Side, deliverer_to
+from tests.gateway.running import HubUnderTest, Side, deliverer_to, take_up
 from tests.routing.intake_city import reported
 from tests.storage.storeroom import LEASE, Storeroom, sent, story
 
@@ -66,7 +66,7 @@ def test_it_waits_for_a_person_and_the_others_arrive(
             return broken if outbound.case.id == worst else written
 
         deliverer.writer._seal = sealed  # type: ignore[method-assign, assignment]
-        await deliverer.round()
+        await take_up(deliverer)
         await deliverer.drained()
         deliverer.close()
         await wired.store.close()

@@ -15,6 +15,7 @@ from gateway.views import journey_view
 from storage.outbox import Stuck
 from tests.gateway.pulling import MESSAGES, NAME, NOW, Asked, Desk, Platform, Said, Tell, Working
 from tests.gateway.pushes import FORM, HOTLINE, hotline, ticket
+from tests.gateway.running import take_up
 
 OWNER = """\
 pulls:
@@ -174,7 +175,7 @@ def test_what_a_lost_worker_had_in_hand_is_asked_for_too(working: Working, parks
 
         parks.on["/plant"] = plant
         lanes = desk.deliverer()
-        await lanes.round()
+        await take_up(lanes)
         [task] = lanes._under_way
         await arrived.wait()
         task.cancel()  # the process ends before it has settled anything

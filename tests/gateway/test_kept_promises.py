@@ -20,7 +20,7 @@ from gateway.reception import Reception
 from storage.driver import NotWritten
 from storage.outbox import Claimed, Ended, Learned, Outbox, Sealed, Wanted
 from tests.gateway.outside import push
-from tests.gateway.running import SECRET, HubUnderTest, Side, deliverer_to
+from tests.gateway.running import SECRET, HubUnderTest, Side, deliverer_to, take_up
 
 URBAN, GRID = "urban_management", "social_governance"
 
@@ -68,7 +68,7 @@ async def rounds(hub: Hub, name: str, *outboxes: Outbox, later: timedelta) -> No
         one = replace(hub, outbox=outbox, now=partial(clock_ahead, shifted))
         deliverer = deliverer_to(one, name)
         deliverer.patience = timedelta()
-        await deliverer.round()
+        await take_up(deliverer)
         await deliverer.drained()
         deliverer.close()
     await hub.store.close()
@@ -104,13 +104,13 @@ def test_a_letter_of_which_nobody_knows_whether_it_may_leave_does_not_and_goes_l
         one = replace(wired, outbox=outbox)
         deliverer = deliverer_to(one, URBAN)
         with pytest.raises(Unavailable):
-            await deliverer.round()
+            await take_up(deliverer)
         await deliverer.drained()
         assert await asyncio.to_thread(hub.rows, letter, URBAN) == [
             {"state": "pending", "in_doubt": False, "attempts": 0}
         ]
         assert side.items() == []
-        await deliverer.round()
+        await take_up(deliverer)
         await deliverer.drained()
         deliverer.close()
         await wired.store.close()
@@ -150,7 +150,7 @@ def test_a_worker_that_was_stopped_beyond_its_lease_before_it_sent_sends_nothing
         deliverer = deliverer_to(wired, URBAN)
         hours = iter(range(0, 100_000, 3600))
         deliverer.monotonic = lambda: float(next(hours))  # each look at the clock is an hour after the last
-        await deliverer.round()
+        await take_up(deliverer)
         await deliverer.drained()
         deliverer.close()
         await wired.store.close()
