@@ -18,6 +18,7 @@ from gateway.pull_window import (
     Place,
     asks_for_pages,
     following,
+    nothing_there,
     offset,
     only_page,
     past_end,
@@ -39,8 +40,6 @@ class Listing:
         self._spans = list(swept(self.declared, Sweep(every=_DAY, back=back), now))
         self._place = Place(self.declared.first_page)
         self._paged = asks_for_pages(self.declared, self.system.writers[self.declared.ask][0].declared)
-        self._shorter = False
-        """It got shorter since this pass over the window began."""
         self.trouble = ""
         """Why the list is not whole; empty as long as it is."""
 
@@ -56,27 +55,21 @@ class Listing:
         except Refused:
             if not self._place.guessed:
                 raise
-            self._next_span()
+            page = None
+        if page is None or past_end(self._place, page):
+            self._go_on(nothing_there(self.declared, self._place), shorter=self._place.shorter)
             return ()
-        if past_end(self._place, page):
-            self._next_span()
-            return ()
-        self._shorter = self._shorter or shrank(self._place, page)
         step = following(self.declared, self._place, page) if self._paged else only_page(self.declared, page)
-        if isinstance(step, End):
-            self.trouble = self.trouble or step.trouble
-            self._next_span()
-        else:
-            self._shorter = self._shorter and step.again == self._place.again
-            self._place = step
+        self._go_on(step, shorter=self._place.shorter or shrank(self._place, page))
         return [self.plan.theirs(row) for row in page.rows]
 
-    def _next_span(self) -> None:
-        if self._shorter:
-            self.trouble = self.trouble or SHRANK
-        self._spans.pop(0)
-        self._shorter = False
-        self._place = Place(self.declared.first_page)
+    def _go_on(self, step: Place | End, *, shorter: bool) -> None:
+        """`shorter`: what was read is not all, for it got shorter meanwhile; read anew it is."""
+        if isinstance(step, End):
+            self.trouble = self.trouble or step.trouble or (SHRANK if shorter else "")
+            self._spans.pop(0)
+            step = Place(self.declared.first_page)
+        self._place = step
 
     async def _asked(self) -> Page:
         span, place = self._spans[0], self._place
