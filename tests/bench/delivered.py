@@ -129,7 +129,7 @@ def pushed(port: int, run: str, cases: int, connections: int) -> "subprocess.Pop
 
 def measured(folder: Path, url: str, chosen: argparse.Namespace) -> dict[str, Any]:
     """Everything as separate processes."""
-    port, at = 20_000 + os.getpid() % 10_000, 30_000 + os.getpid() % 10_000
+    port, at = 20_000 + os.getpid() % 10_000, 10_000 + os.getpid() % 9_000
     log = folder / "log"
     with ExitStack() as stack:
         owner = stack.enter_context(standing(at, *OWNING))
@@ -177,7 +177,7 @@ def one_round(
 
 async def profiled(folder: Path, url: str, chosen: argparse.Namespace) -> None:
     """One worker in this process, on deliveries that are there already; with the profiler when that is asked for."""
-    with standing(30_000 + os.getpid() % 10_000, *OWNING) as owner:
+    with standing(10_000 + os.getpid() % 9_000, *OWNING) as owner:
         config, variables = laid_out(folder / "city", owner, chosen.places)
         hub = wire(settings(config), url, configuration=load(config, os.environ | variables))
         set_up()

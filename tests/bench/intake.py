@@ -52,7 +52,7 @@ def hub(url: str, port: int, processes: int, log: Path) -> "subprocess.Popen[byt
 def answering(process: "subprocess.Popen[bytes]", url: str, log: Path) -> "subprocess.Popen[bytes]":
     """The process, once it answers there."""
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
+    while process.poll() is None and time.monotonic() < deadline:
         with suppress(httpx.HTTPError):
             if httpx.get(url, trust_env=False).status_code == httpx.codes.OK:
                 return process

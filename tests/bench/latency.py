@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=20.0, help="tickets a second")
     parser.add_argument("--seconds", type=float, default=20.0)
     chosen = parser.parse_args()
-    port, owner_port = 31_000 + os.getpid() % 5_000, 37_000 + os.getpid() % 5_000
+    port, owner_port = 20_000 + os.getpid() % 5_000, 26_000 + os.getpid() % 5_000
     where = f"http://127.0.0.1:{owner_port}"
     ENVIRONMENT.update({"HOTLINE_URL": where, "URBAN_URL": where, "GRID_URL": where})
     with tempfile.TemporaryDirectory(prefix="gridhub-bench-") as folder, EmbeddedPostgres(None) as server:

@@ -150,7 +150,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--messages", type=int, default=2000)
     chosen = parser.parse_args()
-    with standing(33_000 + os.getpid() % 5_000) as url:
+    with standing(13_000 + os.getpid() % 5_000) as url:
         figures = measured(url, chosen.rounds, chosen.messages)
     sys.stdout.write(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
 
