@@ -56,7 +56,8 @@ class Watch:
 
 def families(found: Figures, systems: Iterable[str], now: datetime) -> Iterator[Metric]:
     """Each figure by system: those of the configuration, and whatever else the database has."""
-    known = sorted({*systems, *(lane.system for lane in found.lanes)})
+    met = {*(lane.system for lane in found.lanes), *(one.system for one in found.confidence)}
+    known = sorted({*systems, *met})
     yield _deliveries(found, known)
     yield _oldest(found, known, now)
     yield _deferred(found)
@@ -158,7 +159,7 @@ def _differences(found: Figures, systems: Iterable[str], now: datetime) -> Itera
         "gridhub_difference_oldest_seconds", "Since the oldest open difference was first seen; 0: there is none.",
         labels=["system"],
     )  # fmt: skip
-    for system in sorted({*systems, *of}):
+    for system in systems:
         one = of.get(system)
         count.add_metric([system], one.open if one else 0)
         age.add_metric([system], max(0.0, (now - one.oldest).total_seconds()) if one and one.oldest else 0.0)

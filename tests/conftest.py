@@ -24,7 +24,9 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 # A test database need not survive a power cut.
 QUICK = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
-PLAYED = (datetime(2026, 3, 16, tzinfo=UTC), datetime(2026, 6, 16, tzinfo=UTC))
+
+TEST_CLOCKS = (datetime(2026, 3, 16, tzinfo=UTC), datetime(2026, 6, 16, tzinfo=UTC))
+"""Their months and the three after each are the ones that tests with a clock of their own live in."""
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +47,7 @@ def hub_server(request: pytest.FixtureRequest) -> Server:
 
 @pytest.fixture(scope="session")
 def template(hub_server: Server) -> Iterator[str]:
-    """The name of an empty database with the newest schema, and the months that most tests play in."""
+    """The name of an empty database with the newest schema, and the months of the tests' own clocks."""
     with made(hub_server, f"template_{uuid4().hex}", "ENCODING 'UTF8' TEMPLATE template0") as name:
         asyncio.run(_prepared(hub_server.url_of(name)))
         yield name
@@ -55,7 +57,7 @@ async def _prepared(url: str) -> None:
     # Without the months of their clocks, each test with a worker would make them anew beside what it tests.
     await migrate(url)
     store = Store(url)
-    for now in PLAYED:
+    for now in TEST_CLOCKS:
         await keep_months(store, now)
     await store.close()
 

@@ -64,7 +64,7 @@ class Listing:
         return [self.plan.theirs(row) for row in page.rows]
 
     def _go_on(self, step: Place | End, *, shorter: bool) -> None:
-        """`shorter`: what was read is not all, for it got shorter meanwhile; read anew it is."""
+        """The next page or window. `shorter`: rows may have moved up past what was read, where this is the end."""
         if isinstance(step, End):
             self.trouble = self.trouble or step.trouble or (SHRANK if shorter else "")
             self._spans.pop(0)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -103,6 +104,33 @@ def test_a_list_that_shrinks_while_it_is_read_is_read_again(telling: Story, park
         made = await compared(desk)
 
         assert lines(made) == {"agree": 4}  # T1 was listed once, and may be gone only since
+
+    story(telling, parks, LIST + COMPARED, rows)(tell)
+
+
+@pytest.mark.parametrize("past_the_end", [{"code": "no such page"}, None], ids=["refused", "the last page again"])
+def test_so_is_one_that_ends_on_a_full_page(telling: Story, parks: Platform, past_the_end: Any) -> None:
+    rows = [tree(number) for number in range(1, 6)]
+
+    async def tell(desk: Desk) -> None:
+        there = list(rows)
+
+        def shrinking(asked: Asked) -> Any:
+            page = int(asked.query["page"])
+            if page > 2:
+                return past_the_end or whole(there)(replace(asked, query={**asked.query, "page": "2"}))
+            answer = whole(there)(asked)
+            if len(there) == len(rows):
+                there.pop(0)  # the third row moves up to the first page, which was read
+            return answer
+
+        parks.on["/trees"] = shrinking
+
+        made = await compared(desk)
+
+        assert not made.trouble
+        assert lines(made) == {"agree": 5}
+        assert parks.queries("/trees", "page") == ["1", "2", "3"] * 2
 
     story(telling, parks, LIST + COMPARED, rows)(tell)
 
