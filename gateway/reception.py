@@ -37,9 +37,6 @@ _RACES = 5
 """How often a batch is decided anew because another process committed the same identity first."""
 
 
-_BESIDE = 0.02
-"""Seconds after which a batch no longer waits for the one before: that may stand in a lock, or its database is far."""
-
 QUEUE = 4096
 """Messages that may wait for a commit in one process."""
 
@@ -208,7 +205,6 @@ class Committer:
         self.reception = reception
         self._batch, self._lanes, self._share = batch, lanes, max(1, queue // 4)
         self._queue = _FairQueue(queue)
-        self._turn = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Committer":
@@ -242,25 +238,14 @@ class Committer:
     async def _run(self) -> None:
         while True:
             waiting = [await self._queue.get()]
-            mine = await self._my_turn()
             size = len(waiting[0].arrivals)
             while size < self._batch and not self._queue.empty():
                 waiting.append(self._queue.get_nowait())
                 size += len(waiting[-1].arrivals)
             metrics.INTAKE_QUEUE.set(self._queue.qsize())
             await self._take_in(waiting)
-            if mine:
-                self._turn.release()
             for _ in waiting:
                 self._queue.task_done()
-
-    async def _my_turn(self) -> bool:
-        """One commit at a time makes the larger batches; beside one that takes long another begins, without a turn."""
-        try:
-            async with asyncio.timeout(_BESIDE):
-                return await self._turn.acquire()
-        except TimeoutError:
-            return False
 
     async def _take_in(self, waiting: Sequence[_Waiting]) -> None:
         arrivals = [arrival for one in waiting for arrival in one.arrivals]
