@@ -418,7 +418,7 @@ def test_a_broker_that_stops_answering_leaves_the_message_in_doubt(
     broker: RabbitMq, queue: str, closing: Any, partner: BlockingChannel
 ) -> None:
     partner.queue_declare(queue)
-    sending = closing(connector(broker.url, timeout=0.5))
+    sending = closing(connector(broker.url, timeout=3))
     sending.send(message(f"/{queue}", b"first"))
     with broker.paused():
         with pytest.raises(InDoubt):
@@ -460,7 +460,7 @@ def test_a_receiver_and_a_connector_may_be_closed_twice(broker: RabbitMq, queue:
 
 
 def test_a_restarted_broker_costs_nothing(broker: RabbitMq, queue: str, closing: Any) -> None:
-    hearing = closing(receiver(broker.url, queue, declare=True, timeout=0.5))
+    hearing = closing(receiver(broker.url, queue, declare=True, timeout=3))
     hearing.receive(most=1, wait=0)
     sending = closing(connector(broker.url, timeout=2))
     for number in range(100):

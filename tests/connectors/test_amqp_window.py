@@ -118,7 +118,7 @@ def test_a_broker_that_dies_in_the_middle_is_told_apart_and_what_it_lacks_goes_t
 
 
 def test_a_broker_that_says_nothing_ends_the_batch_after_the_time_out(broker: RabbitMq, queue: str) -> None:
-    publisher = BusPublisher(account(broker.url, timeout=1.0), Topology(queues=(Queue(queue),)), name="test")
+    publisher = BusPublisher(account(broker.url, timeout=3.0), Topology(queues=(Queue(queue),)), name="test")
     assert publisher.publish([post(queue, "first")]).whole
 
     with broker.paused():

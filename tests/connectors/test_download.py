@@ -268,7 +268,7 @@ def test_too_large_a_file_is_refused(files: Files) -> None:
 @pytest.mark.parametrize("what", ["trickle/head", "trickle/body", "silence"])
 def test_a_server_that_gives_a_byte_now_and_then_or_none_does_not_hold_us(files: Files, what: str) -> None:
     with pytest.raises(Unavailable, match="ReadTimeout"):
-        get(f"{files.url}/{what}", downloads=replace(OUTSIDE, timeout=0.3, most=10**9))
+        get(f"{files.url}/{what}", downloads=replace(OUTSIDE, timeout=1.0, most=10**9))
 
 
 def test_what_does_not_come_whole_is_unavailable(files: Files, free_port: Callable[[], int]) -> None:

@@ -435,7 +435,7 @@ def test_messages_nobody_acknowledges_are_dropped_and_counted_when_the_queue_is_
 
 
 def test_a_restarted_broker_costs_nothing(own_broker: Mosquitto, place: str, closing: Any) -> None:
-    hearing = closing(receiver(own_broker.url, place, client_id=place, timeout=0.5))
+    hearing = closing(receiver(own_broker.url, place, client_id=place, timeout=3))
     hearing.receive(most=1, wait=0)
     sending = closing(connector(own_broker.url))
     for number in range(100):
@@ -499,7 +499,7 @@ def test_a_broker_that_stops_answering_leaves_the_message_in_doubt_and_sends_not
 ) -> None:
     hearing = closing(receiver(own_broker.url, place, client_id=place))
     hearing.receive(most=1, wait=0)
-    sending = closing(connector(own_broker.url, timeout=0.3))
+    sending = closing(connector(own_broker.url, timeout=2))
     sending.send(message(place, b"first"))
     with own_broker.paused():
         with pytest.raises(InDoubt):
