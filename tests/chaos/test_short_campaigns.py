@@ -28,7 +28,7 @@ def test_nothing_is_lost_doubled_or_out_of_order_whatever_fails(seed: int) -> No
 @pytest.mark.parametrize(
     ("plant", "law", "only", "patience"),
     [
-        # What was lost is owed for ever, so it never comes to rest.
+        # What was lost may be owed for ever, and then it never comes to rest.
         ("answer-first", ANSWERED, ("database crash", "kill gateway", "database immediate restart"), 60.0),
         ("blind-resend", DOUBLED, ("answers lost", "answers garbled", "answers late"), SHORT.patience),
         ("overtaking", DISORDERED, ("503", "answers lost"), SHORT.patience),
