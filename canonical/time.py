@@ -79,6 +79,14 @@ class Limit(Value):
     unit: LimitUnit
 
 
+class Pause(Value):
+    """A span in which a clock does not run 挂账."""
+
+    since: Instant
+    until: Instant | None = None
+    """None: it has not ended yet."""
+
+
 class Due(Value):
     """When a limit runs out."""
 

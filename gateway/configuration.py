@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 import adapters
 from adapters import System
-from assessment.calendar import load_calendar
+from assessment.calendar_file import load_calendar
 from canonical.announcement import Right
 from canonical.errors import Misconfigured
 from canonical.findings import Finding, Severity

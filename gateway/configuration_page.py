@@ -12,7 +12,7 @@ from typing import get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from assessment.calendar import COLUMNS as CALENDAR
+from assessment.calendar_file import COLUMNS as CALENDAR
 from gateway.configuration import CityFile, SystemFile
 from gateway.settings import VARIABLES
 from routing.catalogue import CLASS_COLUMNS, STANDARD_COLUMNS

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assessment.calendar import Calendar, DayType, load_calendar
+from assessment.calendar import Calendar
+from assessment.calendar_file import load_calendar
+from assessment.days import DayType
 from canonical.findings import Finding, Severity
 from canonical.ports import WorkingCalendar
 from canonical.time import SHANGHAI, Limit, LimitUnit

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from assessment.calendar import load_calendar
+from assessment.calendar_file import load_calendar
 from canonical.codes import ClassCode
 from canonical.findings import Finding
 from canonical.place import Coordinate, PlaceMethod

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
-from assessment.calendar import load_calendar
+from assessment.calendar_file import load_calendar
 from canonical.case import Action, Actor, Binding, BindingRole, Case, Event
 from canonical.codes import ClassCode
 from canonical.findings import Finding
