@@ -147,6 +147,9 @@ def read_timetables(said: Sequence[str | Dated], key: str, findings: list[Findin
             findings.append(Finding("city.yaml", 0, key, f"two timetables begin on {one['from']}"))
         else:
             later[begin] = _timetable([str(window) for window in windows], key, findings)
+    if sum(not isinstance(begin, date) for begin in later) == 1:
+        text = "one season alone never ends: say from which day on the other windows hold again"
+        findings.append(Finding("city.yaml", 0, key, text))
     if plain or not later:
         return Timetables(_timetable(plain, key, findings), later)
     return Timetables(_first(later), later)

@@ -25,3 +25,5 @@ class Unit(Value):
     parent: str | None = None
     system: str | None = None
     """The industry system that carries work to this unit; None: the centre's desk hands it over."""
+    calendar: str = ""
+    """Name of its own working time; empty: that of the unit above, and at the top that of the city."""

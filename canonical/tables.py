@@ -25,8 +25,12 @@ class TableRow:
         return Finding(self.file, self.line, key, text)
 
 
-def read_table(path: Path, columns: Sequence[str], findings: list[Finding], *, name: str = "") -> list[TableRow]:
+def read_table(
+    path: Path, columns: Sequence[str], findings: list[Finding], *, name: str = "", optional: Sequence[str] = ()
+) -> list[TableRow]:
     """The rows of a CSV file, cells stripped. `name` is how findings call the file (default: its file name).
+
+    A column of `optional` may be missing; its cells are empty then.
 
     What is wrong (no file, no UTF-8, a missing or unknown column, a row of another length) is added to `findings`;
     rows that could be read are returned all the same, so that everything is found at once.
@@ -42,19 +46,21 @@ def read_table(path: Path, columns: Sequence[str], findings: list[Finding], *, n
         return []
     rows = _rows(text.splitlines())
     line, header = next(rows, (0, []))
-    known = ", ".join(columns)
+    known = ", ".join([*columns, *optional])
     findings += [Finding(file, line, column, "column missing") for column in columns if column not in header]
     findings += [
-        Finding(file, line, column, f"unknown column; known: {known}") for column in header if column not in columns
+        Finding(file, line, column, f"unknown column; known: {known}")
+        for column in header
+        if column not in columns and column not in optional
     ]
     if any(column not in header for column in columns):
         return []
-    table = []
+    table, left_out = [], dict.fromkeys(optional, "")
     for line, cells in rows:
         if len(cells) != len(header):
             findings.append(Finding(file, line, "", f"{len(cells)} cells where the header has {len(header)}"))
             continue
-        table.append(TableRow(file, line, dict(zip(header, cells, strict=True))))
+        table.append(TableRow(file, line, left_out | dict(zip(header, cells, strict=True))))
     return table
 
 

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 import adapters
 from adapters import System
-from assessment.calendar_file import load_calendar
 from canonical.announcement import Right
 from canonical.errors import Misconfigured
 from canonical.findings import Finding, Severity
+from gateway.calendar_file import CalendarFile, NamedCalendarFile, of_units, read_calendars
 from gateway.certify.standing import Wanted, shortfall
 from gateway.delivery.traffic import UNBOUNDED, Traffic
 from gateway.delivery.traffic_file import BreakerFile, RetriesFile, seconds, traffic
@@ -43,16 +43,6 @@ class CityName(_File):
 
     code: str = Field(pattern=r"^\d{4}$", description="4-digit division code of the city")
     name: str = Field(description="name of the city")
-
-
-class CalendarFile(_File):
-    """Working time."""
-
-    file: str = Field(description="CSV of published off days and make-up work days")
-    windows: list[str] = Field(description='service windows of a working day, such as "08:00-12:00"')
-    work_day: Literal["hours", "end_of_day"] = Field(
-        default="hours", description="hours: n x daily hours; end_of_day: end of the n-th working day"
-    )
 
 
 class CatalogueFiles(_File):
@@ -92,6 +82,9 @@ class CityFile(_File):
 
     city: CityName
     calendar: CalendarFile
+    calendars: dict[str, NamedCalendarFile] = Field(
+        default={}, description="working time of units that keep other hours, by a name that units.csv gives; each:"
+    )
     divisions: str = Field(description="CSV of administrative divisions")
     districts: str = Field(description="GeoJSON of district polygons, CGCS2000")
     grids: str = Field(description="GeoJSON of unit grids, CGCS2000")
@@ -242,19 +235,19 @@ def _city(
     folder: Path, file: CityFile, systems: Mapping[str, ConnectedSystem], names: frozenset[str] | None,
     findings: list[Finding],
 ) -> City:  # fmt: skip
-    windows, work_day = file.calendar.windows, file.calendar.work_day
-    calendar = load_calendar(folder / file.calendar.file, windows, findings, work_day=work_day)
+    calendar, named = read_calendars(folder, file.calendar, file.calendars, findings)
     divisions = load_divisions(folder / file.divisions, findings)
     districts = load_districts(folder / file.districts, divisions, findings)
     grids = load_grids(folder / file.grids, divisions, findings)
     catalogue = load_catalogue(folder / file.catalogue.folder, findings)
-    units = load_units(folder / file.units, divisions, names, findings)
+    units = load_units(folder / file.units, divisions, names, findings, named)
     responsibility = load_responsibility(folder / file.responsibility.file, units, divisions, findings)
     findings += review(responsibility, catalogue, divisions)
     return City(
         code=file.city.code, name=file.city.name, divisions=divisions, catalogue=catalogue,
         locator=Locator(divisions, grids, districts, file.city.code), responsibility=responsibility,
-        calendar=calendar, systems={name: connected.system.role for name, connected in systems.items()},
+        calendar=calendar, calendars=of_units(units, named),
+        systems={name: connected.system.role for name, connected in systems.items()},
         policy=Policy(check=file.policy.check, close=file.policy.close, rounds=file.policy.rounds),
         editions={
             "catalogue": file.catalogue.edition, "responsibility": file.responsibility.edition,

@@ -7,18 +7,20 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import get_args
+from typing import get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from assessment.calendar_file import COLUMNS as CALENDAR
+from assessment.calendar_file import LOCAL_COLUMNS
 from gateway.configuration import CityFile, SystemFile
 from gateway.settings import VARIABLES
 from routing.catalogue import CLASS_COLUMNS, STANDARD_COLUMNS
 from routing.divisions import COLUMNS as DIVISIONS
 from routing.responsibility import COLUMNS as RESPONSIBILITY
 from routing.units import COLUMNS as UNITS
+from routing.units import OPTIONAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,17 @@ TABLES: tuple[TablePage, ...] = (
     }),
     TablePage("calendar/holidays.csv", "节假日与调休. A day not listed follows the weekday rule; "
               "a year without any row counts as unpublished, and a due time in it is provisional.", CALENDAR, {
-        "date": "`2026-10-01`",
+        "date": "`2026-10-01`, or `2026-10-01/2026-10-07` with both ends in it",
         "day_type": "`off`: no working day; `work`: a weekend day that is worked",
         "name": "the holiday",
         "notice": "which notice of the State Council says so",
+    }),
+    TablePage("calendar.local", "地方节日与值守安排, days of this city or unit alone. "
+              "They go before those of the notices.", LOCAL_COLUMNS, {
+        "date": "as in holidays.csv",
+        "day_type": "`off` or `work`",
+        "name": "what day it is",
+        "source": "which order makes it so",
     }),
     TablePage("catalogue/classes.csv", "管理类目, the classes this city manages.", CLASS_COLUMNS, {
         "code": "edition, kind, major and minor, such as `30428.2:E04-06`, `30428.2:P01-01`, `47678.5:P01-001`",
@@ -64,13 +73,14 @@ TABLES: tuple[TablePage, ...] = (
         "closing": "closing condition 结案条件, in words",
         "source": "where the limit comes from",
     }),
-    TablePage("units.csv", "处置单位, who can be given work.", UNITS, {
+    TablePage("units.csv", "处置单位, who can be given work.", (*UNITS, *OPTIONAL), {
         "id": "name of the unit in other tables; not `centre`",
         "name": "the unit's name",
         "level": "`city`, `district`, `street` or `community`",
         "area": "division the unit belongs to",
         "parent": "id of the unit above; empty at the top",
         "system": "the system of systems.yaml that carries its work; empty: the centre's desk hands it over",
+        "calendar": "a name of `calendars` in city.yaml; empty, or no such column: as the unit above, else the city's",
     }),
     TablePage("responsibility.csv", "权责清单, whose work it is. The most specific row wins: class first, "
               "then the longer area, then fixed hours before `always`.", RESPONSIBILITY, {
@@ -140,7 +150,8 @@ def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, 
         if inner is None or field.description is not None:
             yield f"`{prefix}{name}`", _default(field), str(field.description)
         if inner is not None:
-            yield from _keys(inner, f"{prefix}{name}.")
+            named = "NAME." if get_origin(field.annotation) is dict else ""
+            yield from _keys(inner, f"{prefix}{name}.{named}")
 
 
 def _model(annotation: object) -> type[BaseModel] | None:

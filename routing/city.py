@@ -1,7 +1,7 @@
 """What decisions are made with: the city's tables, its systems and its policy, each with its edition."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from canonical.ports import WorkingCalendar
@@ -43,5 +43,11 @@ class City:
     calendar: WorkingCalendar
     systems: Mapping[str, SystemRole]
     policy: Policy
+    calendars: Mapping[str, WorkingCalendar] = field(default_factory=dict, kw_only=True)
+    """By unit, where it is not the city's."""
     editions: Mapping[str, str]
     """Catalogue, responsibility list, calendar: the edition in force."""
+
+    def working_time(self, unit: str) -> WorkingCalendar:
+        """The calendar by which this unit works."""
+        return self.calendars.get(unit, self.calendar)

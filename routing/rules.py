@@ -85,8 +85,9 @@ def _assign(case: Case, city: City, now: datetime, kind: ActionKind) -> Action:
 def assigning(action: Action, case: Case, city: City, now: datetime) -> Action:
     """A dispatch with what it lacks: the unit's system, and the due time that the standard row gives."""
     standard = city.catalogue.standards.get(case.standard)
-    due = city.calendar.due(now, standard.limit) if standard else None
-    editions = action.editions | {"calendar": city.calendar.edition}
+    calendar = city.working_time(action.unit)
+    due = calendar.due(now, standard.limit) if standard else None
+    editions = action.editions | {"calendar": calendar.edition}
     system = _carrier(action, case, city)
     return action.model_copy(update={"system": system, "due": due, "editions": editions})
 

@@ -9,21 +9,27 @@ from canonical.tables import TableRow, read_table
 from routing.divisions import Divisions
 
 COLUMNS = ("id", "name", "level", "area", "parent", "system")
+OPTIONAL = ("calendar",)
 CENTRE = "centre"
 """Stands in the responsibility list for "deliberately the centre's queue"; no unit may bear this id."""
 
 
 def load_units(
-    path: Path, divisions: Divisions, systems: Collection[str] | None, findings: list[Finding]
+    path: Path, divisions: Divisions, systems: Collection[str] | None, findings: list[Finding],
+    calendars: Collection[str] = (),
 ) -> dict[str, Unit]:  # fmt: skip
     """`units.csv` (id, name, level, area, parent, system) by id. `systems`: names of the declared ones; None: unknown.
 
-    Empty `parent`: the top of its tree. Empty `system`: the centre's desk hands the work over.
+    Empty `parent`: the top of its tree. Empty `system`: the centre's desk hands the work over. A column `calendar`
+    names one of `calendars`; empty, or without the column: the calendar of the unit above.
     """
     units: dict[str, Unit] = {}
     lines: dict[str, TableRow] = {}
-    for row in read_table(path, COLUMNS, findings):
+    for row in read_table(path, COLUMNS, findings, optional=OPTIONAL):
         unit = _unit(row, divisions, systems, findings)
+        if row["calendar"] and row["calendar"] not in calendars:
+            known = ", ".join(sorted(calendars)) or "none"
+            findings.append(row.finding("calendar", f"'{row['calendar']}' is not in city.yaml; known: {known}"))
         if unit is None:
             continue
         if unit.id in units:
@@ -51,7 +57,10 @@ def _unit(row: TableRow, divisions: Divisions, systems: Collection[str] | None, 
     if wrong or level is None:
         return None
     parent, system = row["parent"] or None, row["system"] or None
-    return Unit(id=row["id"], name=row["name"], level=level, area=row["area"], parent=parent, system=system)
+    return Unit(
+        id=row["id"], name=row["name"], level=level, area=row["area"], parent=parent, system=system,
+        calendar=row["calendar"],
+    )  # fmt: skip
 
 
 def _parent_problem(unit: Unit, units: Mapping[str, Unit]) -> str:
