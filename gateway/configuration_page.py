@@ -47,7 +47,7 @@ TABLES: tuple[TablePage, ...] = (
         "name": "the holiday",
         "notice": "which notice of the State Council says so",
     }),
-    TablePage("calendar.local", "地方节日与值守安排, days of this city or unit alone. "
+    TablePage("calendar/local.csv", "地方节日与值守安排, days of this city or unit alone. "
               "They go before those of the notices.", LOCAL_COLUMNS, {
         "date": "as in holidays.csv",
         "day_type": "`off` or `work`",

@@ -4,6 +4,7 @@ Everything it starts, it ends; every folder it removes it got from mkdtemp. No r
 """
 
 import asyncio
+import csv
 import secrets
 import shutil
 import socket
@@ -440,11 +441,13 @@ def _units(config: Path, system: str) -> None:
     """No unit is carried by a system but one, and the centre decides about every case: nothing moves by itself."""
     path = config / "units.csv"
     lines = path.read_text(encoding="utf-8").splitlines()
-    kept = [line if line.startswith(("#", "id,")) else line.rpartition(",")[0] + "," for line in lines if line]
-    path.write_text(
-        "\n".join([*kept, f"{UNIT},认证单位,city,3402,,{system}", "certify_desk,认证席位,city,3402,,"]) + "\n",
-        encoding="utf-8",
-    )
+    units = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    own = {"level": "city", "area": "3402"}
+    mine = {"id": UNIT, "name": "认证单位", "system": system}, {"id": "certify_desk", "name": "认证席位"}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(units[0]), restval="")
+        table.writeheader()
+        table.writerows([*({**unit, "system": ""} for unit in units), *({**own, **one} for one in mine)])
     header = "id,class,area,hours,unit,valid_from,valid_to,basis"
     row = "certify,*,3402,always,centre,2000-01-01,,认证"
     (config / "responsibility.csv").write_text(f"{header}\n{row}\n", encoding="utf-8")

@@ -16,9 +16,10 @@ ROOT = Path(__file__).parents[2]
 COLUMNS = {
     "divisions.csv": "code,level,name,parent",
     "calendar/holidays.csv": "date,day_type,name,notice",
+    "calendar/local.csv": "date,day_type,name,source",
     "catalogue/classes.csv": "code,name,acceptance,reason,note",
     "catalogue/standards.csv": "id,class,condition,keywords,default,limit_value,limit_unit,closing,source",
-    "units.csv": "id,name,level,area,parent,system",
+    "units.csv": "id,name,level,area,parent,system,calendar",
     "responsibility.csv": "id,class,area,hours,unit,valid_from,valid_to,basis",
 }
 """Every table of the city and its columns."""

@@ -43,7 +43,7 @@ def catalogue(city: Path) -> Catalogue:
 def responsibility(city: Path, divisions: Divisions) -> ResponsibilityList:
     findings: list[Finding] = []
     systems = yaml.safe_load((city / "systems.yaml").read_text(encoding="utf-8"))
-    units = load_units(city / "units.csv", divisions, set(systems), findings)
+    units = load_units(city / "units.csv", divisions, set(systems), findings, {"duty"})
     loaded = load_responsibility(city / "responsibility.csv", units, divisions, findings)
     assert findings == []
     return loaded
@@ -82,7 +82,7 @@ def test_files_named_by_the_city_are_there(city: Path) -> None:
     names = [value for section in sections for value in section.values() if str(value).endswith((".csv", "json", "ml"))]
     names += [f"{settings['catalogue']['folder']}/{name}.csv" for name in ("classes", "standards")]
 
-    assert len(names) == 9
+    assert len(names) == 10
     assert [name for name in names if not (city / name).is_file()] == []
 
 

@@ -148,7 +148,7 @@ def test_standard_classes_bear_the_name_of_their_edition(table: Table, shared: P
 def test_units_hang_together_and_are_reached_through_systems_of_the_city(table: Table, city: Path) -> None:
     systems = yaml.safe_load((city / "systems.yaml").read_text(encoding="utf-8"))
     areas = {row["code"]: row["level"] for row in table("divisions.csv")}
-    rows = [{key: value or None for key, value in row.cells.items()} for row in table("units.csv")]
+    rows = [{key: value for key, value in row.cells.items() if value} for row in table("units.csv")]
     units = {unit.id: unit for unit in map(Unit.model_validate, rows)}
 
     for unit in units.values():

@@ -42,9 +42,9 @@ def at(text: str) -> datetime:
 def test_a_unit_keeps_the_hours_of_its_calendar_and_so_do_those_under_it(city: Path) -> None:
     units = city / "units.csv"
     head, *rows = [line for line in units.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    rows = [f"{row},{'duty' if row.startswith('3402-drainage,') else ''}" for row in rows]
+    rows = [f"{row}{'duty' if row.startswith('3402-drainage,') else ''}" for row in rows]
     rows.append("3402-pumps,泵站,city,3402,3402-drainage,,")
-    units.write_text("\n".join([f"{head},calendar", *rows]), encoding="utf-8")
+    units.write_text("\n".join([head, *rows]), encoding="utf-8")
 
     configuration, told = changed(city, calendars={"duty": {"days": "every", "windows": ["00:00-24:00"]}})
 

@@ -393,7 +393,7 @@ def test_a_check_warns_of_systems_below_the_tier_the_city_asks_for_and_the_hub_r
     with (config / "city.yaml").open("a", encoding="utf-8") as file:
         file.write(f"\n{city}\n")
     units = (config / "units.csv").read_text(encoding="utf-8").splitlines()
-    carried_by_nobody = [one if one.startswith(("#", "id,")) else one.rpartition(",")[0] + "," for one in units if one]
+    carried_by_nobody = [one if one.startswith(("#", "id,")) else one.rsplit(",", 2)[0] + ",," for one in units if one]
     (config / "units.csv").write_text("\n".join(carried_by_nobody) + "\n", encoding="utf-8")
     own = yaml.safe_load(entry) or {}
     system = {

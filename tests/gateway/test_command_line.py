@@ -117,7 +117,7 @@ def test_check_names_classes_that_nobody_answers_for(folder: Path) -> None:
     ("file", "old", "new", "line", "text"),
     [
         ("city.yaml", "work_day: hours", "work_day: days", 11, "'hours' or 'end_of_day'"),
-        ("city.yaml", "check: centre", "chekc: centre", 29, "Extra inputs are not permitted"),
+        ("city.yaml", "check: centre", "chekc: centre", 35, "Extra inputs are not permitted"),
         ("systems.yaml", "every: 60s", "every: [60s", 13, "not YAML"),
         ("systems.yaml", "every: 60s", "every: &again {minutes: *again}", 12, "valid number"),
     ],
