@@ -1,4 +1,4 @@
-"""An assessment sheet 考核表: who is assessed, by which indicators, with which figures. What every report is written of."""
+"""An assessment sheet 考核表: who is assessed, by which indicators, with which figures. Reports are written of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

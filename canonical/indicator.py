@@ -1,4 +1,4 @@
-"""Indicators 考核指标 as values: counters over facts, and rates of counters. A city's file says which; see `assessment`."""
+"""Indicators 考核指标 as values: counters over facts, and rates of counters. A file of the city says which."""
 
 from enum import StrEnum
 from typing import Literal
@@ -34,7 +34,7 @@ class Counter(Value):
     """`action.file`, `clock.disposal`: one or several."""
     by: By = By.AT
     where: dict[str, Condition] = {}
-    """Column of the fact to what it must be. `on_time`, `late`, `done`, `overdue` are worked out at the period's end."""
+    """Column of the fact to what it must be. `on_time`, `late`, `done`, `overdue` are as at the period's end."""
     unless: dict[str, Condition] = {}
     """Left out 剔除 where one of these holds."""
     sum: str = ""
