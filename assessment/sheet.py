@@ -26,6 +26,7 @@ class Figure:
     """One figure and what it is made of. `value` None: there is no base 无基数, which is neither 0 nor 100 %."""
 
     value: float | None
+    """Of the column's kind; a percent is a share: 0.9372 is 93.72 %."""
     numerator: float = 0
     denominator: float | None = None
     """None: a count."""
