@@ -13,6 +13,10 @@ WRITTEN = "2026-10-12 (day 日), 2026-W42 (week 周), 2026-10 (month 月), 2026-
 _YEARS = range(1949, 9999)
 
 
+class NoPeriod(Unacceptable, ValueError):
+    """What was written is no period, or none yet."""
+
+
 class Span(StrEnum):
     """How long a period is."""
 
@@ -50,6 +54,11 @@ class Period:
         """How many days it has."""
         return (self.ends - self.begins).days
 
+    @property
+    def name(self) -> str:
+        """As it is written: `2026-W42`."""
+        return str(self)
+
     def before(self) -> "Period":
         """The period of the same kind that ends where this one begins."""
         return _HOLDING[self.span](self.begins - timedelta(days=1))
@@ -79,7 +88,7 @@ class Period:
 
 
 def period_of(text: str) -> Period:
-    """The period that is written so. Raises Unacceptable with what was expected."""
+    """The period that is written so. Raises NoPeriod with what was expected."""
     written = text.strip()
     try:
         year = next((int(match[1]) for match in [re.match(r"([0-9]{4})(?![0-9])", written)] if match), 0)
@@ -88,15 +97,15 @@ def period_of(text: str) -> Period:
         return _read(written, year)
     except ValueError as error:
         problem = f"period '{written[:40]}' {error}. 统计周期写作 write {WRITTEN}"
-        raise Unacceptable(problem, at="period") from None
+        raise NoPeriod(problem, at="period") from None
 
 
 def begun(period: Period, now: datetime) -> Period:
-    """The period itself. Raises Unacceptable when it lies in the future: there is nothing to tell of it yet."""
+    """The period itself. Raises NoPeriod when it lies in the future: there is nothing to tell of it yet."""
     if period.first > in_shanghai(now):
         today = in_shanghai(now).date()
         text = f"period {period} has not begun: today is {today}. 统计周期尚未开始，请选择 {today} 或以前的周期"
-        raise Unacceptable(text, at="period")
+        raise NoPeriod(text, at="period")
     return period
 
 

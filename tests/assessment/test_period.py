@@ -30,7 +30,7 @@ def test_a_period_has_its_days_its_title_and_the_one_before(
     period = period_of(f" {written} ")
 
     assert (period.begins.isoformat(), period.ends.isoformat()) == (first, last)
-    assert (period.title, str(period), str(period.before())) == (title, written, before)
+    assert (period.title, period.name, period.before().name) == (title, written, before)
     assert period.before().ends == period.begins
     assert period.first == datetime.fromisoformat(f"{first}T00:00:00+08:00")
 
