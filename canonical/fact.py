@@ -56,7 +56,7 @@ class Fact:
     """Where the case stands today: what became of it."""
     result: str = ""
     """What the action found or said: `satisfied`, `dissatisfied`; of a dispatch `returned` when it came back; of a
-    check `failed` when rework followed."""
+    check or disposal `failed` when rework followed; of a clock the kind of action that stopped it."""
     supervised: str = ""
     """Of the case: ordinary, yellow or red 督办."""
     exempt: bool = False

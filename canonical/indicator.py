@@ -1,5 +1,6 @@
 """Indicators 考核指标 as values: counters over facts, and rates of counters. A file of the city says which."""
 
+import re
 from enum import StrEnum
 from typing import Literal
 
@@ -7,9 +8,34 @@ from pydantic import Field
 
 from canonical.value import Value
 
-Scalar = str | int | bool
+Scalar = bool | int | str
 Condition = Scalar | tuple[Scalar, ...] | None
-"""Equals this, is one of these, or is not known."""
+"""Equals this, is one of these, or is not known. Of a number also `>=3`."""
+
+COMPARED = {">=": ">=", "<=": "<=", ">": ">", "<": "<"}
+_COMPARISON = re.compile(r"(>=|<=|>|<)\s*(\d{1,9})")
+
+
+def compared(text: str) -> tuple[str, int]:
+    """`>=3` as (">=", 3). Raises ValueError with what is expected."""
+    found = _COMPARISON.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"write a number, or a comparison such as >=3; got {text!r}")
+    return found[1], int(found[2])
+
+
+TEXTS = frozenset({
+    "unit", "person", "post", "party", "system", "source", "area", "grid", "class_code", "urgency", "level", "stage",
+    "result", "supervised",
+})  # fmt: skip
+MADE_TEXTS = frozenset({"kind", "major", "district"})
+"""Texts made of others: `event` or `part`; class major as `30428.2:E04`; district code."""
+FLAGS = frozenset({"exempt", "forced", "on_the_spot", "suspended"})
+NUMBERS = frozenset({"spent_seconds", "extensions", "reworks", "returns"})
+AT_THE_END = frozenset({"done", "on_time", "late", "overdue"})
+"""Flags that are as at the end of the period."""
+CONDITIONS = TEXTS | MADE_TEXTS | FLAGS | NUMBERS | AT_THE_END
+"""What may be asked of a fact."""
 
 
 class By(StrEnum):
