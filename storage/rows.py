@@ -47,7 +47,7 @@ _SET_BY_THE_OUTBOX = frozenset(
 ) | {"replays", "edition"}
 _MESSAGE = _columns_of(tables.message, left_out=frozenset({"digest"}))
 _CASE = _columns_of(tables.cases)
-_EVENT = _columns_of(tables.event)
+_EVENT = _columns_of(tables.event, left_out=frozenset({"xact"}))
 _BINDING = _columns_of(tables.binding)
 _DELIVERY = _columns_of(tables.delivery, left_out=_SET_BY_THE_OUTBOX)
 

@@ -1,0 +1,141 @@
+"""Counters as SQL over the facts. Names come from the tables below and nowhere else; values travel as parameters."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from canonical.indicator import COMPARED, FLAGS, NUMBERS, TEXTS, By, Condition, Counter, compared
+from canonical.organisation import Level
+
+_DONE = "(done_seq > 0 AND done_at < :end)"
+DERIVED = MappingProxyType({
+    "done": _DONE,
+    "on_time": f"({_DONE} AND (due_at IS NULL OR done_at <= due_at))",
+    "late": f"({_DONE} AND due_at IS NOT NULL AND done_at > due_at)",
+    "overdue": f"(due_at IS NOT NULL AND due_at < :end AND NOT {_DONE})",
+})  # fmt: skip
+"""Flags that are as at the end of the period."""
+SPELLED = MappingProxyType({
+    "kind": "CASE substr(split_part(class_code, ':', 2), 1, 1) WHEN 'E' THEN 'event' WHEN 'P' THEN 'part' ELSE '' END",
+    "major": "split_part(class_code, '-', 1)",
+    "district": "left(area, 6)",
+})  # fmt: skip
+"""Texts that are made of others."""
+
+SUBJECTS = MappingProxyType({
+    "district": ("CASE WHEN length(area) >= 6 THEN left(area, 6) ELSE '' END", ""),
+    "street": ("CASE WHEN length(area) >= 9 THEN left(area, 9) ELSE '' END", ""),
+    "community": ("CASE WHEN length(area) >= 12 THEN left(area, 12) ELSE '' END", ""),
+    "grid": ("grid", ""), "unit": ("unit", ""), "system": ("system", ""), "source": ("source", ""),
+    "class": ("class_code", ""), "major": (SPELLED["major"], ""), "level": ("level", ""),
+    "collector": ("person", "post = 'collector'"), "acceptor": ("person", "post = 'acceptor'"),
+    "duty_chief": ("person", "post = 'duty_chief'"), "dispatcher": ("person", "post = 'dispatcher'"),
+    "handler": ("person", "post = 'handler'"),
+})  # fmt: skip
+"""Who is assessed: what facts are grouped by, and which facts are theirs."""
+
+TIME_OF = MappingProxyType({By.AT: "at", By.DUE: "due_at", By.DONE: "done_at", By.OPEN: "at"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Of which time, by which run of the facts."""
+
+    first: datetime
+    end: datetime
+    """Not in it: the end of the period, or now where that is earlier."""
+    run: int
+    by: str
+    successors: Mapping[str, str] = field(default_factory=dict)
+    """Former unit to the one that its figures go to."""
+
+
+class Statement:
+    """A statement that grows, and its parameters."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.values: dict[str, object] = {"first": scope.first, "end": scope.end, "run": scope.run}
+
+    def value(self, given: object) -> str:
+        """The name of a parameter that holds this value."""
+        name = f"p{len(self.values)}"
+        self.values[name] = given
+        return f":{name}"
+
+    @property
+    def subject(self) -> str:
+        """What facts are grouped by."""
+        expression = SUBJECTS[self.scope.by][0]
+        if self.scope.by != "unit" or not self.scope.successors:
+            return expression
+        arms = (f"WHEN {self._text(a)} THEN {self._text(b)}" for a, b in self.scope.successors.items())
+        return f"CASE unit {' '.join(arms)} ELSE unit END"
+
+    def whose(self, subject: str | None) -> list[str]:
+        """That facts are of one of those who are assessed; None: of anybody."""
+        of_post = [SUBJECTS[self.scope.by][1]] if SUBJECTS[self.scope.by][1] else []
+        if subject is None:
+            return of_post
+        units = [subject, *(former for former, new in self.scope.successors.items() if new == subject)]
+        if self.scope.by == "unit":
+            return [f"unit = ANY(CAST({self.value(units)} AS text[]))"]
+        if self.scope.by in AREAS and subject:  # a range, so that the index on the area is of use
+            low, high = self._text(subject), self._text(subject + "a")
+            return [*of_post, f"area >= {low} AND area < {high}", f"{self.subject} = {self._text(subject)}"]
+        return [*of_post, f"{self.subject} = {self._text(subject)}"]
+
+    def _text(self, given: str) -> str:
+        return f"CAST({self.value(given)} AS text)"
+
+    @property
+    def known(self) -> str:
+        """That a fact held after the run."""
+        return "since_run <= :run AND until_run > :run"
+
+    def of_whats(self, whats: Iterable[str]) -> str:
+        """That it is one of these things. Written out, for the planner picks the table by it."""
+        names = ", ".join(f"'{what}'" for what in sorted(whats) if what.replace(".", "").replace("_", "").isalnum())
+        return f"what IN ({names or 'NULL'})"
+
+    def condition(self, counter: Counter) -> str:
+        """That a fact is counted by this counter."""
+        parts = [_PERIOD[counter.by]]
+        parts += [f"({self._holds(name, wanted)}) IS TRUE" for name, wanted in counter.where.items()]
+        parts += [f"({self._holds(name, wanted)}) IS NOT TRUE" for name, wanted in counter.unless.items()]
+        return " AND ".join(f"({part})" for part in parts)
+
+    def periods(self, counters: Sequence[Counter]) -> str:
+        """That one of them may count it: what an index can find."""
+        return " OR ".join(_PERIOD[by] for by in sorted({counter.by for counter in counters}))
+
+    def _holds(self, name: str, wanted: Condition) -> str:
+        if name in DERIVED:
+            return DERIVED[name] if wanted else f"NOT {DERIVED[name]}"
+        if name in FLAGS:
+            return name if wanted else f"NOT {name}"
+        if name in NUMBERS:
+            if isinstance(wanted, str):
+                how, number = compared(wanted)
+                return f"{name} {COMPARED[how]} {self.value(number)}"
+            return f"{name} = ANY(CAST({self.value(_listed(wanted))} AS int[]))"
+        expression = SPELLED.get(name) or (name if name in TEXTS else "")
+        if not expression:
+            raise ValueError(f"a fact has no '{name}'")
+        if wanted is None:
+            return f"{expression} = ''"
+        return f"{expression} = ANY(CAST({self.value(_listed(wanted))} AS text[]))"
+
+
+AREAS = frozenset({Level.DISTRICT.value, Level.STREET.value, Level.COMMUNITY.value})
+_PERIOD = MappingProxyType({
+    By.AT: "(at >= :first AND at < :end)",
+    By.DUE: "(due_at >= :first AND due_at < :end)",
+    By.DONE: "(done_seq > seq AND done_at >= :first AND done_at < :end)",
+    By.OPEN: "(at < :end AND (done_seq = 0 OR (done_seq > seq AND done_at >= :end)))",
+})  # fmt: skip
+
+
+def _listed(wanted: Condition) -> list[object]:
+    return list(wanted) if isinstance(wanted, tuple) else [wanted]
