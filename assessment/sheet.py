@@ -46,6 +46,8 @@ class Assessed:
     """The grade's title, such as 优秀."""
     colour: str = ""
     """`#RRGGBB`, as the city's rules colour the grade."""
+    group: str = ""
+    """Those who are compared with one another 分类; ranks are within it."""
     notes: Sequence[str] = ()
     """Bonus, deduction, doubling, a former name: what a reader must know."""
 

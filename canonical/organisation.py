@@ -1,5 +1,6 @@
 """Organisation units: who can be given work, at city, district, street or community level."""
 
+from datetime import date
 from enum import StrEnum
 
 from canonical.place import AreaCode
@@ -27,3 +28,13 @@ class Unit(Value):
     """The industry system that carries work to this unit; None: the centre's desk hands it over."""
     calendar: str = ""
     """Name of its own working time; empty: that of the unit above, and at the top that of the city."""
+    former_name: str = ""
+    """What it was called before."""
+    merged_into: str = ""
+    """The unit that has its work since: figures of a period that ends later come under that one."""
+    valid_to: date | None = None
+    """The last day it was a unit of its own; None: merged before all periods."""
+
+    def gone(self, last: date) -> bool:
+        """True when its work is another unit's on this day."""
+        return bool(self.merged_into) and (self.valid_to is None or self.valid_to < last)

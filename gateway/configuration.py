@@ -13,6 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 import adapters
 from adapters import System
+from assessment.indicator_file import load_rulebook
+from assessment.rulebook import Rulebook
 from canonical.announcement import Right
 from canonical.errors import Misconfigured
 from canonical.findings import Finding, Severity
@@ -96,6 +98,9 @@ class CityFile(_File):
     systems: str = Field(default="systems.yaml", description="YAML of the connected systems")
     events: EventsFile = EventsFile()
     notify: NotifyFile = NotifyFile()
+    assessment: str = Field(
+        default="", description="folder of indicators.yaml and scores.yaml; empty: nobody is assessed"
+    )
     min_tier: Wanted = Field(
         default="none",
         description="tier systems should be certified for: `none`, `bronze`, `silver`, `gold`; `gridhub check` warns",
@@ -183,6 +188,8 @@ class Configuration:
     """Who is told when something waits for a person."""
     keep: Keep = field(default_factory=Keep)
     """How long what is kept."""
+    rules: Rulebook | None = None
+    """What is counted and how it is scored; None: nobody is assessed."""
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -219,7 +226,9 @@ def read(
 
     told = notify(file.notify, filled)
     rights, keep = frozenset(file.events.rights), file.retention.keep()
-    return Configuration(city, systems, rights, told, keep), sorted(set(findings))
+    units, place = frozenset(city.responsibility.units), file.assessment
+    rules = load_rulebook(folder / place, findings, units=units, name=place) if place else None
+    return Configuration(city, systems, rights, told, keep, rules), sorted(set(findings))
 
 
 def policy(folder: Path) -> Keep:

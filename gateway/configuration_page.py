@@ -81,6 +81,9 @@ TABLES: tuple[TablePage, ...] = (
         "parent": "id of the unit above; empty at the top",
         "system": "the system of systems.yaml that carries its work; empty: the centre's desk hands it over",
         "calendar": "a name of `calendars` in city.yaml; empty, or no such column: as the unit above, else the city's",
+        "former_name": "what it was called before; its assessment notes it",
+        "merged_into": "id of the unit that took over its work: figures come under that one from then on",
+        "valid_to": "last day it was a unit of its own, `2026-10-15`; empty: long ago",
     }),
     TablePage("responsibility.csv", "权责清单, whose work it is. The most specific row wins: class first, "
               "then the longer area, then fixed hours before `always`.", RESPONSIBILITY, {

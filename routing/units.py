@@ -1,6 +1,8 @@
 """Units 处置单位 of one city: who can be given work, and the system that carries it to them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 
 from canonical.findings import Finding
@@ -9,7 +11,7 @@ from canonical.tables import TableRow, read_table
 from routing.divisions import Divisions
 
 COLUMNS = ("id", "name", "level", "area", "parent", "system")
-OPTIONAL = ("calendar",)
+OPTIONAL = ("calendar", "former_name", "merged_into", "valid_to")
 CENTRE = "centre"
 """Stands in the responsibility list for "deliberately the centre's queue"; no unit may bear this id."""
 
@@ -38,7 +40,40 @@ def load_units(
         units[unit.id], lines[unit.id] = unit, row
     problems = ((unit.id, _parent_problem(unit, units)) for unit in units.values())
     findings += [lines[unit].finding("parent", problem) for unit, problem in problems if problem]
+    for unit in units.values():
+        findings += [lines[unit.id].finding("merged_into", text) for text in _merger_problems(unit, units)]
     return units
+
+
+def successors(units: Mapping[str, Unit], last: date) -> dict[str, str]:
+    """Units whose work is another's on this day, to the one that has it in the end."""
+    found = {}
+    for unit in units.values():
+        now, seen = unit, {unit.id}
+        while now.gone(last) and now.merged_into in units and now.merged_into not in seen:
+            now = units[now.merged_into]
+            seen.add(now.id)
+        if now is not unit:
+            found[unit.id] = now.id
+    return found
+
+
+def _merger_problems(unit: Unit, units: Mapping[str, Unit]) -> Iterator[str]:
+    if unit.valid_to is not None and not unit.merged_into:
+        yield "missing: a unit that ends on a day has one that takes its work"
+    if not unit.merged_into:
+        return
+    if unit.merged_into not in units:
+        match = get_close_matches(unit.merged_into, units, 1)
+        yield f"'{unit.merged_into}' is no unit of this table" + (f"; did you mean '{match[0]}'?" if match else "")
+        return
+    seen, now = {unit.id}, unit
+    while now.merged_into in units:
+        now = units[now.merged_into]
+        if now.id in seen:
+            yield f"'{unit.id}' is merged into itself in the end"
+            return
+        seen.add(now.id)
 
 
 def _unit(row: TableRow, divisions: Divisions, systems: Collection[str] | None, findings: list[Finding]) -> Unit | None:
@@ -57,10 +92,21 @@ def _unit(row: TableRow, divisions: Divisions, systems: Collection[str] | None, 
     if wrong or level is None:
         return None
     parent, system = row["parent"] or None, row["system"] or None
+    last = _day(row, findings)
     return Unit(
         id=row["id"], name=row["name"], level=level, area=row["area"], parent=parent, system=system,
-        calendar=row["calendar"],
+        calendar=row["calendar"], former_name=row["former_name"], merged_into=row["merged_into"], valid_to=last,
     )  # fmt: skip
+
+
+def _day(row: TableRow, findings: list[Finding]) -> date | None:
+    if not row["valid_to"]:
+        return None
+    try:
+        return date.fromisoformat(row["valid_to"])
+    except ValueError:
+        findings.append(row.finding("valid_to", f"'{row['valid_to']}' is no day: write 2026-10-15"))
+    return None
 
 
 def _parent_problem(unit: Unit, units: Mapping[str, Unit]) -> str:

@@ -1,0 +1,126 @@
+"""A month of invented cases: reports, returns, rework, refusals, cancelled and late ones, each a list of events."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from canonical.case import Action, Actor, Case, Event
+from canonical.codes import ClassCode
+from canonical.ids import new_id
+from canonical.lifecycle import ActionKind, Party, Stage
+from canonical.place import Place
+from canonical.records import Changes
+from canonical.report import Report, Urgency
+from canonical.time import SHANGHAI, Due, Limit, LimitUnit
+from storage.store import Store
+
+BEGIN = datetime(2026, 9, 24, tzinfo=SHANGHAI)
+UNITS = ("3402-urban", "3402-lighting", "340202-urban", "340207-urban", "340202016-office", "340202-ecology")
+SYSTEMS = ("urban_management", "social_governance", "")
+SOURCES = ("hotline_12345", "social_governance", "sensors")
+GRIDS = ("340202016003008", "340202016003011", "340207003018002", "340202013001001")
+CLASSES = ("30428.2:E04-06", "30428.2:E01-01", "30428.2:P01-01")
+PEOPLE = ("op-1", "op-2", "op-3")
+_K, _S = ActionKind, Stage
+
+_NEXT: dict[Stage, tuple[tuple[ActionKind, float], ...]] = {
+    _S.REPORTED: ((_K.FILE, 0.75), (_K.VERIFY, 0.13), (_K.REFUSE, 0.06), (_K.CANCEL, 0.03), (_K.JOIN, 0.03)),
+    _S.VERIFYING: ((_K.FILE, 0.8), (_K.REFUSE, 0.2)),
+    _S.FILED: ((_K.DISPATCH, 0.97), (_K.MERGE, 0.03)),
+    _S.DISPATCHED: ((_K.SIGN, 0.6), (_K.RETURN, 0.12), (_K.DISPOSE, 0.26), (_K.CANCEL, 0.02)),
+    _S.RETURNED: ((_K.REDISPATCH, 1.0),),
+    _S.HANDLING: ((_K.DISPOSE, 0.8), (_K.RETURN, 0.07), (_K.ASK_EXTENSION, 0.13)),
+    _S.DISPOSED: ((_K.CHECK, 0.75), (_K.REWORK, 0.25)),
+    _S.CHECKED: ((_K.CLOSE, 0.95), (_K.REWORK, 0.05)),
+    _S.CLOSED: ((_K.EVALUATE, 0.5), (_K.REWORK, 0.06), (_K.COMMENT, 0.1)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A case and all its events."""
+
+    case: Case
+    events: Sequence[Event]
+
+
+def month(seed: int, cases: int, *, days: float = 40, until: datetime | None = None) -> list[Story]:
+    """So many cases that began within some days. `until`: nothing happened later."""
+    dice = random.Random(seed)
+    return [_story(dice, number, days, until) for number in range(1, cases + 1)]
+
+
+async def save(store: Store, stories: Sequence[Story]) -> None:
+    """Cases and events as intake writes them, a hundred a transaction."""
+    for start in range(0, len(stories), 100):
+        some = stories[start : start + 100]
+        changes = Changes(
+            new_cases={one.case.id: one.case for one in some}, events=[event for one in some for event in one.events]
+        )
+        async with store.batch() as batch:
+            await batch.save(changes, BEGIN)
+
+
+async def go_on(store: Store, before: Case, event: Event) -> Case:
+    """One more event of a case that is there."""
+    after = before.after(event)
+    async with store.batch() as batch:
+        await batch.save(Changes(changed_cases={after.id: after}, events=[event]), event.action.at)
+    return after
+
+
+def _story(dice: random.Random, number: int, days: float, until: datetime | None) -> Story:
+    at = BEGIN + timedelta(seconds=int(dice.random() * days * 86400))
+    at = min(at, until - timedelta(minutes=1)) if until else at
+    identity = UUID(int=(new_id(at).int & ~((1 << 62) - 1)) | dice.getrandbits(62))
+    first = _action(dice, _K.COLLECT, at, None)
+    event = Event(case_id=identity, seq=1, from_=None, to=Stage.REPORTED, action=first)
+    case = Case.opened(event, no=f"3402{at:%Y%m%d}{number:08}", sequence=number)
+    events = [event]
+    for _ in range(dice.randrange(1, 14)):
+        at += timedelta(seconds=int(dice.expovariate(1 / dice.choice((600, 7200, 86400)))) + 1)
+        choices = _NEXT.get(case.stage, ())
+        if not choices or (until and at >= until):
+            break
+        kinds, weights = zip(*choices, strict=True)
+        event = case.does(_action(dice, dice.choices(kinds, weights)[0], at, case))
+        case = case.after(event)
+        events.append(event)
+    return Story(case, events)
+
+
+def _action(dice: random.Random, kind: ActionKind, at: datetime, case: Case | None) -> Action:
+    unit, system, source = dice.choice(UNITS), dice.choice(SYSTEMS), dice.choice(SOURCES)
+    owner = Actor(party=Party.OWNER, id=system) if system else Actor(party=Party.CENTRE, id=dice.choice(PEOPLE))
+    desk = Actor(party=Party.CENTRE, id=dice.choice(PEOPLE))
+    rule = Actor(party=Party.HUB, id="responsibility.csv R017")
+    urgency = Urgency.URGENT if dice.random() < 0.1 else Urgency.NORMAL
+    grid = dice.choice(GRIDS)
+    given: dict[ActionKind, dict[str, object]] = {
+        _K.COLLECT: {
+            "actor": Actor(party=Party.SOURCE, id=source), "system": source,
+            "report": Report(title="占道经营", urgency=urgency),
+        },
+        _K.JOIN: {"actor": Actor(party=Party.SOURCE, id=source), "report": Report(title="又一次")},
+        _K.FILE: {
+            "actor": dice.choice((desk, rule)), "class_code": ClassCode.parse(dice.choice(CLASSES)), "standard": "s/1",
+            "place": Place(area=grid[:12], grid=grid),
+        },
+        _K.DISPATCH: {
+            "actor": dice.choice((desk, rule)), "unit": unit, "system": system,
+            "due": Due(at=at + timedelta(hours=dice.choice((4, 24, 72, 240)))) if dice.random() < 0.95 else None,
+        },
+        _K.REDISPATCH: {"actor": desk, "unit": unit, "system": system, "reason": "改派"},
+        _K.SIGN: {"actor": owner}, _K.RETURN: {"actor": owner, "reason": "不属于本单位"},
+        _K.ASK_EXTENSION: {"actor": owner, "reason": "等配件", "limit": Limit(value=4, unit=LimitUnit.WORK_HOUR)},
+        _K.DISPOSE: {"actor": owner, "result": "已清理"}, _K.CHECK: {"actor": desk, "result": "合格"},
+        _K.REWORK: {"actor": desk, "reason": "没有清干净"},
+        _K.CLOSE: {"actor": dice.choice((desk, rule)), "result": "办结"},
+        _K.EVALUATE: {"actor": desk, "result": dice.choice(("satisfied", "dissatisfied", "very_satisfied"))},
+        _K.VERIFY: {"actor": desk, "reason": "核实"}, _K.REFUSE: {"actor": desk, "reason": "不在范围"},
+        _K.CANCEL: {"actor": desk, "reason": "误报"}, _K.COMMENT: {"actor": desk, "reason": "备注"},
+        _K.MERGE: {"actor": desk, "reason": "同一件事", "target": "34022026092400000001"},
+    }  # fmt: skip
+    return Action.model_validate({"kind": kind, "at": at} | given[kind])
