@@ -26,10 +26,10 @@ class Contract:
     """One JSON Schema (draft 2020-12). Immutable, shared between threads."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._fast: Callable[[Any], bool] = jsonschema_rs.Draft202012Validator(dict(schema)).is_valid
         self.schema = schema
         self.names = names_of(schema)
         self.values = dict(_values(schema))
-        self._fast: Callable[[Any], bool] = jsonschema_rs.Draft202012Validator(dict(schema)).is_valid
         self._slow = jsonschema.Draft202012Validator(schema)
 
     def accepts(self, document: object) -> bool:
@@ -125,11 +125,7 @@ def _values(schema: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, t
 def read_contract(path: Path, findings: list[Finding], *, name: str) -> Contract | None:
     """The contract in a file, or None; what is wrong is added to `findings`."""
     try:
-        schema = json.loads(path.read_text(encoding="utf-8"))
-        jsonschema.Draft202012Validator.check_schema(schema)
-        for pattern in _patterns(schema):
-            re.compile(pattern)
-        return Contract(schema)
+        return _built(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         findings.append(Finding(name, 0, "", "missing: the schema agreed with the partner"))
     except UnicodeDecodeError as error:
@@ -144,6 +140,20 @@ def read_contract(path: Path, findings: list[Finding], *, name: str) -> Contract
     return None
 
 
+def _built(schema: Any) -> Contract:  # noqa: ANN401 whatever the JSON holds
+    """A schema that the fast validator takes needs no other look at it; of one it refuses, the authority says why."""
+    try:
+        for pattern in _patterns(schema):
+            re.compile(pattern)
+        if isinstance(schema, dict):
+            return Contract(schema)
+    except (re.error, jsonschema_rs.ValidationError):
+        jsonschema.Draft202012Validator.check_schema(schema)
+        raise
+    jsonschema.Draft202012Validator.check_schema(schema)
+    raise SchemaError("an object is expected")  # true and false are schemas, and agree nothing
+
+
 def _patterns(schema: object) -> Iterator[str]:
     if isinstance(schema, list):
         for item in schema:
@@ -151,5 +161,7 @@ def _patterns(schema: object) -> Iterator[str]:
     if isinstance(schema, dict):
         if isinstance(schema.get("pattern"), str):
             yield schema["pattern"]
+        if isinstance(schema.get("patternProperties"), dict):
+            yield from schema["patternProperties"]
         for below in schema.values():
             yield from _patterns(below)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 import adapters
 from adapters import System
+from adapters.yaml_file import TOO_DEEP, composed
 from assessment.indicator_file import load_rulebook
 from assessment.rulebook import Rulebook
 from canonical.announcement import Right
@@ -387,6 +388,8 @@ def _document(path: Path, findings: list[Finding]) -> Any:  # noqa: ANN401 whate
         findings.append(Finding(path.name, 0, "", "missing"))
     except UnicodeDecodeError:
         findings.append(Finding(path.name, 0, "", "not UTF-8"))
+    except RecursionError:
+        findings.append(Finding(path.name, 0, "", TOO_DEEP))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         text = f"not YAML: {getattr(error, 'problem', error)}"
@@ -420,7 +423,7 @@ def _lines(path: Path) -> dict[str, int]:
     """Line of each key, by its dotted path."""
     lines: dict[str, int] = {}
     seen: set[int] = set()  # an alias may lead back to where it stands
-    waiting = [("", yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader))]
+    waiting = [("", composed(path.read_text(encoding="utf-8")))]
     while waiting:
         prefix, node = waiting.pop()
         if not isinstance(node, yaml.MappingNode) or id(node) in seen:

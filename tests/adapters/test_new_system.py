@@ -231,11 +231,19 @@ FAULTS = [
     ("codes/kinds.csv", "古树,", "*,", 3, "local", "would guess"),
     ("codes/kinds.csv", "local,canonical", "code,class", 1, "", "the header is local,canonical"),
     ("contract/tree.schema.json", '"type": "object"', '"type": "objekt"', 0, "type", "not a JSON Schema"),
+    ("contract/tree.schema.json", '{"type": "object"', '{"pattern": "[", "type": "object"', 0, "pattern",
+     "not a JSON Schema"),
+    ("contract/tree.schema.json", '{"type": "object"', '{"patternProperties": {"(": {}}, "type": "object"', 0,
+     "patternProperties", "not a JSON Schema"),
+    ("messages/tree.yaml", "title: 倒伏", f"deep: {'[' * 2_000}{']' * 2_000}\ntitle: 倒伏", 0, "",
+     "nested too deeply"),
+    ("messages/tree.yaml", "title: 倒伏", f"deep: {'[' * 200_000}{']' * 200_000}\ntitle: 倒伏", 0, "",
+     "nested too deeply"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "line", "key", "text"), FAULTS, ids=[f"{f[0]}-{f[2].strip()}" for f in FAULTS]
+    ("file", "old", "new", "line", "key", "text"), FAULTS, ids=[f"{f[0]}-{f[2].strip()[:60]}" for f in FAULTS]
 )
 def test_a_fault_is_found_at_its_line(
     folder: Path, file: str, old: str, new: str, line: int, key: str, text: str
