@@ -4,6 +4,7 @@ With CI set, a skipped test makes the run fail: nothing is left out unnoticed.
 """
 
 import asyncio
+import gc
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -103,6 +104,11 @@ def free_port() -> Callable[[], int]:
             return int(probe.getsockname()[1])
 
     return find
+
+
+def pytest_configure() -> None:
+    """Look for garbage as seldom as the hub does; see gateway/cli/main.py."""
+    gc.set_threshold(50_000)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -19,6 +19,8 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PYTHON = sys.executable
+ENVIRONMENT = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+"""Byte code is kept, whatever is usual here: else each of hundreds of processes compiles every module anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def run(step: Step) -> tuple[bool, float]:
     print(f"\n== {step.name}: {' '.join([Path(step.command[0]).name, *step.command[1:]])}", flush=True)
     begin = time.monotonic()
     try:
-        code = subprocess.run(step.command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode
+        code = subprocess.run(step.command, cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, check=False).returncode
     except FileNotFoundError:
         print(f"missing: {step.command[0]}; run make setup")
         code = 1
