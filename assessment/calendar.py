@@ -115,6 +115,11 @@ class Calendar:
         table = self._days.table(local.toordinal())
         return table is not None and table.holds(_since_midnight(local))
 
+    def windows_on(self, day: date) -> tuple[tuple[int, int], ...]:
+        """The service windows of a day, (start, end) in minutes since midnight, in order; none on a day off."""
+        table = self._days.table(day.toordinal())
+        return tuple((window.start // MINUTE, window.end // MINUTE) for window in table.windows) if table else ()
+
     def _common(self, limits: Sequence[Limit]) -> _Measure:
         return _WALL if all(limit.unit in WALL_CLOCK for limit in limits) else self._working
 

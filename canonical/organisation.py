@@ -1,7 +1,9 @@
-"""Organisation units: who can be given work, at city, district, street or community level."""
+"""Organisation units and their officers: who can be given work, at city, district, street or community level."""
 
 from datetime import date
 from enum import StrEnum
+
+from pydantic import Field
 
 from canonical.place import AreaCode
 from canonical.value import Value
@@ -38,3 +40,26 @@ class Unit(Value):
     def gone(self, last: date) -> bool:
         """True when its work is another unit's on this day."""
         return bool(self.merged_into) and (self.valid_to is None or self.valid_to < last)
+
+
+class Post(StrEnum):
+    """What somebody is there for 岗位."""
+
+    COLLECTOR = "collector"
+    """采集员, 监督员: finds, verifies and checks on the spot."""
+    GRID_OFFICER = "grid_officer"
+    """网格员: of everything in a grid."""
+    HANDLER = "handler"
+    """处置人员: of one or several industries."""
+    ACCEPTOR = "acceptor"
+    DUTY_CHIEF = "duty_chief"
+    DISPATCHER = "dispatcher"
+
+
+class Officer(Value):
+    """A member of a unit. The id travels with cases; the name is a person's and does not."""
+
+    id: str
+    name: str = Field(default="", repr=False)
+    unit: str
+    post: Post

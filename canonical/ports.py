@@ -1,7 +1,7 @@
 """The seams between the rooms. The gateway puts the parts together; nobody else knows both sides."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol, runtime_checkable
 
 from canonical.message import Message
@@ -101,3 +101,6 @@ class WorkingCalendar(Protocol):
 
     def is_working(self, at: datetime) -> bool:
         """True inside a service window of a working day."""
+
+    def windows_on(self, day: date) -> tuple[tuple[int, int], ...]:
+        """The service windows of a day, (start, end) in minutes since midnight, in order; none on a day off."""

@@ -10,6 +10,7 @@ from routing.catalogue import Catalogue
 from routing.divisions import Divisions
 from routing.locate import Locator
 from routing.responsibility import ResponsibilityList
+from routing.team import Team
 
 
 class By(StrEnum):
@@ -46,7 +47,9 @@ class City:
     calendars: Mapping[str, WorkingCalendar] = field(default_factory=dict, kw_only=True)
     """By unit, where it is not the city's."""
     editions: Mapping[str, str]
-    """Catalogue, responsibility list, calendar: the edition in force."""
+    """Catalogue, responsibility list, calendar, team: the edition in force."""
+    team: Team | None = field(default=None, kw_only=True)
+    """Officers and their grids; None: the city keeps none here."""
 
     def working_time(self, unit: str) -> WorkingCalendar:
         """The calendar by which this unit works."""

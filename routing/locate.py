@@ -58,7 +58,7 @@ class Locator:
 
     def __init__(self, divisions: Divisions, grids: GridIndex, districts: GridIndex, city_code: str) -> None:
         """`city_code`: the city's 4 digits."""
-        self._divisions, self._grids, self._districts, self._city = divisions, grids, districts, city_code
+        self._divisions, self.grids, self._districts, self._city = divisions, grids, districts, city_code
 
     def locate(self, reports: Sequence[Report]) -> list[Place]:
         """One place for each report, in order. Reports with coordinates are converted and looked up together."""
@@ -70,7 +70,7 @@ class Locator:
         answers = to_cgcs2000([report.coordinate for report in reports if report.coordinate is not None])
         positions = [answer for answer in answers if isinstance(answer, Converted)]
         lons, lats = [position.lon for position in positions], [position.lat for position in positions]
-        found = iter(zip(self._grids.find(lons, lats), self._districts.find(lons, lats), strict=True))
+        found = iter(zip(self.grids.find(lons, lats), self._districts.find(lons, lats), strict=True))
         return [
             _Spot(flag=answer.flag) if isinstance(answer, NotConverted) else self._spot(answer, *next(found))
             for answer in answers
@@ -120,7 +120,7 @@ class Locator:
 
     def _given(self, text: str) -> _Given:
         code = text.strip()
-        if code in self._grids:
+        if code in self.grids:
             return _Given(code[:_COMMUNITY], code)
         area = self._divisions.code_of(code)
         if area is not None:
