@@ -21,6 +21,7 @@ from gateway.asyncapi import document
 from gateway.bulk import BulkDoor, bulk_operation
 from gateway.deliveries import delivery_routes
 from gateway.door import LONGEST_BODY, IntakeDoor
+from gateway.duty import duty_routes
 from gateway.figures import Watch
 from gateway.hub import Hub
 from gateway.metrics import CONTENT_TYPE_LATEST
@@ -84,6 +85,7 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     parts = (_case_routes(hub), _acting_routes(hub, committer), _watching_routes(hub), delivery_routes(hub), replays)
     for router in parts:
         app.include_router(router)
+    app.include_router(duty_routes(hub))
     app.include_router(reconcile_routes(hub, [Depends(guard(hub))]))
     app.exception_handler(Refusal)(_refusal)
     app.exception_handler(Unacceptable)(_unacceptable)

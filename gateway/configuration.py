@@ -26,6 +26,7 @@ from gateway.delivery.traffic_file import BreakerFile, RetriesFile, seconds, tra
 from gateway.edition_files import digest_of, files_of
 from gateway.notify_file import Notify, NotifyFile, notify
 from gateway.retention_file import RetentionFile
+from gateway.team_file import TeamFile, read_team
 from routing.catalogue import load_catalogue
 from routing.city import By, City, Policy
 from routing.divisions import load_divisions
@@ -94,6 +95,7 @@ class CityFile(_File):
     catalogue: CatalogueFiles
     units: str = Field(description="CSV of organisation units")
     responsibility: ResponsibilityFile
+    team: TeamFile | None = Field(default=None, description="officers and their grids; a city may go without")
     policy: PolicyFile = PolicyFile()
     retention: RetentionFile = RetentionFile()
     systems: str = Field(default="systems.yaml", description="YAML of the connected systems")
@@ -253,16 +255,21 @@ def _city(
     units = load_units(folder / file.units, divisions, names, findings, named)
     responsibility = load_responsibility(folder / file.responsibility.file, units, divisions, findings)
     findings += review(responsibility, catalogue, divisions)
+    own = of_units(units, named)
+    team = None
+    if file.team:
+        parts = (grids, divisions, catalogue, responsibility, lambda unit: own.get(unit, calendar))
+        team = read_team(folder, file.team, *parts, findings)
     return City(
         code=file.city.code, name=file.city.name, divisions=divisions, catalogue=catalogue,
         locator=Locator(divisions, grids, districts, file.city.code), responsibility=responsibility,
-        calendar=calendar, calendars=of_units(units, named),
+        calendar=calendar, calendars=own, team=team,
         systems={name: connected.system.role for name, connected in systems.items()},
         policy=Policy(check=file.policy.check, close=file.policy.close, rounds=file.policy.rounds),
         editions={
             "catalogue": file.catalogue.edition, "responsibility": file.responsibility.edition,
             "calendar": calendar.edition,
-        },
+        } | ({"team": file.team.edition} if file.team else {}),
     )  # fmt: skip
 
 

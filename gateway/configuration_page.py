@@ -19,6 +19,7 @@ from gateway.settings import VARIABLES
 from routing.catalogue import CLASS_COLUMNS, STANDARD_COLUMNS
 from routing.divisions import COLUMNS as DIVISIONS
 from routing.responsibility import COLUMNS as RESPONSIBILITY
+from routing.team_tables import GRIDS, INDUSTRY_GRIDS, OFFICERS, ROSTER
 from routing.units import COLUMNS as UNITS
 from routing.units import OPTIONAL
 
@@ -95,6 +96,52 @@ TABLES: tuple[TablePage, ...] = (
         "valid_from": "first day it holds",
         "valid_to": "last day, included; empty: open",
         "basis": "what the row rests on, in words",
+    }),
+    TablePage("team/officers.csv", "人员, the officers of units ([teams.md](teams.md)). Names are personal data: "
+              "masked wherever they are shown, never logged.", OFFICERS, {
+        "id": "the officer's id in other tables and in the events of cases; not a name, not a number of a person",
+        "name": "the officer's name; may be empty",
+        "unit": "id of a unit",
+        "post": "`collector` 采集员, `grid_officer` 网格员, `handler` 处置人员, `acceptor` 受理员, "
+                "`duty_chief` 值班长, `dispatcher` 派遣员",
+        "classes": "what the officer is for, as `class` of responsibility.csv; several parted by `|`",
+        "valid_from": "first day in office",
+        "valid_to": "last day, included; empty: open",
+    }),
+    TablePage("team/grids.csv", "责任网格, which officer has which grids. All rows of one officer together are the "
+              "officer's responsibility grid.", GRIDS, {
+        "id": "name of the row; every answer quotes it",
+        "officer": "id of an officer",
+        "area": "a unit grid (15 digits), a division code, which covers all below it, an id of "
+                "industry-grids.csv, or `*`",
+        "order": "`1`: in charge 主责; `2` to `99`: who comes after 备岗, in this order",
+        "valid_from": "first day it holds",
+        "valid_to": "last day, included; empty: open",
+        "note": "a remark",
+    }),
+    TablePage("team/industry-grids.csv", "行业网格, grids that an industry cuts for itself, beside the unit grids. One "
+              "row for each unit grid or division in it.", INDUSTRY_GRIDS, {
+        "id": "name of the industry grid, on each of its rows; not digits alone",
+        "industry": "which industry, in words; its shares of one unit grid make 1 at most",
+        "name": "name of the industry grid",
+        "area": "a unit grid, a division code or `*`",
+        "share": "how much of that area lies in the industry grid, such as `0.4`; empty: all of it",
+        "valid_from": "first day it holds",
+        "valid_to": "last day, included; empty: open",
+    }),
+    TablePage("team/roster.csv", "排班, when officers are there. An officer without any row `shift` is there in the "
+              "working time of the unit.", ROSTER, {
+        "id": "name of the row; every answer quotes it",
+        "officer": "id of an officer",
+        "kind": "`shift` 班次: is there; `leave` 请假: is not, whatever the shifts say",
+        "days": "`every`; `working` or `off` days of the unit's calendar; `mon-fri`, `sat|sun`; `1 of 4`: the first "
+                "day of every four, counted from `valid_from`",
+        "hours": "`08:00-12:00|14:00-18:00`; `22:00-06:00` goes on into the next day, `08:00-08:00` is a day and "
+                 "night; `working`: the service windows of the unit; of leave empty: the whole day",
+        "stand_in": "of leave: id of the officer who takes the place 替班, with the same grids and classes",
+        "valid_from": "first day; a shift belongs to the day on which it begins",
+        "valid_to": "last day, included; empty: open",
+        "note": "a remark",
     }),
 )  # fmt: skip
 

@@ -21,6 +21,10 @@ COLUMNS = {
     "catalogue/standards.csv": "id,class,condition,keywords,default,limit_value,limit_unit,closing,source",
     "units.csv": "id,name,level,area,parent,system,calendar,former_name,merged_into,valid_to",
     "responsibility.csv": "id,class,area,hours,unit,valid_from,valid_to,basis",
+    "team/officers.csv": "id,name,unit,post,classes,valid_from,valid_to",
+    "team/grids.csv": "id,officer,area,order,valid_from,valid_to,note",
+    "team/industry-grids.csv": "id,industry,name,area,share,valid_from,valid_to",
+    "team/roster.csv": "id,officer,kind,days,hours,stand_in,valid_from,valid_to,note",
 }
 """Every table of the city and its columns."""
 

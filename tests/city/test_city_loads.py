@@ -8,10 +8,11 @@ import yaml
 
 from assessment.calendar_file import load_calendar
 from canonical.codes import ClassCode
-from canonical.findings import Finding
+from canonical.findings import Finding, Severity
 from canonical.place import Coordinate, PlaceMethod
 from canonical.report import Report, Urgency
 from canonical.time import SHANGHAI, Limit, LimitUnit
+from gateway.configuration import read
 from routing.catalogue import Catalogue, load_catalogue
 from routing.divisions import Divisions, load_divisions
 from routing.grids import load_districts, load_grids
@@ -143,3 +144,23 @@ def test_a_burst_pipe_at_night_goes_to_the_duty_office_and_after_its_return_to_t
     assert isinstance(second, Match)
 
     assert (first.unit, second.unit) == ("3402-duty", "3402-supply")
+
+
+def test_every_officer_of_a_unit_that_gets_work_is_found_for_it(city: Path, responsibility: ResponsibilityList) -> None:
+    configuration, findings = read(city, {}, unset=Severity.WARNING)
+    assert configuration is not None
+    team = configuration.city.team
+    assert team is not None
+    assert [one for one in findings if one.file.startswith("team/")] == []
+    noon = datetime(2026, 11, 20, 10, tzinfo=SHANGHAI)
+    codes = [entry.code for entry in configuration.city.catalogue.classes.values()]
+    asked = [
+        (code, found.unit, grid)
+        for grid in ("340202016003003", "340207003001001", "340281100001001")
+        for code in codes
+        if isinstance(found := responsibility.match(code, grid, noon, working=True), Match) and found.unit != "centre"
+    ]
+
+    nobody = {(unit, str(code)) for code, unit, grid in asked if team.officer_for(unit, grid, code, noon) is None}
+    assert len(asked) > 100
+    assert nobody == set()

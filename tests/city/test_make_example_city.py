@@ -30,6 +30,16 @@ def test_a_made_file_is_the_one_that_is_kept(made: Path, city: Path, name: str) 
     assert (made / name).read_bytes() == (city / name).read_bytes()
 
 
+def test_the_team_is_made_of_the_tables_beside_it(city: Path, tmp_path: Path) -> None:
+    script = city.parent / "deploy" / "make_example_team.py"
+    command = [sys.executable, str(script), "--city", str(city), "--out", str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True)
+
+    made = sorted((tmp_path / "team").iterdir())
+    assert [one.name for one in made] == ["grids.csv", "industry-grids.csv", "officers.csv", "roster.csv"]
+    assert [one.name for one in made if one.read_bytes() != (city / "team" / one.name).read_bytes()] == []
+
+
 def test_divisions_agree_with_the_reference_list(made: Path, shared: Path) -> None:
     reference = (shared / "reference" / "wuhu-divisions.csv").read_text(encoding="utf-8").splitlines()[1:]
     expected = {(line.split(",")[0], line.split(",")[2]) for line in reference if line.strip()}

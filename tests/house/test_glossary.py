@@ -11,11 +11,13 @@ from canonical.case import Queue
 from canonical.errors import Why
 from canonical.lifecycle import BY_ACTION, STAGE_TITLES, ActionKind, Party, Stage
 from canonical.message import Verdict
+from canonical.organisation import Post
 from canonical.place import PlaceMethod
 from canonical.reconciliation import CLASS_TITLES, LineClass
 from canonical.records import DeliveryState
 from canonical.time import LimitUnit
 from gateway.demo_view import QUEUE_TITLES
+from gateway.duty import POST_TITLES
 from gateway.reconciliation.repair import REPAIR_TITLES, Repair
 
 GLOSSARY = Path(__file__).parents[2] / "docs" / "glossary.md"
@@ -23,6 +25,7 @@ VALUES: Mapping[str, type[StrEnum]] = {
     "Stages": Stage,
     "Actions": ActionKind,
     "Parties": Party,
+    "Posts": Post,
     "Verdicts": Verdict,
     "Reasons": Why,
     "Queues": Queue,
@@ -37,6 +40,7 @@ TITLES: Mapping[str, Mapping[str, str]] = {
     "Actions": {action.value: row.title for action, row in BY_ACTION.items()},
     "Lines of a statement": {one.value: title for one, title in CLASS_TITLES.items()},
     "Repairs of a difference": {one.value: title for one, title in REPAIR_TITLES.items()},
+    "Posts": {post.value: title for post, title in POST_TITLES.items()},
     "Queues": {queue.value: title for queue, title in QUEUE_TITLES.items()},
 }
 
