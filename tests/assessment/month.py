@@ -46,10 +46,10 @@ class Story:
     events: Sequence[Event]
 
 
-def month(seed: int, cases: int, *, days: float = 40, until: datetime | None = None) -> list[Story]:
-    """So many cases that began within some days. `until`: nothing happened later."""
+def month(seed: int, cases: int, *, days: float = 40, until: datetime | None = None, first: int = 1) -> list[Story]:
+    """So many cases that began within some days. `until`: nothing happened later; `first`: number of the first."""
     dice = random.Random(seed)
-    return [_story(dice, number, days, until) for number in range(1, cases + 1)]
+    return [_story(dice, number, days, until) for number in range(first, first + cases)]
 
 
 async def save(store: Store, stories: Sequence[Story]) -> None:

@@ -1,0 +1,235 @@
+"""The figures of a month, worked out a second time: plain Python over exported events and the city's own YAML.
+
+Nothing of `assessment`, `storage` or `canonical` is used here. Events are the JSON documents of the event table.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Found = dict[str, Any]
+OVER = {"refused", "closed", "evaluated", "cancelled", "merged"}
+STRETCHES: Mapping[str, Callable[[str], bool]] = {
+    "accept": lambda stage: stage == "reported",
+    "verify": lambda stage: stage == "verifying",
+    "file": lambda stage: stage in ("reported", "verifying"),
+    "dispatch": lambda stage: stage in ("filed", "returned"),
+    "sign": lambda stage: stage == "dispatched",
+    "check": lambda stage: stage == "disposed",
+    "close": lambda stage: stage == "checked",
+    "reply": lambda stage: stage not in OVER,
+}
+DESK = {
+    "collect": "collector", "join": "collector", "verify": "acceptor", "file": "duty_chief", "refuse": "acceptor",
+    "dispatch": "dispatcher", "redispatch": "dispatcher", "sign": "handler", "return": "handler",
+    "ask_extension": "handler", "dispose": "handler", "check": "collector", "rework": "duty_chief",
+    "close": "duty_chief", "evaluate": "acceptor", "cancel": "duty_chief", "merge": "duty_chief", "comment": "",
+}  # fmt: skip
+
+
+def read(bodies: Iterable[str]) -> list[Found]:
+    """Everything that can be counted, of all cases of these events."""
+    histories: dict[str, list[Found]] = defaultdict(list)
+    for body in bodies:
+        event = json.loads(body)
+        histories[event["case_id"]].append(event)
+    return [fact for events in histories.values() for fact in _facts(sorted(events, key=lambda one: one["seq"]))]
+
+
+def worked_out(
+    facts: Sequence[Found], folder: Path, first: datetime, last: datetime, bys: Sequence[str]
+) -> dict[str, dict[str, dict[str, tuple[float, float | None]]]]:
+    """By what, who, which counter or rate: numerator and denominator (None: a count). `*` is all together."""
+    rules = yaml.safe_load((folder / "indicators.yaml").read_text(encoding="utf-8"))
+    tables: dict[str, dict[str, dict[str, float]]] = {by: defaultdict(dict) for by in bys}
+    for name, rule in rules["counters"].items():
+        counted = [fact for fact in facts if _counts(fact, rule, first, last)]
+        for by in bys:
+            hits: dict[str, list[Found]] = defaultdict(list)
+            for fact in counted:
+                whose = _whose(fact, by)
+                if whose is not None:
+                    hits[whose].append(fact)
+                    hits["*"].append(fact)
+            for whose, some in hits.items():
+                tables[by][whose][name] = _amount(some, rule)
+    return {by: {whose: _figures(of, rules) for whose, of in table.items()} for by, table in tables.items()}
+
+
+def _figures(of: Mapping[str, float], rules: Found) -> dict[str, tuple[float, float | None]]:
+    found: dict[str, tuple[float, float | None]] = {name: (of.get(name, 0.0), None) for name in rules["counters"]}
+
+    def total(terms: str | list[str]) -> float:
+        result = 0.0
+        for term in [terms] if isinstance(terms, str) else terms:
+            result = result - of.get(term[1:], 0.0) if term[0] == "-" else result + of.get(term, 0.0)
+        return result
+
+    for name, rate in rules["rates"].items():
+        found[name] = (total(rate["numerator"]), total(rate["denominator"]))
+    return found
+
+
+def _amount(some: Sequence[Found], rule: Found) -> float:
+    if rule.get("sum"):
+        return float(sum(one[rule["sum"]] for one in some))
+    return float(len({one["case"] for one in some}) if rule.get("cases") else len(some))
+
+
+def _counts(fact: Found, rule: Found, first: datetime, last: datetime) -> bool:
+    if fact["what"] not in ([rule["what"]] if isinstance(rule["what"], str) else rule["what"]):
+        return False
+    ended = fact["end"] is not None and fact["end"] < last
+    when = {"at": fact["begin"], "due": fact["due"], "done": fact["end"]}
+    if rule.get("by") == "open":
+        if fact["begin"] >= last or ended:
+            return False
+    else:
+        moment = when[rule.get("by", "at")]
+        if moment is None or not first <= moment < last:
+            return False
+    seen = fact | {
+        "done": ended,
+        "on_time": ended and (fact["due"] is None or fact["end"] <= fact["due"]),
+        "late": ended and fact["due"] is not None and fact["end"] > fact["due"],
+        "overdue": not ended and fact["due"] is not None and fact["due"] < last,
+    }
+    wanted = all(_is(seen, column, value) for column, value in rule.get("where", {}).items())
+    return wanted and not any(_is(seen, column, value) for column, value in rule.get("unless", {}).items())
+
+
+def _is(seen: Found, column: str, wanted: Any) -> bool:
+    value = seen[column]
+    if isinstance(wanted, str) and wanted[:2] == ">=" and isinstance(value, int):
+        return value >= int(wanted[2:])
+    return value in wanted if isinstance(wanted, list) else value == (wanted if wanted is not None else "")
+
+
+def _whose(fact: Found, by: str) -> str | None:
+    widths = {"district": 6, "street": 9, "community": 12}
+    if by in widths:
+        return fact["area"][: widths[by]] if len(fact["area"]) >= widths[by] else ""
+    if by in ("collector", "acceptor", "duty_chief", "dispatcher", "handler"):
+        return fact["person"] if fact["post"] == by else None
+    return str(fact[{"class": "class_code"}.get(by, by)])
+
+
+def _facts(events: Sequence[Found]) -> list[Found]:
+    """Every action, and every stretch of time that is measured."""
+    found = []
+    whole = _whole(events)
+    moments = _moments(events)
+    for event, moment in zip(events, moments, strict=True):
+        action = event["action"]
+        at = datetime.fromisoformat(action["at"])
+        found.append(
+            moment
+            | whole
+            | {"what": f"action.{action['kind']}", "begin": at, "end": at, "due": None, "spent_seconds": 0}
+            | {"result": _result(events, event)}
+        )
+    for name, begin, end, due in _stretches(events):
+        closing = moments[end] if end is not None else moments[-1]
+        since = datetime.fromisoformat(events[begin]["action"]["at"])
+        until = datetime.fromisoformat(events[end]["action"]["at"]) if end is not None else None
+        spent = (until or datetime.fromisoformat(events[-1]["action"]["at"])) - since
+        fact = closing | whole | {"what": f"clock.{name}", "begin": since, "end": until, "due": due}
+        fact["spent_seconds"] = int(spent.total_seconds())
+        fact["result"] = events[end]["action"]["kind"] if end is not None else ""
+        if end is None:
+            fact |= {"person": "", "post": "", "party": ""}
+        found.append(fact)
+    return found
+
+
+def _whole(events: Sequence[Found]) -> Found:
+    kinds = [event["action"]["kind"] for event in events]
+    return {
+        "case": events[0]["case_id"], "stage": events[-1]["to"], "reworks": kinds.count("rework"),
+        "returns": kinds.count("return"), "extensions": 0, "supervised": "", "exempt": False, "forced": False,
+        "on_the_spot": False, "suspended": False,
+    }  # fmt: skip
+
+
+def _moments(events: Sequence[Found]) -> list[Found]:
+    """Who has the case, where it lies and what it is, at each event."""
+    first = events[0]["action"]
+    source = first.get("system") or first["actor"]["id"]
+    filing = next((event["action"] for event in events if event["action"]["kind"] == "file"), {})
+    place, code = filing.get("place", {}), filing.get("class_code")
+    class_code = "" if code is None else code if isinstance(code, str) else _written(code)
+    kind = {"E": "event", "P": "part"}.get(class_code.partition(":")[2][:1], "")
+    unit = system = ""
+    found = []
+    for event in events:
+        action = event["action"]
+        if action["kind"] in ("dispatch", "redispatch"):
+            unit, system = action["unit"], action.get("system", "")
+        party = action["actor"]["party"]
+        post = {"hub": "rule", "owner": "handler", "source": "collector"}.get(party, DESK[action["kind"]])
+        found.append({
+            "unit": unit, "system": system, "source": source, "area": place.get("area") or "",
+            "grid": place.get("grid") or "", "class_code": class_code, "kind": kind,
+            "urgency": first["report"].get("urgency", "normal"), "level": "", "person": action["actor"]["id"],
+            "post": post, "party": party,
+        })  # fmt: skip
+    return found
+
+
+def _written(code: Found) -> str:
+    edition = code["edition"].removeprefix("GB/T ").rpartition("-")[0]
+    return f"{edition}:{code['kind'][0].upper()}{code['major']}-{code['minor']}"
+
+
+def _result(events: Sequence[Found], event: Found) -> str:
+    kind = event["action"]["kind"]
+    later = [one["action"]["kind"] for one in events if one["seq"] > event["seq"]]
+    if kind == "evaluate":
+        return str(event["action"]["result"])
+    if kind in ("dispatch", "redispatch"):
+        ends = [one for one in later if one in ("return", "dispose", "dispatch", "redispatch")]
+        return "returned" if ends[:1] == ["return"] else ""
+    if kind in ("check", "dispose"):
+        ends = [one for one in later if one in ("rework", "close", "dispose")]
+        return "failed" if ends[:1] == ["rework"] else ""
+    return ""
+
+
+def _stretches(events: Sequence[Found]) -> list[tuple[str, int, int | None, datetime | None]]:
+    """(clock, place of the event that begins it, of the one that ends it, when it is due)."""
+    found: list[tuple[str, int, int | None, datetime | None]] = []
+    for name, inside in STRETCHES.items():
+        place = 0
+        while place < len(events):
+            if not inside(events[place]["to"]):
+                place += 1
+                continue
+            end = next((n for n in range(place, len(events)) if not inside(events[n]["to"])), None)
+            found.append((name, place, end, None))
+            place = end if end is not None else len(events)
+    kinds = [event["action"]["kind"] for event in events]
+    if "dispatch" in kinds:
+        begin = kinds.index("dispatch")
+        given = [events[n]["action"].get("due") for n in range(len(events)) if kinds[n] in ("dispatch", "redispatch")]
+        due = next((datetime.fromisoformat(one["at"]) for one in given if one), None)
+        ends = [n for n in range(len(events)) if kinds[n] == "dispose" or events[n]["to"] in ("cancelled", "merged")]
+        again = [n for n in range(len(events)) if kinds[n] == "rework"]
+        end = _last_end(ends, again)
+        found.append(("disposal", begin, end, due))
+    if "file" in kinds:
+        begin = kinds.index("file")
+        over = [n for n in range(begin, len(events)) if events[n]["to"] in OVER and events[n - 1]["to"] not in OVER]
+        due = next((one[3] for one in found if one[0] == "disposal"), None)
+        found.append(("case", begin, _last_end(over, [n for n in range(len(events)) if kinds[n] == "rework"]), due))
+    return found
+
+
+def _last_end(ends: Sequence[int], again: Sequence[int]) -> int | None:
+    """The first end after the last time it went on."""
+    since = again[-1] if again else -1
+    return next((n for n in ends if n > since), None)
