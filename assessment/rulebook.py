@@ -76,6 +76,8 @@ class Rulebook(Value):
     sheets: dict[str, tuple[str, ...]] = {}
     """By whom is assessed: the columns of the sheet, counters and rates, in order."""
     schemes: dict[str, Scheme] = {}
+    successors: dict[str, str] = {}
+    """Former units, to those that have their work: of an edition, as it was when it was closed."""
 
     def columns(self, by: str) -> tuple[str, ...]:
         """Counters and rates of a sheet; where none are named, all."""

@@ -17,6 +17,7 @@ from canonical.lifecycle import Stage
 from canonical.message import ACCEPTED, Message
 from canonical.reading import Outcome
 from canonical.records import Arrival, Command
+from gateway.assessment.api import assessment_routes
 from gateway.asyncapi import document
 from gateway.bulk import BulkDoor, bulk_operation
 from gateway.deliveries import delivery_routes
@@ -87,6 +88,7 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
         app.include_router(router)
     app.include_router(duty_routes(hub))
     app.include_router(reconcile_routes(hub, [Depends(guard(hub))]))
+    app.include_router(assessment_routes(hub, [Depends(guard(hub))]))
     app.exception_handler(Refusal)(_refusal)
     app.exception_handler(Unacceptable)(_unacceptable)
     app.exception_handler(Unavailable)(_unavailable)

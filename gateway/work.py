@@ -13,6 +13,7 @@ from canonical.message import Verdict
 from canonical.ports import Connector
 from gateway.alarm_clock import AlarmClock
 from gateway.announce import Announcer
+from gateway.assessment.nightly import Nightly
 from gateway.configuration import ConnectedSystem
 from gateway.database_clock import DatabaseClock, following
 from gateway.delivery.crew import Heartbeat
@@ -87,6 +88,9 @@ class Worker:
             tasks.append(asyncio.create_task(self._keep_house(stop), name="housekeeping"))
             tasks.append(asyncio.create_task(self._steadily(AlarmClock(self.hub).round, "alarms", stop), name="alarms"))
             tasks.append(asyncio.create_task(self._steadily(Notifier(self.hub).round, "notices", stop), name="notices"))
+            tasks.append(
+                asyncio.create_task(self._steadily(Nightly(self.hub).round, "assessment", stop), name="nightly")
+            )
         await keep_editions(self.hub)
         replaying = Replayer(self.hub, ending=stop.is_set)
         tasks.append(asyncio.create_task(self._steadily(replaying.round, "replays", stop), name="replays"))

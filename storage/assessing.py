@@ -31,15 +31,17 @@ class Position:
     unit: str
 
 
-async def count(connection: AsyncConnection, counters: Iterable[Counter], scope: Scope) -> Counts:
-    """What everybody has of each counter; under TOTAL all together. What nobody is known of stands under ""."""
+async def count(
+    connection: AsyncConnection, counters: Iterable[Counter], scope: Scope, subject: str | None = None
+) -> Counts:
+    """What everybody has of each counter, or one alone; under TOTAL all together. What nobody is known of: under ""."""
     found: Counts = defaultdict(lambda: defaultdict(float))
     given = list(counters)
     for whats, some in _by_what([one for one in given if not one.cases]).items():
-        await _facts_counted(connection, whats, some, scope, found)
+        await _facts_counted(connection, whats, some, scope, subject, found)
     for counter in given:
         if counter.cases:
-            await _cases_counted(connection, counter, scope, found)
+            await _cases_counted(connection, counter, scope, subject, found)
     return found
 
 
@@ -53,11 +55,11 @@ def _by_what(counters: Sequence[Counter]) -> Mapping[str, list[Counter]]:
 
 
 async def _facts_counted(
-    connection: AsyncConnection, what: str, counters: Sequence[Counter], scope: Scope, found: Counts
+    connection: AsyncConnection, what: str, counters: Sequence[Counter], scope: Scope, whose: str | None, found: Counts
 ) -> None:
     statement = Statement(scope)
     columns = [f"{_measure(one)} FILTER (WHERE {statement.condition(one)}) AS c{n}" for n, one in enumerate(counters)]
-    where = [statement.of_whats([what]), statement.known, f"({statement.periods(counters)})", *statement.whose(None)]
+    where = [statement.of_whats([what]), statement.known, f"({statement.periods(counters)})", *statement.whose(whose)]
     query = (
         f"SELECT {statement.subject} AS subject, {', '.join(columns)} FROM fact WHERE {' AND '.join(where)}"  # noqa: S608
         " GROUP BY 1"
@@ -76,11 +78,13 @@ def _measure(counter: Counter) -> str:
     return f"sum({counter.sum})"
 
 
-async def _cases_counted(connection: AsyncConnection, counter: Counter, scope: Scope, found: Counts) -> None:
+async def _cases_counted(
+    connection: AsyncConnection, counter: Counter, scope: Scope, whose: str | None, found: Counts
+) -> None:
     """Each case once for everybody, and once in the total, whoever it is of."""
     statement = Statement(scope)
     where = [
-        statement.of_whats(counter.what), statement.known, statement.condition(counter), *statement.whose(None),
+        statement.of_whats(counter.what), statement.known, statement.condition(counter), *statement.whose(whose),
     ]  # fmt: skip
     query = f"""
         WITH one AS (SELECT DISTINCT {statement.subject} AS subject, case_id FROM fact WHERE {" AND ".join(where)})

@@ -93,11 +93,11 @@ class Facts:
                 return 0
             histories = await _histories(connection, ids)
             made, failed = await asyncio.to_thread(self._made, histories)
-            there = await _present(connection, [case for case in ids if case not in failed])
+            there = await _present(connection, [case for case in histories if case not in failed])
             gone = [key for key, row in there.items() if made.get(key) != row]
             new = [row for key, row in made.items() if there.get(key) != row]
             await _replace(connection, number, gone, new)
-            trouble = [histories[case][0] or str(case) for case in failed]
+            trouble = [histories[case][0] for case in failed]
             await connection.execute(_COUNT, {"number": number, "facts": len(new), "trouble": " ".join(trouble)})
             return len(ids)
 
@@ -129,9 +129,11 @@ class Facts:
     def _made(self, histories: "Histories") -> "tuple[dict[Key, Row], set[UUID]]":
         made: dict[Key, Row] = {}
         failed: set[UUID] = set()
-        for case_id, (no, bodies) in histories.items():
+        for case_id, (no, bodies, least) in histories.items():
             try:
-                facts = self.fold(no, [Event.model_validate_json(body) for body in bodies]) if bodies else []
+                if len(bodies) < least:
+                    raise ValueError("events are missing")
+                facts = self.fold(no, [Event.model_validate_json(body) for body in bodies])
             except Exception:  # noqa: BLE001 one history that cannot be folded must not keep all others from it
                 failed.add(case_id)
                 continue
@@ -141,13 +143,19 @@ class Facts:
 
 Key = tuple[UUID, int, str, str]
 Row = tuple[object, ...]
-Histories = dict[UUID, tuple[str, list[str]]]
+Histories = dict[UUID, tuple[str, list[str], int]]
+"""Number, events, and how many there must be at least."""
 COLUMNS = tuple(field.name for field in fields(Fact))
 _KINDS = {
     "case_id": "uuid", "seq": "int", "at": "timestamptz", "due_at": "timestamptz", "done_at": "timestamptz",
     "done_seq": "int", "spent_seconds": "int", "extensions": "int", "reworks": "int", "returns": "int",
     "exempt": "bool", "forced": "bool", "on_the_spot": "bool", "suspended": "bool",
 }  # fmt: skip
+
+
+async def alone(connection: AsyncConnection, lock: int) -> None:
+    """Wait until nobody else has it; ours until the transaction ends."""
+    await connection.execute(_ALONE, {"lock": lock})
 
 
 async def finished(connection: AsyncConnection) -> Run | None:
@@ -161,11 +169,21 @@ def _row(fact: Fact) -> Row:
 
 
 async def _histories(connection: AsyncConnection, ids: list[UUID]) -> Histories:
-    numbers = {row.id: row.no for row in await connection.execute(_NUMBERS, {"ids": ids})}
-    found: Histories = {case: (numbers.get(case, ""), []) for case in ids}
+    """All events of these cases. A case that was cut has none, and keeps its facts."""
+    cases = {row.id: (row.no, row.version) for row in await connection.execute(_NUMBERS, {"ids": ids})}
+    found = await _events(connection, list(cases))
+    # While a month is made its rows move to another table, and a statement that waited for that looks at the old one.
+    short = [case for case, (_, version) in cases.items() if len(found[case]) < version]
+    if short:
+        found |= await _events(connection, short)
+    return {case: (no, found[case], version) for case, (no, version) in cases.items()}
+
+
+async def _events(connection: AsyncConnection, ids: list[UUID]) -> dict[UUID, list[str]]:
+    found: dict[UUID, list[str]] = {case: [] for case in ids}
     for case_id, body in await connection.execute(_EVENTS, {"ids": ids}):
-        found[case_id][1].append(body)
-    return {case: one for case, one in found.items() if one[1]}  # a case that was cut keeps its facts
+        found[case_id].append(body)
+    return found
 
 
 async def _present(connection: AsyncConnection, ids: list[UUID]) -> dict[Key, Row]:
@@ -204,7 +222,7 @@ _TAKE = text("""
 DELETE FROM fact_todo WHERE case_id IN (
   SELECT case_id FROM fact_todo ORDER BY case_id LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING case_id
 """)
-_NUMBERS = text("SELECT id, no FROM cases WHERE id = ANY(CAST(:ids AS uuid[]))")
+_NUMBERS = text("SELECT id, no, version FROM cases WHERE id = ANY(CAST(:ids AS uuid[]))")
 _EVENTS = text("""
 SELECT case_id, CAST(body AS text) FROM event WHERE case_id = ANY(CAST(:ids AS uuid[])) ORDER BY case_id, seq
 """)

@@ -8,6 +8,7 @@ import typer
 
 from canonical.errors import HubError, Misconfigured, Unavailable
 from gateway.cli import (
+    assess,
     bus,
     case,
     certify,
@@ -69,6 +70,7 @@ for module in (
     replay,
     switch,
     reconcile,
+    assess,
     push,
     bus,
     editions,

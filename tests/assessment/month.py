@@ -71,6 +71,12 @@ async def go_on(store: Store, before: Case, event: Event) -> Case:
     return after
 
 
+def desk(kind: ActionKind, at: datetime, **given: object) -> Action:
+    """Something the centre does."""
+    usual = {"result": "合格", "reason": "看过", "actor": Actor(party=Party.CENTRE, id=PEOPLE[0])}
+    return Action.model_validate({"kind": kind, "at": at} | usual | given)
+
+
 def _story(dice: random.Random, number: int, days: float, until: datetime | None) -> Story:
     at = BEGIN + timedelta(seconds=int(dice.random() * days * 86400))
     at = min(at, until - timedelta(minutes=1)) if until else at

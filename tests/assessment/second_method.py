@@ -160,7 +160,7 @@ def _moments(events: Sequence[Found]) -> list[Found]:
     """Who has the case, where it lies and what it is, at each event."""
     first = events[0]["action"]
     source = first.get("system") or first["actor"]["id"]
-    filing = next((event["action"] for event in events if event["action"]["kind"] == "file"), {})
+    filing: Found = next((event["action"] for event in events if event["action"]["kind"] == "file"), {})
     place, code = filing.get("place", {}), filing.get("class_code")
     class_code = "" if code is None else code if isinstance(code, str) else _written(code)
     kind = {"E": "event", "P": "part"}.get(class_code.partition(":")[2][:1], "")

@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -175,12 +176,12 @@ async def bench(url: str, cases: int, units: int) -> None:
         size, rows = (await transaction.connection.execute(text(sums))).one()
     print(f"{int(rows):,} facts, {int(size) / 2**30:.1f} GiB with indexes")
     for by in ("unit", "district", "dispatcher", "community"):
-        await timed(f"month, all indicators, by {by}", lambda by=by: month_assessed(store, whole, by))
+        await timed(f"month, all indicators, by {by}", partial(month_assessed, store, whole, by))
     for name, by, subject in _FIGURES:
         counter = rules.counters[name]
         await timed(
             f"first page: {name} of {subject or 'all'}",
-            lambda c=counter, b=by, s=subject: page(store, c, b, s),
+            partial(page, store, counter, by, subject),
             times=5,
         )
     await timed(

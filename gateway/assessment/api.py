@@ -1,0 +1,121 @@
+"""/api/assessment: sheets, figures and what they are made of, closed editions and what they have different."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query
+from fastapi.params import Depends
+
+from assessment.sheet_json import plain as sheet_view
+from canonical.fact import Fact
+from gateway.assessment.closing import Difference, close, difference
+from gateway.assessment.sheets import sheet_of
+from gateway.assessment.tracing import MOST, Part, Traced, Where, behind, traced
+from gateway.hub import Hub
+from gateway.refusal import Refusal, plain
+from gateway.views import View, row_view
+from storage.assessment_editions import listed
+from storage.facts import Facts
+
+_Period = Annotated[str, Query(max_length=16, description="2026-10, 2026-10-03, 2026-W44, 2026-Q3, 2026")]
+_By = Annotated[str, Query(max_length=32, description="district, street, community, grid, unit, system, ..., a post")]
+_Edition = Annotated[
+    int | None, Query(ge=0, le=100_000, description="0: of today; none: the latest closed one, else of today")
+]
+_Subject = Annotated[str, Query(max_length=100, description="id of who is assessed; *: all together")]
+_Column = Annotated[str, Query(max_length=100, description="counter or rate")]
+
+
+def assessment_routes(hub: Hub, guards: list[Depends]) -> APIRouter:
+    """The routes, each behind the guards."""
+    router = APIRouter(prefix="/api/assessment", dependencies=guards)
+    store, city = hub.store, hub.configuration
+
+    @router.get("/sheet", summary="The assessment sheet of a period")
+    async def sheet(period: _Period, by: _By = "unit", edition: _Edition = None) -> View:
+        return sheet_view(await sheet_of(hub, city, plain(period), plain(by), edition=edition, now=hub.now()))
+
+    @router.get("/figure", summary="One figure: its formula, and each counter it is made of")
+    async def figure(
+        period: _Period, column: _Column, by: _By = "unit", subject: _Subject = "*", edition: _Edition = None
+    ) -> View:
+        where = Where(plain(period), plain(by), plain(subject), plain(column), edition)
+        return figure_view(await traced(store, city, where, now=hub.now()))
+
+    @router.get("/facts", summary="The facts behind a figure, page by page; each names its case and its events")
+    async def facts(
+        period: _Period, column: _Column, by: _By = "unit", subject: _Subject = "*", edition: _Edition = None,
+        counter: Annotated[str, Query(max_length=100, description="one of the figure's; default: the first")] = "",
+        after: Annotated[str, Query(max_length=1000, description="`next` of the page before")] = "",
+        limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
+    ) -> View:  # fmt: skip
+        where = Where(plain(period), plain(by), plain(subject), plain(column), edition)
+        page = await behind(store, city, where, counter=plain(counter), after=after, limit=limit, now=hub.now())
+        return {"items": [fact_view(one) for one in page.facts], "next": page.following}
+
+    @router.get("/cases/{number}/facts", summary="The facts of one case: today, or after a run")
+    async def of_case(number: str, run: Annotated[int | None, Query(ge=0, lt=2**31 - 1)] = None) -> View:
+        found = await Facts(store, lambda _no, _events: []).of_case(plain(number), run)
+        if not found:
+            raise Refusal(404, "unknown_case", f"there are no facts of a case {number[:64]}", "its journey: /api/cases")
+        return {"items": [fact_view(one) for one in found]}
+
+    @router.get("/editions", summary="Closed periods, each with its editions")
+    async def editions(period: Annotated[str, Query(max_length=16)] = "") -> View:
+        return {"items": [row_view(one) for one in await listed(store, plain(period))]}
+
+    @router.get("/difference", summary="What two editions of a period have different, and the cases behind it")
+    async def compare(
+        period: _Period,
+        old: Annotated[int | None, Query(ge=1, le=100_000)] = None,
+        new: Annotated[int | None, Query(ge=1, le=100_000)] = None,
+    ) -> View:
+        return difference_view(await difference(store, plain(period), old, new))
+
+    @router.post("/editions", summary="Close a period, or correct a closed one: the next edition")
+    async def close_period(
+        period: Annotated[str, Body(embed=True, max_length=16)],
+        actor: Annotated[str, Body(embed=True, min_length=1, max_length=100)],
+        reason: Annotated[str, Body(embed=True, max_length=500)] = "",
+    ) -> View:
+        who, why = plain(actor), plain(reason)
+        return row_view(await close(store, city, plain(period), by=who, reason=why, now=hub.now))
+
+    return router
+
+
+def fact_view(fact: Fact) -> View:
+    """One fact as JSON; no person of the public is in it."""
+    shown = row_view(fact)
+    shown.pop("case_id")
+    case = f"/api/cases/{fact.case_no}"
+    return shown | {"case": case, "events": sorted({fact.seq, fact.done_seq} - {0})}
+
+
+def figure_view(one: Traced) -> View:
+    """A figure and its parts as JSON."""
+    shown: dict[str, Any] = {
+        name: getattr(one, name)
+        for name in ("period", "by", "subject", "column", "title", "edition", "run", "rules", "formula")
+    }
+    figure = {
+        "value": one.figure.value, "numerator": one.figure.numerator, "denominator": one.figure.denominator,
+        "no_base": one.figure.value is None,
+    }  # fmt: skip
+    return shown | figure | {"parts": [_part_view(part) for part in one.parts]}
+
+
+def _part_view(part: Part) -> View:
+    counter = part.counter
+    rule = counter.model_dump(mode="json", exclude_defaults=True, exclude={"id", "title"})
+    return {
+        "counter": counter.id, "title": counter.title, "place": part.place, "sign": part.sign, "value": part.value,
+        "rule": rule,
+    }  # fmt: skip
+
+
+def difference_view(one: Difference) -> View:
+    """What is different, as JSON."""
+    return {
+        "old": row_view(one.old), "new": row_view(one.new), "rules_changed": one.rules_changed,
+        "figures": [row_view(figure) for figure in one.figures],
+    }  # fmt: skip

@@ -1,0 +1,182 @@
+"""Figures as officials get them: closed, corrected, compared and traced, at the API and at the command line."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from canonical.lifecycle import ActionKind, Stage
+from canonical.time import SHANGHAI
+from gateway.cli.main import app
+from gateway.work import Role
+from storage.store import Store
+from tests.assessment.month import Story, desk, go_on, month, save
+from tests.gateway.outside import environment
+from tests.gateway.running import HubUnderTest, until
+
+PERIOD = "2026-10"
+LATE = datetime(2026, 10, 31, 23, 30, tzinfo=SHANGHAI)
+
+
+def _with(hub: HubUnderTest, job: Callable[[Store], Awaitable[None]]) -> None:
+    async def run() -> None:
+        store = Store(hub.database_url)
+        try:
+            await job(store)
+        finally:
+            await store.close()
+
+    asyncio.run(run())
+
+
+def _kept(hub: HubUnderTest, stories: Sequence[Story]) -> None:
+    async def job(store: Store) -> None:
+        await save(store, stories)
+
+    _with(hub, job)
+
+
+def _closed(hub: HubUnderTest, reason: str = "") -> Any:
+    order = {"period": PERIOD, "actor": "op-9", "reason": reason}
+    return hub.client.post("/api/assessment/editions", json=order, headers=hub.centre)
+
+
+def _facts(hub: HubUnderTest, **query: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    after = ""
+    while True:
+        page = hub.get("/api/assessment/facts", limit=7, after=after, **query)
+        found += page["items"]
+        after = page["next"] or ""
+        if not after:
+            return found
+
+
+def test_a_closed_month_never_changes_and_its_correction_is_an_edition_with_a_diff(hub: HubUnderTest) -> None:
+    stories = month(21, 120, until=LATE)
+    _kept(hub, stories)
+    assert _closed(hub).status_code == 200
+    first = hub.get("/api/assessment/sheet", period=PERIOD, by="unit")
+    assert first["edition"] == 1
+
+    again = _closed(hub)
+    assert (again.status_code, "reason" in again.json()["error"]["text"]) == (409, True)
+    nothing = _closed(hub, reason="so wanted")
+    assert (nothing.status_code, "nothing is different" in nothing.json()["error"]["text"]) == (409, True)
+
+    story = next(one for one in stories if one.case.stage is Stage.DISPOSED and one.case.assignments)
+    rework = story.case.does(desk(ActionKind.REWORK, LATE + timedelta(minutes=5)))
+    _with(hub, lambda store: _going_on(store, story, rework))
+    corrected = _closed(hub, reason="返工漏记")
+    assert (corrected.status_code, corrected.json()["edition"]) == (200, 2)
+
+    assert hub.get("/api/assessment/sheet", period=PERIOD, by="unit", edition=1) == first
+    found = hub.get("/api/assessment/difference", period=PERIOD)
+    unit = story.case.assignments[-1].unit
+    [rework_of_unit] = [
+        one for one in found["figures"] if (one["by"], one["id"], one["column"]) == ("unit", unit, "rework")
+    ]
+    assert rework_of_unit["new"] == rework_of_unit["old"] + 1
+    assert rework_of_unit["cases"] == [story.case.no]
+    assert found["rules_changed"] is False
+
+    # Each edition is traced by its own facts.
+    for edition, reworks in ((1, rework_of_unit["old"]), (2, rework_of_unit["new"])):
+        where = {"period": PERIOD, "by": "unit", "subject": unit, "column": "rework", "edition": edition}
+        assert len(_facts(hub, **where)) == reworks == hub.get("/api/assessment/figure", **where)["value"]
+
+
+async def _going_on(store: Store, story: Story, event: Any) -> None:
+    await go_on(store, story.case, event)
+
+
+def test_every_figure_of_a_sheet_is_made_of_the_facts_it_is_traced_to(hub: HubUnderTest) -> None:
+    _kept(hub, month(22, 80, until=LATE))
+    assert _closed(hub).status_code == 200
+
+    for by, columns in {"unit": ("in_time_dispose_rate", "back", "to_dispose"), "district": ("report",)}.items():
+        sheet = hub.get("/api/assessment/sheet", period=PERIOD, by=by)
+        for row in [*sheet["rows"][:3], sheet["total"]]:
+            for column in columns:
+                where = {"period": PERIOD, "by": by, "subject": row["id"], "column": column}
+                traced = hub.get("/api/assessment/figure", **where)
+                assert traced["value"] == row["figures"][column]["value"]
+                for part in traced["parts"]:
+                    listed = _facts(hub, **where, counter=part["counter"])
+                    assert len(listed) == part["value"], (row["id"], column, part["counter"])
+    events = hub.get(listed[0]["case"])["events"]
+    assert set(listed[0]["events"]) <= {event["seq"] for event in events}
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "said"),
+    [
+        ({"period": "2026-13"}, 422, "2026-10"),
+        ({"period": "2099-01"}, 422, "has not begun"),
+        ({"by": "untis"}, 404, "did you mean 'unit'?"),
+        ({"edition": 7}, 404, "no edition 7"),
+        ({"by": "unit\0"}, 422, "U+0000"),
+        ({"edition": "x"}, 422, "edition"),
+    ],
+)
+def test_a_sheet_that_there_is_not_is_told_in_words(
+    hub: HubUnderTest, query: dict[str, Any], status: int, said: str
+) -> None:  # fmt: skip
+    asked = {"period": PERIOD, "by": "unit"} | query
+    answer = hub.client.get("/api/assessment/sheet", params=asked, headers=hub.centre)
+    assert (answer.status_code, said in answer.json()["error"]["text"]) == (status, True), answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "said"),
+    [
+        ({"column": "in_time_dispos"}, 404, "did you mean 'in_time_dispose'?"),
+        ({"counter": "report"}, 404, "is not made of 'report'"),
+        ({"after": "!!"}, 422, "`after`"),
+        ({"after": "WzFd"}, 422, "`after`"),
+        ({"limit": 501}, 422, "limit"),
+        ({"subject": "nobody"}, 200, ""),
+    ],
+)
+def test_a_figure_that_there_is_not_is_told_in_words(
+    hub: HubUnderTest, query: dict[str, Any], status: int, said: str
+) -> None:  # fmt: skip
+    asked = {"period": PERIOD, "by": "unit", "column": "in_time_dispose"} | query
+    answer = hub.client.get("/api/assessment/facts", params=asked, headers=hub.centre)
+    assert (answer.status_code, said in answer.text) == (status, True), answer.text
+
+
+def test_no_figure_is_for_people_without_the_token(hub: HubUnderTest) -> None:
+    paths = ("sheet?period=2026-10", "facts?period=2026-10&column=report", "editions", "difference?period=2026-10")
+    assert {hub.client.get(f"/api/assessment/{path}").status_code for path in paths} == {401}
+
+
+def _typed(hub: HubUnderTest, *arguments: str) -> Any:
+    return CliRunner(env=environment(hub)).invoke(app, ["assess", *arguments])
+
+
+def test_the_command_line_updates_closes_compares_and_traces(hub: HubUnderTest) -> None:
+    _kept(hub, month(23, 40, until=LATE))
+
+    assert json.loads(_typed(hub, "update", "--json").stdout)["cases"] == 40
+    assert json.loads(_typed(hub, "close", "-p", PERIOD, "--actor", "op-9", "--json").stdout)["edition"] == 1
+    early = _typed(hub, "close", "-p", "2099-01", "--actor", "op-9")
+    assert "it is closed when it is over" in str(early.exception)
+    alone = _typed(hub, "diff", "-p", PERIOD)
+    assert (alone.exit_code, "there is: 1" in alone.stderr) == (5, True)
+    figure = _typed(hub, "figure", "dispose_rate", "-p", PERIOD, "--limit", "2")
+    assert figure.exit_code == 0, figure.stderr
+    assert "处置数 / 应处置数" in figure.stdout
+    assert "--after" in figure.stdout
+    assert _typed(hub, "figure", "dispose_rat", "-p", PERIOD).exit_code == 5
+
+
+def test_a_worker_with_the_role_clock_brings_the_facts_up_to_date(hub: HubUnderTest) -> None:
+    _kept(hub, month(24, 10, until=LATE))
+    hub.start_worker(frozenset({Role.CLOCK}))
+    until(lambda: hub.get("/api/assessment/sheet", period=PERIOD)["run"], what="the update")
+    assert hub.get("/api/assessment/sheet", period=PERIOD, by="district")["total"]["figures"]["report"]["value"]
