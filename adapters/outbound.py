@@ -50,7 +50,9 @@ VIEW: Names = {
     | {"reporter": {"name": {}, "phone": {}, "withheld": {}}, "attachments": _FILES},
     "action": {
         name: {}
-        for name in ("kind", "at", "stated_at", "reason", "result", "actor", "unit", "due_at", "target", "standard")
+        for name in (
+            "kind", "at", "stated_at", "reason", "result", "actor", "unit", "officer", "due_at", "target", "standard",
+        )
     }
     | {"limit": {"value": {}, "unit": {}}, "attachments": _FILES},
     "binding": _BINDING,
@@ -339,6 +341,7 @@ def view_of(outbound: Outbound, around: Mapping[str, Any], files: frozenset[str]
             "result": action.result,
             "actor": action.actor.name,
             "unit": action.unit,
+            "officer": action.officer,
             "due_at": _at(action.due),
             "target": action.target,
             "standard": action.standard,

@@ -47,6 +47,8 @@ class Action(Value):
     unit: str = ""
     system: str = ""
     """The system that carries the work to `unit`; empty: the centre's desk."""
+    officer: str = ""
+    """With a dispatch: id of the unit's officer who is on duty there; empty: none, or the city keeps none."""
     due: Due | None = None
     source_due: Due | None = None
     """With collect and join: the source's own deadline as an instant."""

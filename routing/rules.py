@@ -14,6 +14,7 @@ from canonical.report import SourceDeadline
 from canonical.time import Due
 from routing.catalogue import Acceptance
 from routing.city import By, City
+from routing.handing import with_officer
 from routing.responsibility import Match, NoMatch
 from routing.units import CENTRE
 
@@ -89,7 +90,8 @@ def assigning(action: Action, case: Case, city: City, now: datetime) -> Action:
     due = calendar.due(now, standard.limit) if standard else None
     editions = action.editions | {"calendar": calendar.edition}
     system = _carrier(action, case, city)
-    return action.model_copy(update={"system": system, "due": due, "editions": editions})
+    given = action.model_copy(update={"system": system, "due": due, "editions": editions})
+    return with_officer(given, case, city, now)
 
 
 def _carrier(action: Action, case: Case, city: City) -> str:

@@ -77,6 +77,7 @@ def _print(view: dict[str, Any]) -> None:
         action = event["action"]
         who = f"{action['actor']['party']} {action['actor']['id']}"
         unit = f" -> {action['unit']} ({action.get('system') or 'desk'})" if "unit" in action else ""
+        unit += f", officer {action['officer']}" if action.get("officer") else ""
         out.print(
             f"\n{event['seq']:>3}  {_time(action['at'])}  [bold]{event['title']}[/bold] {action['kind']} by {who}{unit}",
             highlight=False,
