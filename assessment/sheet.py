@@ -26,8 +26,9 @@ class Figure:
     """One figure and what it is made of. `value` None: there is no base 无基数, which is neither 0 nor 100 %."""
 
     value: float | None
-    """Of the column's kind; a percent is a share: 0.9372 is 93.72 %."""
+    """Of the column's kind; 93.72 is 93.72 %."""
     numerator: float = 0
+    """Of hours and days: in seconds."""
     denominator: float | None = None
     """None: a count."""
 

@@ -1,4 +1,4 @@
-"""`gridhub schema`: JSON Schema of the canonical case and action."""
+"""`gridhub schema`: JSON Schema of the canonical case and action, and of reports."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,16 +10,21 @@ from gateway.cli.shared import emit, out
 
 def schemas() -> dict[str, dict[str, Any]]:
     """JSON Schema by name."""
+    from pydantic import TypeAdapter
+
+    from assessment.briefing import Briefing
+    from assessment.sheet import Sheet
+    from assessment.unit_statement import UnitStatement
     from canonical.announcement import Announcement
     from canonical.case import Action, Case, Event
     from canonical.report import Report
-    from canonical.value import Value
 
-    kinds: dict[str, type[Value]] = {"case": Case, "action": Action, "event": Event, "report": Report}
+    kinds: dict[str, type] = {"case": Case, "action": Action, "event": Event, "report": Report}
     kinds |= {"announcement": Announcement}
+    kinds |= {"assessment_sheet": Sheet, "briefing": Briefing, "unit_statement": UnitStatement}
     head = "https://json-schema.org/draft/2020-12/schema"
     return {
-        name: {"$schema": head, "$id": f"urn:gridhub:{name}:1", **kind.model_json_schema(mode="serialization")}
+        name: {"$schema": head, "$id": f"urn:gridhub:{name}:1", **TypeAdapter(kind).json_schema(mode="serialization")}
         for name, kind in kinds.items()
     }
 
@@ -29,10 +34,15 @@ def add_to(app: typer.Typer) -> None:
 
     @app.command()
     def schema(
-        name: Annotated[str, typer.Argument(help="case, action, event, report or announcement; default: all.")] = "",
+        name: Annotated[
+            str,
+            typer.Argument(
+                help="case, action, event, report, announcement, assessment_sheet, briefing or unit_statement; default: all."
+            ),
+        ] = "",
         folder: Annotated[Path | None, typer.Option(help="Write one file each into this folder instead.")] = None,
     ) -> None:
-        """JSON Schema of the canonical case and action. 规范模型的 JSON Schema"""
+        """JSON Schema of the canonical case and action, and of reports. 规范模型的 JSON Schema"""
         made = schemas()
         if name and name not in made:
             raise typer.BadParameter(f"one of {', '.join(made)}", param_hint="NAME")
