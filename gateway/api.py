@@ -34,6 +34,7 @@ from gateway.reconciliation.api import reconcile_routes
 from gateway.refusal import Refusal, guard, plain
 from gateway.replay.api import replay_routes
 from gateway.replay.run import keep_editions
+from gateway.report.api import report_routes
 from gateway.views import View, books_view, case_view, journey_view, lifecycle_view, row_view
 from gateway.wire import BULK, PREFIX, Receive, Scope, Send
 from routing.commands import CENTRE
@@ -89,6 +90,7 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     app.include_router(duty_routes(hub))
     app.include_router(reconcile_routes(hub, [Depends(guard(hub))]))
     app.include_router(assessment_routes(hub, [Depends(guard(hub))]))
+    app.include_router(report_routes(hub, [Depends(guard(hub))]))
     app.exception_handler(Refusal)(_refusal)
     app.exception_handler(Unacceptable)(_unacceptable)
     app.exception_handler(Unavailable)(_unavailable)

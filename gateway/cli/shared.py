@@ -36,7 +36,7 @@ def _plain(value: object) -> str:
 
 def missing(text: str) -> NoReturn:
     """End with "no such thing"."""
-    err.print(f"gridhub: {text}")
+    err.print(f"gridhub: {text}", markup=False, highlight=False)
     raise typer.Exit(NOT_FOUND)
 
 
@@ -85,6 +85,11 @@ def run(job: Callable[[], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401 wha
 
 def systems(config: Path | None) -> dict[str, Any]:
     """The city's systems, though their addresses and secrets may not be set here."""
+    return dict(city(config).systems)
+
+
+def city(config: Path | None) -> Any:  # noqa: ANN401
+    """The city's configuration, though addresses and secrets of its systems may not be set here."""
     import os
 
     from canonical.errors import Misconfigured
@@ -95,7 +100,7 @@ def systems(config: Path | None) -> dict[str, Any]:
     configuration, _ = read(settings(config).config, os.environ, unset=Severity.WARNING)
     if configuration is None:
         raise Misconfigured("the city's configuration cannot be read: try gridhub check")
-    return dict(configuration.systems)
+    return configuration
 
 
 def connected(system: str, config: Path | None) -> Any:  # noqa: ANN401
