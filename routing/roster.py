@@ -142,6 +142,11 @@ class Roster:
         rows = self._shifts.get(officer, _NONE)
         return (*rows.long, *(row for ones in rows.dated.values() for row in ones))
 
+    def rows_of(self, officer: str) -> tuple[RosterRow, ...]:
+        """All rows of an officer, leave too."""
+        away = self._leave.get(officer, _NONE)
+        return (*self.shifts_of(officer), *away.long, *(row for ones in away.dated.values() for row in ones))
+
     def leave(self, officer: str, at: datetime) -> list[RosterRow]:
         """The rows of leave that cover an instant."""
         rows = self._leave.get(officer)

@@ -51,6 +51,10 @@ def _warned(line: TableRow, key: str, text: str) -> Finding:
 # Two at once
 
 
+_Pattern = tuple[object, ...]
+"""The calendar of an officer and what the rows of the roster say, without whose they are."""
+
+
 class _Laid:
     """When officers are there, leave taken out, day by day; laid out once for each day that is looked at."""
 
@@ -58,11 +62,27 @@ class _Laid:
         self._roster = roster
         self._days: dict[tuple[str, date], list[Span]] = {}
         self._hours: dict[str, list[Span] | None] = {}
+        self._pattern = {officer: self._pattern_of(officer) for officer in roster.units}
+        self._met: dict[tuple[_Pattern, _Pattern, date, date], str] = {}
 
     def both(self, one: str, other: str, first: date, last: date) -> str:
-        """When two officers are there at once, in words; empty when never within a year from `first`."""
+        """When two officers are there at once, in words; empty when never within a year from `first`.
+
+        Teams that keep the same hours are looked at once.
+        """
         if not self._may_meet(one, other):
             return ""
+        key = (self._pattern[one], self._pattern[other], first, last)
+        if key not in self._met:
+            self._met[key] = self._meeting(one, other, first, last)
+        return self._met[key]
+
+    def _pattern_of(self, officer: str) -> _Pattern:
+        rows = self._roster.rows_of(officer)
+        told = ((row.kind, row.days, row.hours, row.valid_from, row.valid_to) for row in rows)
+        return (id(self._roster.calendar(officer)), *told)
+
+    def _meeting(self, one: str, other: str, first: date, last: date) -> str:
         for number in range(min((last - first).days + 1, _YEAR)):
             day = first + number * _ONE
             for mine in self._at(one, day):

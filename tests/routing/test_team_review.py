@@ -155,3 +155,14 @@ def test_a_stand_in_who_is_away_or_not_in_office_is_told() -> None:
         "roster.csv:2: warning: stand_in: b is not in office on all of these days",
         "roster.csv:2: warning: stand_in: b is on leave too (L2, line 3), as on 2026-05-02 00:00",
     ]
+
+
+def test_of_two_teams_with_the_same_hours_only_the_one_whose_leave_does_not_part_them_is_told() -> None:
+    officers = TWO + "c,孙甲,street,grid_officer,*,2026-01-01,\nd,李甲,street,grid_officer,*,2026-01-01,\n"
+    grids = BOTH + f"G3,c,{NEXT},1,2026-01-01,,\nG4,d,{NEXT},1,2026-01-01,,\n"
+    hours = ("08:00-12:00", "11:00-15:00") * 2
+    rows = [f"{one},shift,every,{hour},,2026-01-01," for one, hour in zip("abcd", hours, strict=True)]
+    leave = "L1,b,leave,every,11:00-12:00,,2026-01-01,,\n"
+
+    [told] = warned(officers=officers, grids=grids, roster=shifts(*rows) + leave)
+    assert "c and d are both in charge of 340202016003002 at once, as on 2026-01-01 11:00-12:00" in told
