@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.fact import Fact
 from canonical.indicator import NUMBERS, By, Counter
-from storage.fact_sql import SUBJECTS, TIME_OF, Scope, Statement
+from storage.fact_sql import SUBJECTS, Scope, Statement
 from storage.facts import COLUMNS
 
 Counts = dict[str, dict[str, float]]
@@ -100,7 +100,7 @@ async def facts(
 ) -> list[Fact]:  # fmt: skip
     """The facts that a counter counted, in the order of time. `subject` None: of all."""
     statement = Statement(scope)
-    order = f"{TIME_OF[counter.by]}, case_id, seq, what, unit"
+    order = statement.order(counter, subject)
     where = [statement.of_whats(counter.what), statement.known, statement.condition(counter)]
     where += statement.whose(subject)
     if after is not None:

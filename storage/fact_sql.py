@@ -78,9 +78,13 @@ class Statement:
         of_post = [SUBJECTS[self.scope.by][1]] if SUBJECTS[self.scope.by][1] else []
         if subject is None:
             return of_post
-        units = [subject, *(former for former, new in self.scope.successors.items() if new == subject)]
         if self.scope.by == "unit":
-            return [f"unit = ANY(CAST({self.value(units)} AS text[]))"]
+            former = [one for one, new in self.scope.successors.items() if new == subject]
+            if subject in self.scope.successors:  # its figures are another's
+                return ["false"]
+            if not former:
+                return [f"unit = {self._text(subject)}"]
+            return [f"unit = ANY(CAST({self.value([subject, *former])} AS text[]))"]
         if self.scope.by in AREAS and subject:  # a range, so that the index on the area is of use
             low, high = self._text(subject), self._text(subject + "a")
             return [*of_post, f"area >= {low} AND area < {high}", f"{self.subject} = {self._text(subject)}"]
@@ -102,9 +106,21 @@ class Statement:
     def condition(self, counter: Counter) -> str:
         """That a fact is counted by this counter."""
         parts = [_PERIOD[counter.by]]
+        parts += [_MARKED[name] for name, wanted in counter.where.items() if name in _MARKED and _never_empty(wanted)]
         parts += [f"({self._holds(name, wanted)}) IS TRUE" for name, wanted in counter.where.items()]
         parts += [f"({self._holds(name, wanted)}) IS NOT TRUE" for name, wanted in counter.unless.items()]
         return " AND ".join(f"({part})" for part in parts)
+
+    def order(self, counter: Counter, subject: str | None) -> str:
+        """In which order facts are listed: by time.
+
+        Who has few facts is found by an index of their own and sorted; the planner would rather walk through all
+        facts in the order of time until it has met enough of theirs, so it is not shown that it could.
+        """
+        time = TIME_OF[counter.by]
+        if subject is not None and self.scope.by in FEW:
+            time = f"({time} + INTERVAL '0')"
+        return f"{time}, case_id, seq, what, unit"
 
     def periods(self, counters: Sequence[Counter]) -> str:
         """That one of them may count it: what an index can find."""
@@ -129,12 +145,26 @@ class Statement:
 
 
 AREAS = frozenset({Level.DISTRICT.value, Level.STREET.value, Level.COMMUNITY.value})
+FEW = frozenset({
+    "street", "community", "grid", "collector", "acceptor", "duty_chief", "dispatcher", "handler",
+})  # fmt: skip
+"""Whose facts are found by an index on them."""
 _PERIOD = MappingProxyType({
     By.AT: "(at >= :first AND at < :end)",
     By.DUE: "(due_at >= :first AND due_at < :end)",
     By.DONE: "(done_seq > seq AND done_at >= :first AND done_at < :end)",
     By.OPEN: "(at < :end AND (done_seq = 0 OR (done_seq > seq AND done_at >= :end)))",
 })  # fmt: skip
+
+
+_MARKED = MappingProxyType({
+    "supervised": "supervised <> ''", "exempt": "exempt", "suspended": "suspended", "forced": "forced",
+})  # fmt: skip
+"""What is rare, in the words by which the planner knows the index over it."""
+
+
+def _never_empty(wanted: Condition) -> bool:
+    return bool(wanted) and "" not in _listed(wanted)
 
 
 def _listed(wanted: Condition) -> list[object]:

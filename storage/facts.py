@@ -7,7 +7,7 @@ run is through, and for ever where a closed edition rests on it.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
@@ -198,8 +198,19 @@ async def _replace(connection: AsyncConnection, number: int, gone: Sequence[Key]
             _END, {"number": number, "ids": ids, "seqs": seqs, "whats": whats, "units": units}
         )  # fmt: skip
     if new:
-        columns = {name: list(column) for name, column in zip(COLUMNS, zip(*new, strict=True), strict=True)}
-        await connection.execute(_ADD, columns | {"number": number})
+        await _add(connection, number, new)
+
+
+async def add(connection: AsyncConnection, number: int, facts: Iterable[Fact]) -> None:
+    """Facts of elsewhere, as if a run had made them: a city's history from before the hub."""
+    rows = [_row(fact) for fact in facts]
+    if rows:
+        await _add(connection, number, rows)
+
+
+async def _add(connection: AsyncConnection, number: int, rows: Sequence[Row]) -> None:
+    columns = {name: list(column) for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
+    await connection.execute(_ADD, columns | {"number": number})
 
 
 _ALONE = text("SELECT pg_advisory_xact_lock(:lock)")

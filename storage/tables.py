@@ -155,6 +155,8 @@ delivery = Table(
     postgresql_partition_by="LIST (state)",
 )
 
+FACT_MARKED = "supervised <> '' OR exempt OR suspended OR forced"
+
 fact = Table(  # canonical.fact.Fact, from run `since_run` up to, and without, run `until_run`
     "fact",
     metadata,
@@ -195,10 +197,14 @@ fact = Table(  # canonical.fact.Fact, from run `since_run` up to, and without, r
     Index("fact_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     Index("fact_done", "done_at", postgresql_where=text("done_seq > seq")),  # clocks that were stopped
     Index("fact_running", "done_seq", "at", postgresql_where=text("done_seq = 0")),
-    Index("fact_unit", "unit"),
+    Index("fact_unit", "unit", "at"),
+    Index("fact_unit_due", "unit", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index("fact_unit_done", "unit", "done_at", postgresql_where=text("done_seq > seq")),
     Index("fact_area", "area"),
     Index("fact_grid", "grid"),
     Index("fact_person", "person"),
+    # Rare and asked for: supervised cases, upheld appeals, what stands still or was closed by force.
+    Index("fact_marked", "at", "supervised", postgresql_where=text(FACT_MARKED)),
     Index("fact_replaced", "until_run", postgresql_where=text("until_run < 2147483647")),
     postgresql_partition_by="LIST (what)",
 )

@@ -1,0 +1,77 @@
+"""Facts are made of a case's events alone: the same events give the same facts, and each event has its own."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assessment.facts import facts_of
+from canonical.lifecycle import ActionKind
+from tests.assessment.month import Story, month
+
+stories = st.integers(0, 10_000).map(lambda seed: month(seed, 1)[0])
+
+
+@settings(max_examples=60, deadline=None)
+@given(stories)
+def test_every_event_is_one_fact_and_folding_again_gives_the_same(story: Story) -> None:
+    facts = facts_of(story.case.no, story.events)
+
+    assert facts == facts_of(story.case.no, story.events)
+    actions = [fact for fact in facts if fact.what.startswith("action.")]
+    assert [(fact.seq, fact.what) for fact in actions] == [
+        (event.seq, f"action.{event.action.kind}") for event in story.events
+    ]
+    assert {fact.stage for fact in facts} == {str(story.case.stage)}
+    assert len({(fact.seq, fact.what, fact.unit) for fact in facts}) == len(facts)
+
+
+@settings(max_examples=60, deadline=None)
+@given(stories)
+def test_no_clock_runs_twice_at_once_and_none_ends_before_it_began(story: Story) -> None:
+    clocks = [fact for fact in facts_of(story.case.no, story.events) if fact.what.startswith("clock.")]
+
+    running = Counter(fact.what for fact in clocks if not fact.done_seq)
+    assert all(number == 1 for number in running.values())
+    for fact in clocks:
+        assert (fact.done_at is None) == (fact.done_seq == 0)
+        assert fact.done_at is None or (fact.done_at >= fact.at and fact.done_seq > fact.seq)
+        assert fact.spent_seconds >= 0
+    if story.case.ended:
+        assert not set(running) & {"clock.disposal", "clock.case", "clock.reply"}
+
+
+@settings(max_examples=40, deadline=None)
+@given(stories)
+def test_what_is_known_at_an_instant_does_not_depend_on_what_comes_later(story: Story) -> None:
+    """A prefix of the history has the same actions at the same instants."""
+    for length in range(1, len(story.events) + 1):
+        some = facts_of(story.case.no, story.events[:length])
+        whole = facts_of(story.case.no, story.events)
+        early = {(fact.seq, fact.what, fact.at) for fact in some}
+        assert early == {(fact.seq, fact.what, fact.at) for fact in whole if fact.seq <= length}
+
+
+def test_a_history_without_its_beginning_is_refused() -> None:
+    story = next(one for one in month(1, 20) if len(one.events) > 3)
+    with pytest.raises((ValueError, AssertionError, Exception)):
+        facts_of(story.case.no, story.events[1:])
+    with pytest.raises(ValueError, match="without events"):
+        facts_of(story.case.no, [])
+
+
+def test_a_returned_dispatch_was_wrong_and_the_disposal_runs_on_with_the_next_unit() -> None:
+    kinds = (ActionKind.RETURN, ActionKind.REDISPATCH)
+    story = next(
+        one for one in month(2, 300)
+        if [event.action.kind for event in one.events][3:5] == list(kinds) and len(one.case.assignments) == 2
+    )  # fmt: skip
+    facts = {(fact.what, fact.seq): fact for fact in facts_of(story.case.no, story.events)}
+
+    assert facts["action.dispatch", 3].result == "returned"
+    assert facts["action.return", 4].unit == facts["action.dispatch", 3].unit
+    disposal = facts["clock.disposal", 3]
+    assert disposal.unit == story.case.assignments[1].unit
+    assert disposal.spent_seconds >= (story.events[4].action.at - story.events[2].action.at) // timedelta(seconds=1)
