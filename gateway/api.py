@@ -23,6 +23,7 @@ from gateway.bulk import BulkDoor, bulk_operation
 from gateway.deliveries import delivery_routes
 from gateway.door import LONGEST_BODY, IntakeDoor
 from gateway.duty import duty_routes
+from gateway.evidence.api import evidence_routes
 from gateway.figures import Watch
 from gateway.hub import Hub
 from gateway.metrics import CONTENT_TYPE_LATEST
@@ -91,6 +92,7 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     app.include_router(reconcile_routes(hub, [Depends(guard(hub))]))
     app.include_router(assessment_routes(hub, [Depends(guard(hub))]))
     app.include_router(report_routes(hub, [Depends(guard(hub))]))
+    app.include_router(evidence_routes(hub, guard(hub)))
     app.exception_handler(Refusal)(_refusal)
     app.exception_handler(Unacceptable)(_unacceptable)
     app.exception_handler(Unavailable)(_unavailable)

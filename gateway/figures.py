@@ -17,6 +17,7 @@ from gateway.hub import Hub
 from gateway.standing import breakers
 from gateway.work import Role
 from storage.figures import UNFINISHED, Figures, figures
+from storage.seals import Standing, standing
 from storage.switches import What
 
 SOONEST = 5.0
@@ -48,10 +49,12 @@ class Watch:
     async def _read(self) -> list[Metric]:
         try:
             found = await figures(self._hub.store, now=self._hub.now())
+            sealed = await standing(self._hub.store)
         except Unavailable:
             return [_one("gridhub_database_up", "Whether the database answers.", 0)]
         up = _one("gridhub_database_up", "Whether the database answers.", 1)
-        return [up, *families(found, sorted(self._hub.configuration.systems), self._hub.now())]
+        known = families(found, sorted(self._hub.configuration.systems), self._hub.now())
+        return [up, *known, *_seals(sealed, self._hub.now())]
 
 
 def families(found: Figures, systems: Iterable[str], now: datetime) -> Iterator[Metric]:
@@ -165,6 +168,12 @@ def _differences(found: Figures, systems: Iterable[str], now: datetime) -> Itera
         age.add_metric([system], max(0.0, (now - one.oldest).total_seconds()) if one and one.oldest else 0.0)
     yield count
     yield age
+
+
+def _seals(sealed: Standing, now: datetime) -> Iterator[Metric]:
+    yield _one("gridhub_seals", "Seals of the chain of evidence.", sealed.seals)
+    lag = max(0.0, (now - sealed.waiting).total_seconds()) if sealed.waiting else 0.0
+    yield _one("gridhub_seal_lag_seconds", "Age of the oldest row that is not sealed yet; 0: all are.", lag)
 
 
 def _one(name: str, told: str, value: float) -> Metric:

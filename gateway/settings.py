@@ -18,6 +18,7 @@ CONFIG, DATABASE_URL, CENTRE_TOKEN, DATA, FILES, LOG, METRICS_PORT, SIMULATE_SEC
     "GRIDHUB_METRICS_PORT",
     "GRIDHUB_SIMULATE_SECRET",
 )
+EVIDENCE_KEY, EVIDENCE_DIGEST = "GRIDHUB_EVIDENCE_KEY", "GRIDHUB_EVIDENCE_DIGEST"
 BUS_URL, BUS_USERNAME, BUS_PASSWORD, BUS_CA, BUS_CERTIFICATE, BUS_KEY = (
     "GRIDHUB_BUS_URL",
     "GRIDHUB_BUS_USERNAME",
@@ -26,6 +27,7 @@ BUS_URL, BUS_USERNAME, BUS_PASSWORD, BUS_CA, BUS_CERTIFICATE, BUS_KEY = (
     "GRIDHUB_BUS_CERTIFICATE",
     "GRIDHUB_BUS_KEY",
 )
+DIGESTS = ("sha256", "sm3")
 VARIABLES = {
     CONFIG: "configuration folder of the city; default: the example city that comes with gridhub",
     DATABASE_URL: "PostgreSQL 15 or newer, postgresql://user:password@host/name, or GRIDHUB_DATABASE_URL_FILE, a file "
@@ -36,6 +38,8 @@ VARIABLES = {
     FILES: "folder of the files of cases, the same for all worker processes; default: files in GRIDHUB_DATA",
     LOG: "json for log lines as JSON, set by serve --json-log for its processes; default: text",
     METRICS_PORT: "port at which work serves /metrics and /health, as --metrics-port; default: none",
+    EVIDENCE_KEY: "file of the city's Ed25519 private key (PEM) that signs evidence packs and heads; default: none",
+    EVIDENCE_DIGEST: "digest of the chain of seals, sha256 or sm3, from its first seal on; default: sha256",
     BUS_URL: "RabbitMQ as the hub's bus, amqps://host/vhost, of a cluster each node's by comma; default: no bus",
     BUS_USERNAME: "name at the bus",
     BUS_PASSWORD: "password at the bus, or GRIDHUB_BUS_PASSWORD_FILE, a file that holds it",
@@ -59,6 +63,8 @@ class Settings:
     files: Path | None = None
     bus: BusAccount | None = None
     """None: no bus."""
+    evidence_key: Path | None = None
+    evidence_digest: str = "sha256"
 
     @property
     def file_folder(self) -> Path:
@@ -88,7 +94,15 @@ def settings(config: Path | None = None, environment: Mapping[str, str] | None =
         environment=dict(environment),
         files=Path(environment[FILES]).absolute() if environment.get(FILES) else None,
         bus=bus_account(environment),
+        evidence_key=Path(environment[EVIDENCE_KEY]).absolute() if environment.get(EVIDENCE_KEY) else None,
+        evidence_digest=_digest(environment.get(EVIDENCE_DIGEST) or "sha256"),
     )
+
+
+def _digest(name: str) -> str:
+    if name not in DIGESTS:
+        raise Misconfigured(f"{EVIDENCE_DIGEST}: '{name}' is none of {', '.join(DIGESTS)}")
+    return name
 
 
 def secret(environment: Mapping[str, str], name: str) -> str:

@@ -21,6 +21,7 @@ from gateway.delivery.deliver import Deliverer
 from gateway.delivery.drifting import CONNECTOR
 from gateway.delivery.lanes import Lanes
 from gateway.delivery.relay import Relay, Tickets
+from gateway.evidence.seal import Sealer
 from gateway.fetch import Fetcher
 from gateway.file_sources import FileSources
 from gateway.hub import Hub
@@ -56,7 +57,7 @@ class Role(StrEnum):
     FETCH = "fetch"
     SUBSCRIBE = "subscribe"
     CLOCK = "clock"
-    """What happens because time passes: alarms that are told once, and messages that wait for their case."""
+    """What happens because time passes: alarms that are told once, messages that wait for their case, seals."""
     RECONCILE = "reconcile"
     """Compares with other systems what they and we have of the same cases."""
     ANNOUNCE = "announce"
@@ -91,6 +92,8 @@ class Worker:
             tasks.append(
                 asyncio.create_task(self._steadily(Nightly(self.hub).round, "assessment", stop), name="nightly")
             )
+            sealer = Sealer(self.hub.store, now=self.hub.now, algorithm=self.hub.settings.evidence_digest)
+            tasks.append(asyncio.create_task(self._steadily(sealer.round, "seals", stop), name="seals"))
         await keep_editions(self.hub)
         replaying = Replayer(self.hub, ending=stop.is_set)
         tasks.append(asyncio.create_task(self._steadily(replaying.round, "replays", stop), name="replays"))

@@ -82,7 +82,7 @@ class Casebook:
         """The case with this number of ours, or with this number of any system; None when nobody knows it."""
         async with self.store.transaction() as transaction:
             connection = transaction.connection
-            state = (await connection.execute(_BY_NUMBER, {"number": number})).scalar()
+            state = (await connection.execute(BY_NUMBER, {"number": number})).scalar()
             if state is None:
                 return None
             case = Case.model_validate_json(state)
@@ -151,7 +151,7 @@ class Books:
 
 
 # The systems are found one after the other in the index, for it begins with them.
-_BY_NUMBER = text("""
+BY_NUMBER = text("""
 WITH RECURSIVE known AS (
   SELECT min(system) AS system FROM binding
   UNION ALL

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.case import Event
 from canonical.fact import Fact
+from storage.counting import OLDEST_OPEN
 from storage.store import Store
 
 BATCH = 200
@@ -217,10 +218,7 @@ _ALONE = text("SELECT pg_advisory_xact_lock(:lock)")
 _UNDER_WAY = text("SELECT number FROM fact_run WHERE finished_at IS NULL")
 _LAST = text("SELECT number, oldest, server FROM fact_run ORDER BY number DESC LIMIT 1")
 # A number of a transaction means nothing on another server: all is folded anew there, once.
-_MARK = text("""
-SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint) AS oldest,
-       CAST(system_identifier AS text) AS server FROM pg_control_system()
-""")
+_MARK = text(f"SELECT {OLDEST_OPEN} AS oldest, CAST(system_identifier AS text) AS server FROM pg_control_system()")  # noqa: S608
 _TODO = text("""
 INSERT INTO fact_todo (case_id) SELECT DISTINCT case_id FROM event WHERE xact >= :since ON CONFLICT DO NOTHING
 """)

@@ -217,6 +217,12 @@ class Retention:
             await connection.execute(_ENTER, values)
 
 
+async def cut_until(connection: AsyncConnection) -> tuple[datetime | None, datetime | None]:
+    """The days until which cuts went, by the ledger: of events, and of messages. None: nothing was ever cut."""
+    row = (await connection.execute(_CUT_UNTIL)).one()
+    return row.events, row.messages
+
+
 def _any(where: str) -> TextClause:
     return text(f"SELECT 1 FROM {where} LIMIT 1")  # noqa: S608 names and conditions are ours
 
@@ -313,6 +319,11 @@ _ENTER = text("""
 INSERT INTO retention_cut AS r (run, class, what, part, before, at, rows, bytes, policy)
 VALUES (:run, :class, :what, :part, :before, :at, :rows, :bytes, :policy)
 ON CONFLICT (run, class, what, part) DO UPDATE SET rows = r.rows + EXCLUDED.rows, bytes = r.bytes + EXCLUDED.bytes
+""")
+_CUT_UNTIL = text("""
+SELECT max(before) FILTER (WHERE what = 'cases' OR (what = 'month' AND part LIKE 'event%')) AS events,
+       max(before) FILTER (WHERE what IN ('cases', 'rows') OR (what = 'month' AND part LIKE 'message%')) AS messages
+  FROM retention_cut
 """)
 _LEDGER = text("""
 SELECT run, class, what, part, before, at, rows, bytes, policy FROM retention_cut

@@ -45,7 +45,7 @@ def _insert(table: str, prefix: str, columns: Columns, *, conflict: str = "") ->
 _SET_BY_THE_OUTBOX = frozenset(
     {"state", "in_doubt", "attempts", "done_at", "why", "text", "message_id", "claims", "since", "sent_at"}
 ) | {"replays", "edition"}
-_MESSAGE = _columns_of(tables.message, left_out=frozenset({"digest"}))
+_MESSAGE = _columns_of(tables.message, left_out=frozenset({"digest", "xact"}))
 _CASE = _columns_of(tables.cases)
 _EVENT = _columns_of(tables.event, left_out=frozenset({"xact"}))
 _BINDING = _columns_of(tables.binding)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from storage.counting import count_on
 from storage.partitions import make_ahead
 
 _LOCK = 4_702_001
@@ -35,6 +36,7 @@ def _upgrade(connection: Connection, revision: str) -> str:
     command.upgrade(config, revision)
     if revision == NEWEST:
         _make_months(connection)
+        count_on(connection)
     return MigrationContext.configure(connection).get_current_revision() or ""
 
 

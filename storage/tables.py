@@ -5,6 +5,7 @@ rows (see docs/adr/0003). A test counts orphans instead.
 """
 
 from sqlalchemy import (
+    ARRAY,
     DDL,
     BigInteger,
     Boolean,
@@ -57,7 +58,9 @@ message = Table(
     Column("edition", Text, nullable=False),
     Column("headers", JSONB, nullable=False, server_default="{}"),
     Column("digest", Text, nullable=False, server_default=""),  # SHA-256 of a body that was removed
+    Column("xact", BigInteger, nullable=False, server_default=text("((pg_current_xact_id())::text)::bigint")),
     Index("message_case", "case_id"),
+    Index("message_xact", "xact"),
     Index("message_external", "system", "external_id"),
     Index("message_deferred", "verdict", "system", postgresql_where=text("verdict IN ('quarantined', 'held')")),
     # Retention's ways in. Neither has an entry of a report that became a case.
@@ -107,7 +110,7 @@ event = Table(
     Column("xact", BigInteger, nullable=False, server_default=text("((pg_current_xact_id())::text)::bigint")),
     PrimaryKeyConstraint("case_id", "seq"),
     Index("event_at", "at", postgresql_using="brin"),
-    Index("event_xact", "xact", postgresql_using="brin", postgresql_with={"autosummarize": "on"}),
+    Index("event_xact", "xact"),
     postgresql_partition_by="RANGE (case_id)",
 )
 
@@ -330,6 +333,34 @@ retention_cut = Table(  # what was removed, by which policy: never removed itsel
     Column("bytes", BigInteger, nullable=False),
     Column("policy", Text, nullable=False),
     PrimaryKeyConstraint("run", "class", "what", "part"),
+)
+
+seal = Table(  # a tree over the rows from where the seal before ended up to `upto_*`, in that order
+    "seal",
+    metadata,
+    Column("no", BigInteger, primary_key=True, autoincrement=False),
+    Column("sealed_at", INSTANT, nullable=False),
+    Column("header", Text, nullable=False),  # the very text that is a leaf of the chain
+    Column("head", Text, nullable=False),  # of the chain, with this seal
+    Column("nodes", LargeBinary, nullable=False),  # of the chain's tree: all that end with this seal
+    Column("upto_xact", BigInteger, nullable=False),
+    Column("upto_kind", Integer, nullable=False),
+    Column("upto_id", Uuid, nullable=False),
+    Column("upto_seq", Integer, nullable=False),
+    Column("ids", ARRAY(Uuid), nullable=False),
+    Column("seqs", ARRAY(Integer), nullable=False),  # of events; 0: a message
+    Column("leaves", LargeBinary, nullable=False),  # their digests, one after the other
+    Column("salt", LargeBinary, nullable=False),  # what commitments are salted with: leaves the hub for single fields
+    Index("seal_upto", "upto_xact", "upto_kind", "upto_id", "upto_seq", unique=True),
+    Index("seal_at", "sealed_at"),
+)
+
+sealing = Table(  # the transaction with which sealing began; how far those of a restored database are counted on
+    "sealing",
+    metadata,
+    Column("at", INSTANT, primary_key=True),
+    Column("start", BigInteger, nullable=False),
+    Column("shift", BigInteger, nullable=False),
 )
 
 cursor = Table(
