@@ -265,7 +265,7 @@ _NEW = (
         f"{_WINDOW} AND (m.xact > :xact OR (case_id, seq) > (:id, :seq))",
         "m.xact, case_id, seq",
     ),
-)
+)  # fmt: skip
 _EVENTS_OF = text(f"""
 SELECT {_EVENT_COLUMNS} FROM event WHERE case_id = ANY(CAST(:cases AS uuid[])) ORDER BY case_id, seq
 """)  # noqa: S608
