@@ -159,7 +159,7 @@ SELECT gen_random_uuid(), i, 's', n, n, 'm', '', ($2::text[])[1 + (n + ascii(rig
   FROM unnest($1::uuid[]) i, generate_series(1, 5) n
 """,
 )
-_LATER = "to_jsonb(t) - 'digest' - 'txid'"  # without the columns that later revisions add
+_LATER = "to_jsonb(t) - 'digest' - 'xact'"  # without the columns that later revisions add
 _ALL = f"SELECT count(*), md5(string_agg(CAST({_LATER} AS text), ',' ORDER BY CAST({_LATER} AS text))) FROM {{}} t"
 
 
