@@ -28,9 +28,7 @@ class Kept(StrEnum):
     """Headers and paths: they may hold partners' keys and tokens."""
 
 
-_OF_EVENTS: Mapping[str, Kept] = {
-    "action.report.reporter": Kept.PERSON, "action.actor.name": Kept.PERSON, "action.officer": Kept.PERSON,
-}  # fmt: skip
+_OF_EVENTS: Mapping[str, Kept] = {"action.report.reporter": Kept.PERSON, "action.actor.name": Kept.PERSON}
 _OF_MESSAGES: Mapping[str, Kept] = {"headers": Kept.TRANSPORT, "path": Kept.TRANSPORT}
 
 

@@ -6,8 +6,8 @@ No row is rewritten. What is there has this transaction or an earlier one, and i
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 
 
 def upgrade() -> None:
