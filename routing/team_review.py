@@ -225,7 +225,7 @@ def _first_common(roster: Roster, officer: str, one: RosterRow, other: RosterRow
     calendar = roster.calendar(officer)
     first = max(one.valid_from, other.valid_from)
     last = min(one.valid_to, other.valid_to)
-    for day in _days(first, max(first, last if last == date.max else last + _ONE)):
+    for day in _days(first, max(first, last)):
         before = day - _ONE if day > date.min else day
         mine = [*one.spans(day, calendar), *((s - DAY, e - DAY) for s, e in one.spans(before, calendar))]
         theirs = [*other.spans(day, calendar), *((s - DAY, e - DAY) for s, e in other.spans(before, calendar))]
