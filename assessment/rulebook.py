@@ -14,57 +14,56 @@ NoBase = Literal["left_out", "full", "nothing"]
 class Weight(Value):
     """So many points of the score for a rate 权重."""
 
-    rate: str
-    weight: float = Field(gt=0, le=1000)
-    reverse: bool = False
-    """Counts 1 − rate: where little is good."""
+    rate: str = Field(description="a rate of indicators.yaml")
+    weight: float = Field(gt=0, le=1000, description="its points, for 100 %")
+    reverse: bool = Field(default=False, description="true: 1 − rate counts; where little is good")
 
 
 class Points(Value):
     """Points for each fact of a counter: added as a bonus 加分, taken as a deduction 扣分."""
 
-    counter: str
-    points: float = Field(gt=0, le=1000)
-    cap: float | None = Field(default=None, gt=0, le=1000)
-    """At most so many points; None: without end."""
-    double: str = ""
-    """Another counter: facts of it count twice 重奖重罚 (supervised or assigned by leaders)."""
-    title: str = ""
-    source: str = ""
+    counter: str = Field(description="a counter of indicators.yaml")
+    points: float = Field(gt=0, le=1000, description="points for each")
+    cap: float | None = Field(default=None, gt=0, le=1000, description="at most so many points; default: without end")
+    double: str = Field(default="", description="another counter, of what counts twice 重奖重罚: supervised cases")
+    title: str = Field(default="", description="what the note on the sheet says; default: the counter's title")
+    source: str = Field(default="", description="the rule it comes from")
 
 
 class Grade(Value):
     """A grade 等级 and its colour, from a score on."""
 
-    from_: float = Field(alias="from")
-    title: str
-    colour: str = Field(pattern=r"^#[0-9A-Fa-f]{6}$")
+    from_: float = Field(alias="from", description="the lowest score of the grade")
+    title: str = Field(description="its name")
+    colour: str = Field(pattern=r"^#[0-9A-Fa-f]{6}$", description="its colour, `#2E7D32`")
 
 
 class Class(Value):
     """Those who are compared with one another 分类."""
 
-    title: str
-    level: tuple[str, ...] = ()
-    """Of these levels; none: of any."""
-    units: tuple[str, ...] = ()
-    """These units themselves; goes before the level."""
+    title: str = Field(description="its name")
+    level: tuple[str, ...] = Field(default=(), description="units of these levels; default: of any")
+    units: tuple[str, ...] = Field(default=(), description="these very units; goes before the level")
 
 
 class Scheme(Value):
     """How those of one kind are scored."""
 
-    title: str
-    weights: tuple[Weight, ...] = ()
-    bonuses: tuple[Points, ...] = ()
-    deductions: tuple[Points, ...] = ()
-    no_base: NoBase = "left_out"
-    """A rate without a base: its weight is spread over the others, or counts fully, or not at all."""
-    rank_by: str = ""
-    """A column instead of the score: a quantitative assessment 定量 without weights."""
-    grades: tuple[Grade, ...] = ()
-    classes: tuple[Class, ...] = ()
-    source: str = ""
+    title: str = Field(description="name of the sheet")
+    weights: tuple[Weight, ...] = Field(default=(), description="the score is the sum of weight x rate; each:")
+    bonuses: tuple[Points, ...] = Field(default=(), description="points that are added 加分; each:")
+    deductions: tuple[Points, ...] = Field(default=(), description="points that are taken 扣分; keys as of bonuses")
+    no_base: NoBase = Field(
+        default="left_out",
+        description="a rate without a base: `left_out` spreads its weight over the others, `full` counts it whole, "
+        "`nothing` not at all",
+    )
+    rank_by: str = Field(default="", description="rank by this counter or rate, without a score 定量")
+    grades: tuple[Grade, ...] = Field(default=(), description="grades 等级, each:")
+    classes: tuple[Class, ...] = Field(
+        default=(), description="ranks are within a class 分类; the first that fits, each:"
+    )
+    source: str = Field(default="", description="the rule it comes from; a note on the sheet")
 
 
 class Rulebook(Value):

@@ -14,6 +14,8 @@ from pydantic.fields import FieldInfo
 
 from assessment.calendar_file import COLUMNS as CALENDAR
 from assessment.calendar_file import LOCAL_COLUMNS
+from assessment.indicator_file import CounterFile, RateFile
+from assessment.rulebook import Scheme
 from gateway.configuration import CityFile, SystemFile
 from gateway.settings import VARIABLES
 from routing.catalogue import CLASS_COLUMNS, STANDARD_COLUMNS
@@ -181,11 +183,24 @@ def page() -> str:
         "## systems.yaml\n",
         "One entry a system; its key is the system's name in tables and addresses (`/in/<name>`).\n",
         _markdown(("key", "default", "meaning"), _keys(SystemFile)),
+        "## assessment/indicators.yaml\n",
+        "`edition`: a name of this edition of the rules. `sheets`: for each of who is assessed, the list of counters "
+        "and rates of the sheet. [assessment.md](assessment.md) explains both files.\n",
+        _markdown(("key", "default", "meaning"), _keys(CounterFile, "counters.NAME.")),
+        _markdown(("key", "default", "meaning"), _keys(RateFile, "rates.NAME.")),
+        "## assessment/scores.yaml\n",
+        "One scheme for each of who is assessed: `district`, `unit`, `dispatcher`, ...\n",
+        _markdown(("key", "default", "meaning"), _scheme()),
         _TABLES_HEAD,
         *(_table(table) for table in TABLES),
         _CODES,
     ]
     return "\n".join(parts)
+
+
+def _scheme() -> Iterator[tuple[str, str, str]]:
+    """The keys of a scheme; deductions are written as bonuses are."""
+    return (row for row in _keys(Scheme, "schemes.NAME.") if "deductions." not in row[0])
 
 
 def _table(table: TablePage) -> str:
@@ -198,10 +213,10 @@ def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, 
     for name, field in model.model_fields.items():
         inner = _model(field.annotation)
         if inner is None or field.description is not None:
-            yield f"`{prefix}{name}`", _default(field), str(field.description)
+            yield f"`{prefix}{field.alias or name}`", _default(field), str(field.description)
         if inner is not None:
             named = "NAME." if get_origin(field.annotation) is dict else ""
-            yield from _keys(inner, f"{prefix}{name}.{named}")
+            yield from _keys(inner, f"{prefix}{field.alias or name}.{named}")
 
 
 def _model(annotation: object) -> type[BaseModel] | None:
@@ -216,7 +231,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.default.value if isinstance(field.default, Enum) else field.default
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`" if value not in (None, "", {}) else ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`" if value not in (None, "", {}, ()) else ""
 
 
 def _markdown(head: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
