@@ -4,8 +4,8 @@ Dimensions (unit, class, area, ...) say what held at that point; what became of 
 its facts. Folding the same events again gives the same facts.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -47,10 +47,10 @@ def facts_of(no: str, events: Sequence[Event], *, spent: Spent | None = None) ->
     Raises ValueError when the events are not the whole history of one case.
     """
     moments = list(_moments(no, events))
-    actions = [_action_fact(moments, index) for index in range(len(moments))]
-    clocks = [_clock_fact(run, moments, spent or _wall) for run in runs_of([one.case for one in moments], events)]
     outcome = _outcome(moments)
-    return [replace(fact, **outcome) for fact in (*actions, *clocks)]
+    actions = [_action_fact(moments, index, outcome) for index in range(len(moments))]
+    runs = runs_of([one.case for one in moments], events)
+    return [*actions, *(_clock_fact(run, moments, spent or _wall, outcome) for run in runs)]
 
 
 def post_of(kind: ActionKind, party: Party) -> str:
@@ -71,7 +71,7 @@ def _moments(no: str, events: Sequence[Event]) -> Iterator[_Moment]:
         yield _Moment(event, case)
 
 
-def _action_fact(moments: Sequence[_Moment], index: int) -> Fact:
+def _action_fact(moments: Sequence[_Moment], index: int, outcome: Mapping[str, Any]) -> Fact:
     event = moments[index].event
     action = event.action
     kind = action.kind
@@ -79,7 +79,7 @@ def _action_fact(moments: Sequence[_Moment], index: int) -> Fact:
         what=f"{ACTION}.{kind}", seq=event.seq, at=action.at, done_at=action.at, done_seq=event.seq,
         person=action.actor.id, post=post_of(kind, action.actor.party), party=action.actor.party,
         result=_result(moments, index),
-        **_dimensions(moments, index),
+        **_dimensions(moments, index), **outcome,
     )  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def _result(moments: Sequence[_Moment], index: int) -> str:
     return ""
 
 
-def _clock_fact(run: Run, moments: Sequence[_Moment], spent: Spent) -> Fact:
+def _clock_fact(run: Run, moments: Sequence[_Moment], spent: Spent, outcome: Mapping[str, Any]) -> Fact:
     index = (run.until or len(moments)) - 1
     last = moments[index]
     actor = last.event.action.actor
@@ -111,7 +111,7 @@ def _clock_fact(run: Run, moments: Sequence[_Moment], spent: Spent) -> Fact:
         result=last.event.action.kind if run.until else "",
         spent_seconds=max(0, int(spent(run.unit, run.started_at, end, run.limits, run.pauses).total_seconds())),
         person=actor.id if run.until else "", post=post_of(last.event.action.kind, actor.party) if run.until else "",
-        party=actor.party if run.until else "", **place,
+        party=actor.party if run.until else "", **place, **outcome,
     )  # fmt: skip
 
 

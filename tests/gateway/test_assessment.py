@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from canonical.lifecycle import ActionKind, Stage
 from canonical.time import SHANGHAI
 from gateway.cli.main import app
+from gateway.configuration import Configuration
 from gateway.work import Role
 from storage.store import Store
 from tests.assessment.month import Story, desk, go_on, month, save
@@ -180,3 +182,40 @@ def test_a_worker_with_the_role_clock_brings_the_facts_up_to_date(hub: HubUnderT
     hub.start_worker(frozenset({Role.CLOCK}))
     until(lambda: hub.get("/api/assessment/sheet", period=PERIOD)["run"], what="the update")
     assert hub.get("/api/assessment/sheet", period=PERIOD, by="district")["total"]["figures"]["report"]["value"]
+
+
+def test_figures_of_a_merged_unit_come_under_the_one_that_has_its_work_in_later_periods(
+    hub: HubUnderTest, configuration: Configuration, start_hub: Callable[..., HubUnderTest]
+) -> None:
+    """Merged in the middle of October: not in September's sheet, whole in October's, and traced with it."""
+    stories = month(25, 120, until=LATE)
+    _kept(hub, stories)
+    units = dict(configuration.city.responsibility.units)
+    changes = {"merged_into": "3402-urban", "valid_to": date(2026, 10, 15)}
+    units["3402-lighting"] = units["3402-lighting"].model_copy(update=changes)
+    responsibility = replace(configuration.city.responsibility, units=units)
+    merged = replace(configuration, city=replace(configuration.city, responsibility=responsibility))
+    after = start_hub(loaded=merged)
+    _typed(hub, "update")
+
+    def of(which: HubUnderTest, unit: str, period: str) -> tuple[float, list[str]]:
+        sheet = which.get("/api/assessment/sheet", period=period, by="unit")
+        rows = [row for row in sheet["rows"] if row["id"] == unit]
+        return (rows[0]["figures"]["need_dispose"]["value"], rows[0]["notes"]) if rows else (0, [])
+
+    apart = [of(hub, unit, PERIOD)[0] for unit in ("3402-urban", "3402-lighting")]
+    assert min(apart) > 0
+    together, notes = of(after, "3402-urban", PERIOD)
+    assert (together, of(after, "3402-lighting", PERIOD)[0]) == (sum(apart), 0)
+    assert any("含并入的" in note for note in notes)
+    where = {"period": PERIOD, "by": "unit", "subject": "3402-urban", "column": "need_dispose"}
+    assert len(_facts(after, **where)) == together
+    assert of(after, "3402-lighting", "2026-09") == of(hub, "3402-lighting", "2026-09")
+
+
+def test_a_city_without_indicators_says_so(
+    configuration: Configuration, start_hub: Callable[..., HubUnderTest]
+) -> None:
+    hub = start_hub(loaded=replace(configuration, rules=None))
+    answer = hub.client.get("/api/assessment/sheet", params={"period": PERIOD}, headers=hub.centre)
+    assert (answer.status_code, "no indicators" in answer.json()["error"]["text"]) == (409, True)
