@@ -1,5 +1,6 @@
 """The campaign's city: the example city with five lean systems beside its own, laid out as a configuration folder."""
 
+import csv
 import shutil
 from pathlib import Path
 
@@ -22,9 +23,13 @@ ADDRESSES = {"hotline_12345": "HOTLINE_URL", "urban_management": "URBAN_URL", "s
 def lay_out(folder: Path) -> Path:
     """The configuration folder, made anew."""
     shutil.copytree(EXAMPLE, folder)
-    for name in ("systems.yaml", "units.csv", "responsibility.csv"):
+    for name in ("systems.yaml", "responsibility.csv"):
         with (folder / name).open("a", encoding="utf-8") as file:
             file.write((HERE / name).read_text(encoding="utf-8"))
+    units = (HERE / "units.csv").read_text(encoding="utf-8")
+    own = csv.DictReader(line for line in (EXAMPLE / "units.csv").read_text("utf-8").splitlines() if line[:1] != "#")
+    with (folder / "units.csv").open("a", encoding="utf-8") as file:
+        csv.DictWriter(file, own.fieldnames or (), restval="").writerows(csv.DictReader(units.splitlines()))
     shutil.copytree(HERE / CALLS, folder / CALLS)
     for name, (repeat, finds) in WORKS.items():
         _works(folder / name, repeat, finds=finds)
