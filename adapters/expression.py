@@ -14,10 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import cel
-from cel import stdlib
-
 from adapters.binary import binary, bit, octets
+from adapters.cel_library import cel, stdlib
 from adapters.time_pattern import time_pattern
 from adapters.value import as_text
 from canonical.errors import ContractViolation, Unacceptable, UnmappedCode, Why

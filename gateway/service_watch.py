@@ -1,14 +1,17 @@
 """Whether a SOAP platform still promises what the WSDL in its folder says. Asked now and then; nothing stops for it."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from adapters import System
 from canonical.errors import HubError
 from canonical.ports import Connector
-from connectors.soap import SoapConnector
 from gateway.hub import Hub
 from gateway.log import log
 from storage.memories import Memories
+
+if TYPE_CHECKING:
+    from connectors.soap import SoapConnector
 
 NAME = "#wsdl"
 """Its row in the memory table, with what has changed as `trouble`."""
@@ -20,15 +23,19 @@ SOON = 600.0
 """Seconds, when it could not be asked."""
 
 
-def watched(system: System, connector: Connector) -> SoapConnector | None:
+def watched(system: System, connector: Connector) -> "SoapConnector | None":
     """The connector whose WSDLs are looked after; None where none are served."""
-    return connector if isinstance(connector, SoapConnector) and system.connector.watch else None
+    if not system.connector.watch:
+        return None
+    from connectors.soap import SoapConnector
+
+    return connector if isinstance(connector, SoapConnector) else None
 
 
 class ServiceWatch:
     """One SOAP system's WSDLs, beside those it serves."""
 
-    def __init__(self, hub: Hub, name: str, connector: SoapConnector) -> None:
+    def __init__(self, hub: Hub, name: str, connector: "SoapConnector") -> None:
         self.name, self.connector = name, connector
         self.memories = Memories(hub.store)
         self._told: str | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adapters import System
 from adapters.explain import near
@@ -11,9 +12,11 @@ from adapters.samples import outbound_samples, written
 from adapters.yaml_file import read_yaml
 from canonical.errors import ContractViolation, HubError, Misconfigured
 from canonical.findings import Finding
-from connectors.soap import SoapConnector
 from gateway.hub import clock, fresh_id
 from gateway.reading import bare
+
+if TYPE_CHECKING:
+    from connectors.soap import SoapConnector
 
 _NOWHERE = "http://127.0.0.1:9"
 """Nothing is sent."""
@@ -38,7 +41,9 @@ def soap_findings(folder: Path) -> list[Finding]:
         connector.close()
 
 
-def _connector(system: System) -> SoapConnector:
+def _connector(system: System) -> "SoapConnector":
+    from connectors.soap import SoapConnector
+
     facts = system.connector
     return SoapConnector(_NOWHERE, facts.wsdls, timeout=1, ids=fresh_id, now=clock, version=facts.soap)
 
@@ -51,7 +56,7 @@ def _usable(path: str, wsdl: Path, system: System, folder: Path) -> Iterator[Fin
         yield _at(folder, "system.yaml", ("connector", "wsdl", path), str(error))
 
 
-def _message(name: str, system: System, connector: SoapConnector, folder: Path) -> Iterator[Finding]:
+def _message(name: str, system: System, connector: "SoapConnector", folder: Path) -> Iterator[Finding]:
     """Its operation, and the names of its arguments as deep as they are written out."""
     plan, file = system.writers[name][0], f"messages/{name}.yaml"
     declared, wsdls = plan.declared, system.connector.wsdls
@@ -70,7 +75,7 @@ def _message(name: str, system: System, connector: SoapConnector, folder: Path) 
         yield _at(folder, file, ("body", *where), text)
 
 
-def _samples(system: System, connector: SoapConnector, folder: Path) -> Iterator[Finding]:
+def _samples(system: System, connector: "SoapConnector", folder: Path) -> Iterator[Finding]:
     import json
 
     for sample in outbound_samples(folder):

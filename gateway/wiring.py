@@ -1,6 +1,7 @@
 """Wiring of one connected system: its declaration and the city's settings become a connector and receivers.
 
 The one place that knows every transport. Whatever is wrong with the settings is Misconfigured, and says what to set.
+A transport that brings a library of its own is imported when a system speaks it: all together are a sixth of a start.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,13 +16,9 @@ from sqlalchemy.exc import ArgumentError
 from adapters import Account, Receiver
 from canonical import ports
 from canonical.errors import Misconfigured
-from connectors.amqp import AmqpConnector, AmqpReceiver
 from connectors.credentials import Credentials, Scheme
 from connectors.exchange_table import Table, TableConnector, TableReceiver
-from connectors.files import Drop, FileConnector, FileReceiver
 from connectors.http import HttpConnector
-from connectors.mqtt import MqttConnector, MqttReceiver
-from connectors.soap import SoapConnector
 from gateway.configuration import ConnectedSystem
 from gateway.hub import Hub
 
@@ -124,6 +121,8 @@ def _http(hub: Hub, connected: ConnectedSystem, most: int) -> ports.Connector:
 
 
 def _soap(hub: Hub, connected: ConnectedSystem, most: int) -> ports.Connector:
+    from connectors.soap import SoapConnector
+
     facts = connected.system.connector
     return SoapConnector(
         connected.url, facts.wsdls, timeout=facts.timeout, ids=hub.ids, now=hub.now,
@@ -138,6 +137,8 @@ def _table(hub: Hub, connected: ConnectedSystem, _: int) -> ports.Connector:
 
 
 def _files(hub: Hub, connected: ConnectedSystem, _: int) -> ports.Connector:
+    from connectors.files import FileConnector
+
     facts = connected.system.connector
     account = _with_key(facts.account)
     return FileConnector(
@@ -147,6 +148,8 @@ def _files(hub: Hub, connected: ConnectedSystem, _: int) -> ports.Connector:
 
 
 def _mqtt(hub: Hub, connected: ConnectedSystem, _: int) -> ports.Connector:
+    from connectors.mqtt import MqttConnector
+
     facts, account = connected.system.connector, connected.system.connector.account
     # No client id: processes that publish side by side would throw one another out.
     return MqttConnector(
@@ -156,6 +159,8 @@ def _mqtt(hub: Hub, connected: ConnectedSystem, _: int) -> ports.Connector:
 
 
 def _amqp(hub: Hub, connected: ConnectedSystem, _: int) -> ports.Connector:
+    from connectors.amqp import AmqpConnector
+
     facts, account = connected.system.connector, connected.system.connector.account
     return AmqpConnector(
         connected.url, ids=hub.ids, now=hub.now, timeout=facts.timeout, username=account.username,
@@ -186,6 +191,8 @@ def _table_receiver(
 def _file_receiver(
     hub: Hub, connected: ConnectedSystem, receiver: Receiver, memory: ports.Memory
 ) -> ports.Receiver:  # fmt: skip
+    from connectors.files import Drop, FileReceiver
+
     declared, account = receiver.declared.files, _with_key(receiver.account)
     assert declared is not None
     return FileReceiver(
@@ -198,6 +205,8 @@ def _file_receiver(
 def _mqtt_receiver(
     hub: Hub, connected: ConnectedSystem, receiver: Receiver, _: ports.Memory
 ) -> ports.Receiver:  # fmt: skip
+    from connectors.mqtt import MqttReceiver
+
     declared, account = receiver.declared.mqtt, receiver.account
     assert declared is not None
     return MqttReceiver(
@@ -212,6 +221,8 @@ def _mqtt_receiver(
 def _amqp_receiver(
     hub: Hub, connected: ConnectedSystem, receiver: Receiver, _: ports.Memory
 ) -> ports.Receiver:  # fmt: skip
+    from connectors.amqp import AmqpReceiver
+
     declared, account = receiver.declared.amqp, receiver.account
     assert declared is not None
     return AmqpReceiver(
