@@ -74,9 +74,8 @@ def databases(hub_server: Server, template: str) -> Iterator[Databases]:
 @pytest.fixture
 def database_url(databases: Databases) -> Iterator[str]:
     """An empty database with the newest schema, for this test alone."""
-    name = databases.lend()
-    yield databases.server.url_of(name)
-    databases.take_back(name)
+    with databases.lent() as url:
+        yield url
 
 
 @pytest.fixture

@@ -85,6 +85,15 @@ class Databases:
         else:
             self._drop(name)
 
+    @contextmanager
+    def lent(self) -> Iterator[str]:
+        """The URL of one, for as long as the block lasts."""
+        name = self.lend()
+        try:
+            yield self.server.url_of(name)
+        finally:
+            self.take_back(name)
+
     async def _emptied(self, name: str) -> bool:
         connection = await asyncpg.connect(self.server.url_of(name).replace("+asyncpg", ""))
         try:

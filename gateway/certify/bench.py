@@ -26,7 +26,6 @@ import httpx
 import structlog
 import uvicorn
 import yaml
-from sqlalchemy import create_engine, text
 
 import adapters
 import simulators
@@ -37,7 +36,7 @@ from canonical.message import Message
 from canonical.reading import Outcome
 from canonical.records import Arrival
 from gateway.api import create_app
-from gateway.certify.exchange import QUIET, Exchange
+from gateway.certify.exchange import QUIET, Exchange, tables
 from gateway.certify.file_server import file_server
 from gateway.certify.material import Material, declaration, material
 from gateway.certify.other_side import OtherSide, playable, serving
@@ -47,7 +46,7 @@ from gateway.serve import _config
 from gateway.settings import Settings, example_city
 from gateway.views import View, books_view
 from gateway.work import Role, Worker
-from storage.embedded import NAME, EmbeddedPostgres
+from storage.embedded import EmbeddedPostgres
 from storage.journal import JournalRow
 from storage.schema import migrate
 
@@ -75,11 +74,12 @@ class BenchFailed(HubError):
 
 def until(true: Callable[[], object], seconds: float) -> bool:
     """Wait for something to become true; False when it does not."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.03
     while not true():
         if time.monotonic() > end:
             return False
-        time.sleep(0.03)
+        time.sleep(pause)
+        pause = min(1.25 * pause, 0.2)  # whoever waits long is not noticed late, and asking costs the hub as well
     return True
 
 
@@ -87,8 +87,10 @@ class Bench:
     """One platform on a private hub. `with Bench(...) as bench`."""
 
     def __init__(
-        self, folder: Path, *, url: str = "", simulator: bool = True, account: Mapping[str, str] | None = None
+        self, folder: Path, *, url: str = "", simulator: bool = True, account: Mapping[str, str] | None = None,
+        database_url: str = "",
     ) -> None:  # fmt: skip
+        self.database_url = database_url
         self.name = folder.resolve().name
         self.given, self.live = folder.resolve(), url
         self.unreached = False
@@ -133,11 +135,9 @@ class Bench:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self._stack.callback(self.listener.close)
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        server = self._stack.enter_context(EmbeddedPostgres(None, settings=_QUICK))
-        self.other_url = self.live or (self._simulated() if self.simulated else self._played(server))
+        self.database_url = self.database_url or self._database()
+        self.other_url = self.live or (self._simulated() if self.simulated else self._played())
         self._configure()
-        asyncio.run(migrate(server.url))
-        self.database_url = server.url
         self._stack.callback(self._loop.close)  # last of all
         thread = threading.Thread(target=self._loop.run_forever, name="bench")
         thread.start()
@@ -153,6 +153,11 @@ class Bench:
         self.files_url = self._stack.enter_context(file_server())
         loaded = self.configuration.systems[self.name].system
         self.material: Material = material(self.declared_folder, self.declared, loaded, self.secrets, self.files_url)
+
+    def _database(self) -> str:
+        server = self._stack.enter_context(EmbeddedPostgres(None, settings=_QUICK))
+        asyncio.run(migrate(server.url))
+        return server.url
 
     def _environment(self) -> dict[str, str]:
         given = {f"SECRET_{number}": value for number, value in enumerate(self.secrets.values())}
@@ -269,7 +274,7 @@ class Bench:
         """Whether the bench itself is the platform's other side."""
         return self.side is not None or self.exchange is not None
 
-    def _played(self, server: EmbeddedPostgres) -> str:
+    def _played(self) -> str:
         """The other side made of the folder; its address, empty where there is nothing to be sent."""
         protocols = {self.declared.connector.protocol, *(one.kind for one in self.declared.receivers.values())}
         address = ""
@@ -278,7 +283,7 @@ class Bench:
             self.side = playable(self.given, loaded)
             address = self._stack.enter_context(serving(self.side)) if self.side else ""
         if protocols & {"table", "files"}:
-            database = _database(server) if "table" in protocols else ""
+            database = self._stack.enter_context(tables(self.database_url)) if "table" in protocols else ""
             self.exchange = Exchange(self.given, self.declared, self.folder / "exchange", database)
             self._stack.callback(self.exchange.close)
             address = self.exchange.url if self.exchange.writes else address
@@ -383,21 +388,6 @@ def other_side(name: str, declared: SystemDeclaration, *, simulator: bool) -> st
     ):
         return "演练台的文件夹和表 folders and tables of the bench"
     return "由文件夹推出 made of the folder" if sent and declared.connector.protocol in OVER_HTTP else "无 none"
-
-
-def _database(server: EmbeddedPostgres) -> str:
-    """A database of its own for the tables of the platform."""
-    name = "exchange"
-    socket = server.url.partition("?host=")[2]
-
-    def address(database: str) -> str:
-        return f"postgresql+psycopg://{NAME}@/{database}?host={socket}"
-
-    engine = create_engine(address(NAME), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return address(name)
 
 
 def _options(name: str) -> frozenset[str]:

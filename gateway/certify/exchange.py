@@ -6,14 +6,15 @@ Derived from the declaration and its samples: names of files from their patterns
 import hashlib
 import json
 import re
+import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 
 from adapters.declaration import SystemDeclaration
 from adapters.receiver_declaration import DropDeclaration, TableDeclaration
@@ -26,6 +27,24 @@ QUIET = 0.5
 _CHECKSUMS = {".md5": "md5", ".sha1": "sha1", ".sha256": "sha256"}
 _FAR = 1_000_000
 _WILD = re.compile(r"\*|\?|\[[^\]]*\]")
+
+
+@contextmanager
+def tables(beside: str) -> Iterator[str]:
+    """A database of its own for the tables of the platform."""
+    name = f"exchange_{secrets.token_hex(8)}"
+    address = make_url(beside).set(drivername="postgresql+psycopg")
+    engine = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+
+    def told(statement: str) -> None:
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+
+    told(f"CREATE DATABASE {name}")
+    try:
+        yield address.set(database=name).render_as_string(hide_password=False)
+    finally:
+        told(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 class Exchange:

@@ -47,16 +47,17 @@ class Result:
 
 def certify(
     folder: Path, scenarios: Sequence[Scenario], *, url: str = "", simulator: bool = True, everything: bool = True,
-    account: Mapping[str, str] | None = None,
+    account: Mapping[str, str] | None = None, database_url: str = "",
     told: Callable[[Scenario, Result | None], None] = lambda _scenario, _result: None,
 ) -> list[Result]:  # fmt: skip
     """Every scenario's result, in order. `url`: a live platform instead of a simulated one; `everything`: also what
-    leaves something behind there; `account`: our secrets there. `told` is called before and after each.
+    leaves something behind there; `account`: our secrets there. `database_url`: an empty database with the newest
+    schema instead of a server of the bench's own. `told` is called before and after each.
 
     Raises BenchFailed, Misconfigured.
     """
     results, number = [], 1
-    with Bench(folder, url=url, simulator=simulator, account=account) as bench:
+    with Bench(folder, url=url, simulator=simulator, account=account, database_url=database_url) as bench:
         for scenario in scenarios:
             told(scenario, None)
             result = _ended(bench, scenario, number=number, everything=everything)

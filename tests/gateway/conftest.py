@@ -5,7 +5,7 @@ simulated systems, which emit nothing by themselves and work at once.
 """
 
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,13 @@ from typing import Any
 import pytest
 
 from connectors.bus import BusAccount
+from gateway.certify.run import Result
+from gateway.certify.run import certify as certified
+from gateway.certify.scenario import Scenario
 from gateway.configuration import Configuration, load
 from gateway.settings import Settings, example_city
 from simulators import Behaviour, Setup, running
+from tests.databases import Databases
 from tests.gateway.pulling import parks, telling
 from tests.gateway.running import CENTRE_SECRET, ENVIRONMENT, SECRET, STILL, City, HubUnderTest, Side, connected
 
@@ -24,6 +28,7 @@ __all__ = ["parks", "telling"]
 StartHub = Callable[..., HubUnderTest]
 StartCity = Callable[..., City]
 StartSide = Callable[..., Side]
+Certify = Callable[..., list[Result]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,6 +69,17 @@ def start_hub(database_url: str, configuration: Configuration) -> Iterator[Start
 def hub(start_hub: StartHub) -> HubUnderTest:
     """Doors only; every system is declared and none can be reached."""
     return start_hub()
+
+
+@pytest.fixture
+def certify(databases: Databases) -> Certify:
+    """`certify(folder, scenarios, ...)` as the command does it, on an empty database of the session's server."""
+
+    def run(folder: Path, scenarios: Sequence[Scenario], **more: Any) -> list[Result]:
+        with databases.lent() as url:
+            return certified(folder, scenarios, database_url=url, **more)
+
+    return run
 
 
 @pytest.fixture

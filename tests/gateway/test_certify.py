@@ -22,13 +22,14 @@ from gateway.certify.certificate import schema, text
 from gateway.certify.digest import digest, tier_of
 from gateway.certify.material import _opens, declaration
 from gateway.certify.report import page, view, write
-from gateway.certify.run import FAILED, NOT_APPLICABLE, PASSED, Result, certify, grade, reaches
+from gateway.certify.run import FAILED, NOT_APPLICABLE, PASSED, Result, grade, reaches
 from gateway.certify.scenario import Scenario, Tier, pack
 from gateway.certify.sending import cut
 from gateway.cli.main import app
 from gateway.configuration import load, read
 from gateway.hub import clock
 from gateway.settings import example_city
+from tests.gateway.conftest import Certify
 from tests.gateway.parks import FILES, parks
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "certification.md"
@@ -59,7 +60,7 @@ def test_the_documentation_states_a_tier_for_every_shipped_platform() -> None:
 
 
 @pytest.mark.parametrize("system", sorted(STATED))
-def test_a_shipped_platform_reaches_the_tier_its_documentation_states(system: str) -> None:
+def test_a_shipped_platform_reaches_the_tier_its_documentation_states(system: str, certify: Certify) -> None:
     results = certify(folder_of(system), pack())
 
     wrong = {one.scenario.name: one.why for one in results if one.result == FAILED}
@@ -73,7 +74,7 @@ def test_a_shipped_platform_reaches_the_tier_its_documentation_states(system: st
 
 
 @pytest.mark.parametrize("system", ["fire_alarms", "social_governance"])
-def test_messages_of_a_door_are_signed_again_and_a_wrong_secret_is_refused(system: str) -> None:
+def test_messages_of_a_door_are_signed_again_and_a_wrong_secret_is_refused(system: str, certify: Certify) -> None:
     results = certify(folder_of(system), chosen("create", "wrong_secret"), simulator=False)
 
     assert outcomes(results) == {"create": PASSED, "wrong_secret": PASSED}
@@ -110,7 +111,7 @@ def test_a_certificate_of_some_scenarios_gives_no_tier(tmp_path: Path) -> None:
         tier_of(certificate, folder)
 
 
-def test_a_platform_whose_refusals_look_like_success_fails(tmp_path: Path) -> None:
+def test_a_platform_whose_refusals_look_like_success_fails(tmp_path: Path, certify: Certify) -> None:
     accepted = "verdict: [case, joined, repeated, applied, split, held]"
     folder = copied(tmp_path, lambda text: text.replace(accepted, "verdict: [accepted, deferred, refused]"))
 
@@ -120,7 +121,7 @@ def test_a_platform_whose_refusals_look_like_success_fails(tmp_path: Path) -> No
     assert grade(results) is Tier.NONE
 
 
-def test_a_platform_whose_door_asks_for_no_secret_is_not_said_to_pass(tmp_path: Path) -> None:
+def test_a_platform_whose_door_asks_for_no_secret_is_not_said_to_pass(tmp_path: Path, certify: Certify) -> None:
     folder = copied(tmp_path, lambda text: text.replace("authenticate: {from: token, secret: token}", ""))
 
     [result] = certify(folder, chosen("wrong_secret"), simulator=False)
@@ -129,13 +130,15 @@ def test_a_platform_whose_door_asks_for_no_secret_is_not_said_to_pass(tmp_path: 
     assert "unauthenticated" in result.why or "refused" in result.why
 
 
-def test_a_platform_whose_repeats_get_another_answer_fails(tmp_path: Path) -> None:
+def test_a_platform_whose_repeats_get_another_answer_fails(tmp_path: Path, certify: Certify) -> None:
     folder = copied(tmp_path, lambda text: text.replace("[case, joined, repeated, applied,", "[case, joined, applied,"))
 
     assert outcomes(certify(folder, chosen("duplicate"), simulator=False)) == {"duplicate": FAILED}
 
 
-def test_without_a_simulator_the_other_side_is_made_of_the_folder_and_its_own_answers_are_asked_for_gold() -> None:
+def test_without_a_simulator_the_other_side_is_made_of_the_folder_and_its_own_answers_are_asked_for_gold(
+    certify: Certify,
+) -> None:
     results = certify(folder_of("hotline_12345"), chosen("create", "handed_over", "lost_answer"), simulator=False)
 
     assert outcomes(results) == {"create": PASSED, "handed_over": PASSED, "lost_answer": NOT_APPLICABLE}
@@ -159,14 +162,16 @@ def test_what_the_bench_cannot_play_caps_the_tier_only_where_it_is_core() -> Non
     assert with_told(core=False, cannot=True) is Tier.SILVER
 
 
-def test_a_platform_played_against_answers_made_of_its_own_declaration_is_no_more_than_silver() -> None:
+def test_a_platform_played_against_answers_made_of_its_own_declaration_is_no_more_than_silver(certify: Certify) -> None:
     results = certify(folder_of("hotline_12345"), pack(), simulator=False)
 
     assert grade(results) is Tier.SILVER
     assert {"late_answer", "lost_answer"} <= {one.scenario.name for one in results if one.caps}
 
 
-def test_a_platform_nobody_has_met_is_asked_page_by_page_handed_cases_and_reaches_gold(tmp_path: Path) -> None:
+def test_a_platform_nobody_has_met_is_asked_page_by_page_handed_cases_and_reaches_gold(
+    tmp_path: Path, certify: Certify
+) -> None:
     results = certify(parks(tmp_path), pack())
 
     assert {one.scenario.name: one.why for one in results if one.result == FAILED} == {}
@@ -207,7 +212,7 @@ PLANTED = {
 
 
 @pytest.mark.parametrize("fault", PLANTED)
-def test_a_broken_folder_falls_and_the_report_says_where(tmp_path: Path, fault: str) -> None:
+def test_a_broken_folder_falls_and_the_report_says_where(tmp_path: Path, fault: str, certify: Certify) -> None:
     file, right, wrong, scenario, told = PLANTED[fault]
     assert FILES[file].count(right) == 1
     folder = parks(tmp_path, **{file: FILES[file].replace(right, wrong)})
@@ -220,7 +225,9 @@ def test_a_broken_folder_falls_and_the_report_says_where(tmp_path: Path, fault: 
     assert grade(results) is Tier.NONE
 
 
-def test_the_same_mistake_in_declaration_and_samples_leaves_a_case_without_words(tmp_path: Path) -> None:
+def test_the_same_mistake_in_declaration_and_samples_leaves_a_case_without_words(
+    tmp_path: Path, certify: Certify
+) -> None:
     read = json.loads(FILES["samples/orders.new.reading.json"])
     del read[0]["report"]["description"]
     folder = parks(tmp_path, **{
@@ -234,7 +241,7 @@ def test_the_same_mistake_in_declaration_and_samples_leaves_a_case_without_words
     assert "messages/order.yaml: report.description" in create.why
 
 
-def test_an_identity_that_no_sample_can_change_caps_every_tier(tmp_path: Path) -> None:
+def test_an_identity_that_no_sample_can_change_caps_every_tier(tmp_path: Path, certify: Certify) -> None:
     read = json.loads(FILES["samples/orders.new.reading.json"])
     read[0]["external_id"] = "T1"
     order = FILES["messages/order.yaml"].replace("external_id: {from: no}", "external_id: {from: kind}")
@@ -364,7 +371,7 @@ def test_evidence_shows_the_same_character_again_and_again_once() -> None:
     assert cut("-" * 39) == "-" * 39
 
 
-def test_evidence_shows_no_secret_and_no_whole_telephone_number() -> None:
+def test_evidence_shows_no_secret_and_no_whole_telephone_number(certify: Certify) -> None:
     [played] = certify(folder_of("hotline_12345"), chosen("create"), simulator=False)
 
     told = " ".join(one.sent + one.answer for one in played.exchanges)
@@ -392,9 +399,9 @@ def test_a_check_warns_of_systems_below_the_tier_the_city_asks_for_and_the_hub_r
     shutil.copytree(example_city(), config)
     with (config / "city.yaml").open("a", encoding="utf-8") as file:
         file.write(f"\n{city}\n")
-    units = (config / "units.csv").read_text(encoding="utf-8").splitlines()
-    carried_by_nobody = [one if one.startswith(("#", "id,")) else one.rsplit(",", 2)[0] + ",," for one in units if one]
-    (config / "units.csv").write_text("\n".join(carried_by_nobody) + "\n", encoding="utf-8")
+    units = (config / "units.csv").read_text(encoding="utf-8")
+    carried_by_nobody = re.sub(r"\b(urban_management|social_governance|hotline_12345)\b", "", units)
+    (config / "units.csv").write_text(carried_by_nobody, encoding="utf-8")
     own = yaml.safe_load(entry) or {}
     system = {
         "sensors": {"adapter": "sensors", "secrets": dict.fromkeys(declaration(folder_of("sensors")).secrets, "${S}")}
@@ -416,7 +423,9 @@ def test_a_check_warns_of_systems_below_the_tier_the_city_asks_for_and_the_hub_r
 PERSON, PHONE, CARD = "欧阳示例", "13800000000", "34020219900101001X"
 
 
-def test_nothing_of_a_citizen_stands_in_a_report_wherever_the_platform_writes_it(tmp_path: Path) -> None:
+def test_nothing_of_a_citizen_stands_in_a_report_wherever_the_platform_writes_it(
+    tmp_path: Path, certify: Certify
+) -> None:
     order = json.loads(FILES["samples/orders.new.in.json"])
     order["text"] = f"{PERSON}（电话{PHONE}，证件{CARD}）反映示例路12号行道树倒伏"
     order |= {"contact": PERSON, "tel": f"+86 {PHONE}"}

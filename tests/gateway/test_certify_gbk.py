@@ -6,9 +6,10 @@ from pathlib import Path
 
 import adapters
 from gateway.certify.material import declaration
-from gateway.certify.run import FAILED, NOT_APPLICABLE, PASSED, certify
+from gateway.certify.run import FAILED, NOT_APPLICABLE, PASSED
 from gateway.stub import Stub
 from gateway.stub_answer import accepted
+from tests.gateway.conftest import Certify
 from tests.gateway.parks import parks
 from tests.gateway.test_certify import chosen, outcomes
 
@@ -80,7 +81,7 @@ def repairs(folder: Path, query: str = f"?dw=D01&yz={_SIGNED}") -> Path:
     return folder
 
 
-def test_a_form_in_gbk_is_signed_again_and_its_answers_are_read(tmp_path: Path) -> None:
+def test_a_form_in_gbk_is_signed_again_and_its_answers_are_read(tmp_path: Path, certify: Certify) -> None:
     names = ("samples", "create", "wrong_secret", "broken_bytes", "unknown_code")
 
     results = certify(repairs(tmp_path / "repairs"), chosen(*names))
@@ -88,14 +89,14 @@ def test_a_form_in_gbk_is_signed_again_and_its_answers_are_read(tmp_path: Path) 
     assert {one.scenario.name: one.why for one in results if one.result != PASSED} == {}
 
 
-def test_what_the_bench_cannot_sign_is_not_held_against_the_platform(tmp_path: Path) -> None:
+def test_what_the_bench_cannot_sign_is_not_held_against_the_platform(tmp_path: Path, certify: Certify) -> None:
     [result] = certify(repairs(tmp_path / "repairs", ""), chosen("create"))
 
     assert (result.result, result.cannot) == (NOT_APPLICABLE, True)
     assert "cannot sign" in result.why
 
 
-def test_a_defect_of_the_bench_fails_one_scenario_and_the_others_are_played(tmp_path: Path) -> None:
+def test_a_defect_of_the_bench_fails_one_scenario_and_the_others_are_played(tmp_path: Path, certify: Certify) -> None:
     create, repeated = chosen("create", "duplicate")
     step = create.steps[0].model_copy(update={"change": "nobody_wrote_this"})
     broken = create.model_copy(update={"steps": (step,)})
@@ -141,7 +142,7 @@ def test_what_the_other_side_has_against_a_request_is_read_in_any_charset(tmp_pa
     assert json.loads(answer.body.decode("gbk"))["error"] == json.loads(answer.body.decode())["error"]
 
 
-def test_a_list_whose_end_is_an_expression_is_served_to_its_end(tmp_path: Path) -> None:
+def test_a_list_whose_end_is_an_expression_is_served_to_its_end(tmp_path: Path, certify: Certify) -> None:
     folder = parks(tmp_path)
     system = (folder / "system.yaml").read_text("utf-8")
     (folder / "system.yaml").write_text(

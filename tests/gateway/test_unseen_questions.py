@@ -22,7 +22,7 @@ from lxml import etree
 
 import adapters
 from canonical.errors import Unauthenticated
-from gateway.certify.run import PASSED, certify
+from gateway.certify.run import PASSED
 from gateway.configuration import Configuration, ConnectedSystem
 from gateway.fetch import Fetcher
 from gateway.file_sources import FileSources
@@ -30,6 +30,7 @@ from gateway.stub import Stub
 from gateway.stub import server as stub_server
 from storage.attachments import DueFile
 from storage.files import FileStore
+from tests.gateway.conftest import Certify
 from tests.gateway.picture_office import Served, serving
 from tests.gateway.pulling import NAME, Desk, desk
 from tests.gateway.pushes import FORM, HOTLINE, hotline, ticket
@@ -508,7 +509,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
 
 
 def test_a_folder_with_questions_and_files_is_checked_without_a_network_and_certified_without_a_vendor(
-    tmp_path: Path,
+    tmp_path: Path, certify: Certify
 ) -> None:
     samples = {
         f"samples/{name}.out.json": json.dumps({"message": name, "given": GIVEN, **golden})
