@@ -41,8 +41,8 @@ STILL: dict[str, Any] = {
 """A simulated system that does nothing by itself, works at once, and lets nothing go wrong."""
 
 
-def until(true: Callable[[], object], *, seconds: float = 20.0, what: str = "it") -> None:
-    """Wait for something to become true; fail when it does not."""
+def until(true: Callable[[], object], *, seconds: float = 60.0, what: str = "it") -> None:
+    """Wait for something to become true; fail when it does not: in time for a loaded machine to start a process."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"{what} did not happen in {seconds:g} s"
