@@ -66,6 +66,13 @@ def figure(
         typer.Argument(help="Numbers of the cases behind it; - or nothing: one a line on standard input."),
     ] = None,
     to: To = Path("evidence"),
+    column: Annotated[
+        str, typer.Option("--column", help="Counter or rate of indicators.yaml: its cases are found.")
+    ] = "",
+    period: Annotated[str, typer.Option("--period", "-p", help="With --column: 2026-10, 2026-W44, 2026-Q3, ...")] = "",
+    by: Annotated[str, typer.Option("--by", help="With --column: district, street, unit, system, or a post.")] = "unit",
+    subject: Annotated[str, typer.Option("--of", help="With --column: id of who is assessed; *: all together.")] = "*",
+    edition: Annotated[int | None, typer.Option("--edition", min=0, help="With --column; default: the latest.")] = None,
     title: Annotated[str, typer.Option(help="What the figure is, such as 'on time in 2026-10, unit 340202'.")] = "",
     value: Annotated[str, typer.Option(help="What it was reported as.")] = "",
     about: Annotated[
@@ -78,12 +85,40 @@ def figure(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """All cases behind one figure, with proofs. Masked by default. 指标证据包"""
+    """All cases behind one figure, with proofs: a figure of assessment by --column, or given cases. 指标证据包
+
+    Masked by default.
+    """
     from gateway.evidence.pack import MASKED, WHOLE
 
-    numbers = cases if cases and cases != ["-"] else sys.stdin.read().split()
     said = {**_about(about), **{name: text for name, text in (("title", title), ("value", value)) if text}}
+    if column:
+        numbers, figure_ = _behind(column, period, by, subject, edition, config)
+        said = figure_ | said
+        if not numbers:
+            missing("there is no case behind this figure")
+    else:
+        numbers = cases if cases and cases != ["-"] else sys.stdin.read().split()
     _pack(numbers, to, set(MASKED if mask else WHOLE), known_head or [], said, config, as_json=as_json)
+
+
+def _behind(
+    column: str, period: str, by: str, subject: str, edition: int | None, config: Path | None
+) -> tuple[list[str], dict[str, Any]]:
+    from gateway.assessment.tracing import Where
+    from gateway.cli.assess import _run
+    from gateway.evidence.figure import behind_figure
+    from gateway.hub import clock
+
+    if not period:
+        raise typer.BadParameter("--column needs --period")
+    where = Where(period, by, subject, column, edition)
+
+    async def job(opened: Any, configuration: Any) -> Any:  # noqa: ANN401
+        return await behind_figure(opened, configuration, where, now=clock())
+
+    found: tuple[list[str], dict[str, Any]] = _run(config, job)
+    return found
 
 
 def _about(path: Path | None) -> dict[str, Any]:
@@ -117,7 +152,7 @@ def _pack(
 
     async def job() -> "Written | str":
         async with store(config) as opened:
-            await Sealer(opened, now=clock, algorithm=told.evidence_digest).round()  # so that nothing is left unproven
+            await Sealer(opened, now=clock, algorithm=told.evidence_digest).catch_up()
             cases = list(numbers)
             if about is None:
                 known = await _known(opened, numbers[0])

@@ -76,7 +76,7 @@ def _packed(hub: Hub, no: str, withhold: frozenset[Withhold], known_heads: list[
     async def job() -> None:
         store = Store(hub.store.engine.url.render_as_string(hide_password=False), pool=1)
         try:
-            await Sealer(store, now=hub.now, algorithm=hub.settings.evidence_digest).round()
+            await Sealer(store, now=hub.now, algorithm=hub.settings.evidence_digest).catch_up()
             await write_pack(store, [no], folder / "pack", at=hub.now(), order=order)
         finally:
             await store.close()

@@ -23,12 +23,15 @@ class Kept(StrEnum):
     """Why something stands as a commitment."""
 
     PERSON = "person"
-    """Who reported, and the names of those who acted."""
+    """Who reported, what a source sent besides, where files lie, and the names of those who acted."""
     TRANSPORT = "transport"
     """Headers and paths: they may hold partners' keys and tokens."""
 
 
-_OF_EVENTS: Mapping[str, Kept] = {"action.report.reporter": Kept.PERSON, "action.actor.name": Kept.PERSON}
+_OF_EVENTS: Mapping[str, Kept] = dict.fromkeys(
+    ("action.report.reporter", "action.report.extra", "action.report.attachments", "action.actor.name",
+     "action.attachments"), Kept.PERSON,
+)  # fmt: skip
 _OF_MESSAGES: Mapping[str, Kept] = {"headers": Kept.TRANSPORT, "path": Kept.TRANSPORT}
 
 

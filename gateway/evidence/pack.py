@@ -30,6 +30,7 @@ from storage.files import FileStore
 from storage.seals import EventRow, MessageRow
 from storage.store import Store
 
+_MAY_QUOTE = frozenset({"text", "url", "name", "extra", "removed"})
 AT_ONCE = 100
 """Cases read together."""
 _FORMAT = 1
@@ -185,10 +186,19 @@ class _Writing:
         await self._facts(list(found))
 
     def _shown(self, state: dict[str, Any]) -> dict[str, Any]:
-        if Withhold.PERSONS in self.order.withhold and "reporter" in state:
-            reporter = masked_reporter(Reporter.model_validate(state["reporter"]))
+        if self._masked:
+            reporter = masked_reporter(Reporter.model_validate(state.get("reporter", {})))
             state["reporter"] = reporter.model_dump(mode="json", exclude_defaults=True)
+            state.pop("attachments", None)
         return state
+
+    @property
+    def _masked(self) -> bool:
+        return Withhold.PERSONS in self.order.withhold
+
+    def _fact(self, fact: Mapping[str, Any]) -> dict[str, Any]:
+        """A row as a line says it; masked, without what may quote a citizen or say where a file lies."""
+        return {name: _said(value) for name, value in fact.items() if not (self._masked and name in _MAY_QUOTE)}
 
     async def _messages(self, ids: list[UUID], events: list[EventRow], messages: list[MessageRow]) -> None:
         """Those of the cases, those that events name, and the pages they came in."""
@@ -207,12 +217,11 @@ class _Writing:
         return [UUID(one) for one in self._gone]
 
     async def _bodies(self, cases: list[UUID], ids: list[UUID]) -> None:
-        masked = Withhold.PERSONS in self.order.withhold
         facts = await evidence.journal(self.connection, ids)
         pages = Withhold.PAGES in self.order.withhold
         shared = await evidence.shared_pages(self.connection, ids, cases) if pages else set()
         for at in range(0, len(ids), AT_ONCE):
-            some = [id_ for id_ in ids[at : at + AT_ONCE] if id_ not in shared and not masked]
+            some = [id_ for id_ in ids[at : at + AT_ONCE] if id_ not in shared and not self._masked]
             bodies = await evidence.bodies(self.connection, some) if some else {}
             for id_ in ids[at : at + AT_ONCE]:
                 removed, body = facts[id_]["removed"], bodies.get(id_)
@@ -220,23 +229,20 @@ class _Writing:
                     (self.folder / "messages").mkdir(exist_ok=True)
                     (self.folder / "messages" / str(id_)).write_bytes(body)
                 what = "here" if body is not None else "removed" if removed else "withheld"
-                said = {name: _said(value) for name, value in facts[id_].items() if name != "removed"}
-                self._line("journal.jsonl", plain(said | {"body": what}))
+                self._line("journal.jsonl", plain(self._fact(facts[id_]) | {"body": what}))
 
     async def _facts(self, ids: list[UUID]) -> None:
         for binding in await evidence.bindings(self.connection, ids):
-            self._line("bindings.jsonl", plain(json.loads(binding)))
+            self._line("bindings.jsonl", plain(self._fact(json.loads(binding))))
         for delivery in await evidence.deliveries(self.connection, ids):
-            self._line("deliveries.jsonl", plain({name: _said(value) for name, value in delivery.items()}))
+            self._line("deliveries.jsonl", plain(self._fact(delivery)))
         for file in await evidence.files(self.connection, ids):
             here = self._attachment(file["sha256"])
-            self._line(
-                "attachments.jsonl", plain({name: _said(value) for name, value in file.items()} | {"here": here})
-            )
+            self._line("attachments.jsonl", plain(self._fact(file) | {"here": here}))
 
     def _attachment(self, digest: str) -> bool:
         """Copy a file of the case into the pack, where it is there and may go."""
-        if Withhold.PERSONS in self.order.withhold or self.order.files is None or not digest:
+        if self._masked or self.order.files is None or not digest:
             return False
         target = self.folder / "attachments" / digest
         try:

@@ -5,8 +5,11 @@ The two databases take turns on one server, so that a noisy machine disturbs bot
 
 import argparse
 import asyncio
+import os
 import statistics
 import time
+from pathlib import Path
+from typing import Any
 
 import asyncpg
 
@@ -15,13 +18,13 @@ from gateway.evidence.check import Checker
 from gateway.evidence.seal import Sealer
 from gateway.hub import clock
 from gateway.settings import example_city
+from storage.batch import SAVE
 from storage.embedded import EmbeddedPostgres
 from storage.schema import migrate
 from storage.store import Store
 from tests.bench.intake import ENVIRONMENT, TOKEN
-from tests.bench.raw import decided, limit, values
+from tests.bench.raw import decided, values
 
-SHAPES = {"one case a transaction, 16 clients": (1, 16), "100 cases a transaction, 4 clients": (100, 4)}
 WITHOUT = "ALTER TABLE message DROP COLUMN xact; ALTER TABLE event DROP COLUMN xact"
 
 
@@ -39,44 +42,59 @@ async def made(server: EmbeddedPostgres, name: str, after: str = "") -> str:
 
 
 async def intake(configuration: Configuration, urls: dict[str, str], rounds: int, cases: int) -> None:
-    """Cases a second by turns."""
-    for shape, (size, clients) in SHAPES.items():
-        rates: dict[str, list[float]] = {name: [] for name in urls}
+    """Processor time of the server for the same cases, by turns: other loads do not count in it."""
+    for size in (1, 100):
+        spent: dict[str, list[float]] = {name: [] for name in urls}
         for round_ in range(rounds + 1):
-            names = list(urls) if round_ % 2 else list(urls)[::-1]
-            for name in names:
-                run = f"{size}-{round_}-{name}"
-                wanted = cases if size > 1 else cases // 5
-                batches = [values(one, clock()) for one in decided(configuration, run, 0, wanted, size, TOKEN)]
-                rate = await limit(urls[name], batches, wanted, clients)
+            for name in list(urls) if round_ % 2 else list(urls)[::-1]:
+                made_ = decided(configuration, f"{size}-{round_}-{name}", 0, cases, size, TOKEN)
+                seconds = await written(urls[name], [values(one, clock()) for one in made_])
                 if round_:  # the first warms up
-                    rates[name].append(rate)
-        medians = {name: statistics.median(found) for name, found in rates.items()}
-        ratios = [a / b for a, b in zip(rates["with"], rates["without"], strict=True)]
-        shown = ", ".join(f"{name} {rate:,.0f}/s" for name, rate in medians.items())
-        print(f"{shape}: {shown}; with / without {statistics.median(ratios):.3f}")
+                    spent[name].append(seconds)
+        shown = ", ".join(f"{name} {1e6 * statistics.median(found) / cases:.0f} us" for name, found in spent.items())
+        print(f"{size} cases a transaction, processor time of the database a case: {shown}")
+
+
+async def written(url: str, batches: list[list[Any]]) -> float:
+    """Seconds of processor time that the server took for these."""
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    prepared = await connection.prepare(SAVE.sql)
+    before = _spent(connection.get_server_pid())
+    for batch in batches:
+        await prepared.fetch(*batch)
+    seconds = _spent(connection.get_server_pid()) - before
+    await connection.close()
+    return seconds
+
+
+def _spent(pid: int) -> float:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 async def sealing(url: str) -> None:
     """Rows a second, and a check of the same."""
     store = Store(url)
-    began, sealer, rows = time.perf_counter(), Sealer(store, now=clock), 0
+    began, spent, sealer, rows = time.perf_counter(), time.process_time(), Sealer(store, now=clock), 0
     while sealed := await sealer.once():
         rows += sealed
-    took = time.perf_counter() - began
-    print(f"sealing: {rows:,} rows in {took:.1f} s, {rows / took:,.0f}/s")
-    began = time.perf_counter()
+    _tell("sealing", rows, time.perf_counter() - began, time.process_time() - spent)
+    began, spent = time.perf_counter(), time.process_time()
     checked = await Checker(store).all()
-    took = time.perf_counter() - began
-    print(f"checking: {checked.rows:,} rows in {took:.1f} s, {checked.rows / took:,.0f}/s")
+    _tell("checking", checked.rows, time.perf_counter() - began, time.process_time() - spent)
     await store.close()
+
+
+def _tell(what: str, rows: int, took: float, spent: float) -> None:
+    own = 1e6 * spent / rows
+    print(f"{what}: {rows:,} rows in {took:.1f} s, {rows / took:,.0f}/s; {own:.0f} us of processor time a row")
 
 
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--cases", type=int, default=4000)
+    parser.add_argument("--cases", type=int, default=2000)
     asked = parser.parse_args()
     configuration = load(example_city(), ENVIRONMENT)
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner, Result
 
 from canonical.errors import Unacceptable
+from canonical.time import in_shanghai
 from gateway.cli.main import app
 from gateway.evidence.head import head_view
 from gateway.evidence.pack import MASKED, WHOLE, Order, write_pack
@@ -228,8 +229,8 @@ def test_what_a_forger_changes_is_found_with_its_place_though_the_manifest_fits(
 
     assert missed == {}
     assert findings(folder) == []
-    told = alone(tmp_path / "a message left out")
-    assert (told.returncode, told.stdout.startswith("FAILED  "), told.stderr) == (1, True, "")
+    by_itself = alone(tmp_path / "a message left out")
+    assert (by_itself.returncode, by_itself.stdout.startswith("FAILED  "), by_itself.stderr) == (1, True, "")
 
 
 def test_a_chain_made_anew_does_not_have_the_head_that_others_kept(hub: HubUnderTest, tmp_path: Path) -> None:
@@ -335,8 +336,12 @@ def test_a_stream_that_is_no_pack_is_said_to_be_none(tmp_path: Path) -> None:
 
 def gridhub(hub: HubUnderTest, *arguments: str) -> Result:
     """A command of ours on this database."""
-    told = {"GRIDHUB_DATABASE_URL": hub.database_url, "GRIDHUB_CONFIG": str(example_city())}
-    return CliRunner().invoke(app, ["evidence", *arguments], env=ENVIRONMENT | told)
+    return CliRunner().invoke(app, ["evidence", *arguments], env=told(hub))
+
+
+def told(hub: HubUnderTest) -> dict[str, str]:
+    """The settings of a command on this database."""
+    return ENVIRONMENT | {"GRIDHUB_DATABASE_URL": hub.database_url, "GRIDHUB_CONFIG": str(example_city())}
 
 
 def test_the_commands_pack_verify_tell_the_head_and_check(hub: HubUnderTest, tmp_path: Path) -> None:
@@ -353,6 +358,14 @@ def test_the_commands_pack_verify_tell_the_head_and_check(hub: HubUnderTest, tmp
     assert gridhub(hub, "case", "no-such", "--to", str(tmp_path / "none")).exit_code == 5
     figure = gridhub(hub, "figure", *numbers, "--to", str(tmp_path / "figure"), "--title", "all", "--json")
     assert (figure.exit_code, json.loads(figure.stdout)["cases"]) == (0, 2)
+    now = in_shanghai(clock())
+    assert CliRunner().invoke(app, ["assess", "update"], env=told(hub)).exit_code == 0
+    of_month = ["--column", "report", "--period", f"{now:%Y-%m}", "--by", "district"]
+    counted = gridhub(hub, "figure", *of_month, "--to", str(tmp_path / "counted"), "--json")
+    assert (counted.exit_code, json.loads(counted.stdout)["cases"]) == (0, 2), counted.output
+    said = json.loads((tmp_path / "counted" / "figure.json").read_text())
+    assert (said["value"], said["cases"], len(said["facts"]["report"])) == (2, numbers, 2)
+    assert gridhub(hub, "verify", str(tmp_path / "counted"), "--strict").exit_code == 0
     assert gridhub(hub, "check").exit_code == 0
     hub.rows("DELETE FROM event WHERE seq = 2")
     found = gridhub(hub, "check", "--json")
