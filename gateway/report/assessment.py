@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from difflib import get_close_matches
 
 from assessment.period import period_of
@@ -35,14 +36,14 @@ _KIND_TITLES = {
 }  # fmt: skip
 
 
-def assessment_document(sheet: Sheet) -> Document:
-    """The whole report of one sheet."""
+def assessment_document(sheet: Sheet, facts_at: datetime | None = None) -> Document:
+    """The whole report of one sheet. `facts_at`: until when the facts tell, of which a sheet of now was counted."""
     return Document(
         title=sheet.title or f"{sheet.city}{_period_title(sheet)}{_by(sheet)}考核表",
         facts=_facts(sheet),
         parts=tuple(_parts(sheet)),
         name=re.sub(r"[^A-Za-z0-9._-]", "-", f"assessment-{sheet.period}-{sheet.by}-e{sheet.edition}"),
-        provisional="" if sheet.edition else "本期尚未月结，数据为暂行，月结前可能变动。",
+        provisional=_provisional(sheet, facts_at),
         foot="“无基数”指没有可作分母的案件，既不是 0，也不是 100%。",
     )
 
@@ -113,6 +114,15 @@ def _facts(sheet: Sheet) -> Sequence[tuple[str, str]]:
         ("指标规则", sheet.rules or NONE),
         ("数据批次", str(sheet.run)),
     )
+
+
+def _provisional(sheet: Sheet, facts_at: datetime | None) -> str:
+    """Why it may still change."""
+    if sheet.edition:
+        return ""
+    late = facts_at is not None and facts_at < sheet.as_of
+    known = f"考核事实只更新到 {written(facts_at, Kind.TIME)}，此后的办理尚未计入。" if late else ""
+    return f"本期尚未月结，数据为暂行，月结前可能变动。{known}"
 
 
 def _parts(sheet: Sheet) -> Iterator[Part]:

@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -216,6 +217,14 @@ def test_text_folds_between_chinese_characters_but_not_inside_numbers_or_before_
         assert max(map(cell_len, lines)) <= width
         assert not any(line.startswith(("，", "。")) for line in lines)
         assert any("1,234,567" in line for line in lines)
+
+
+def test_a_sheet_says_whether_it_may_still_change_and_how_old_its_facts_are() -> None:
+    now = sheet(edition=0)
+
+    assert assessment_document(sheet(edition=2), now.as_of).provisional == ""
+    assert assessment_document(now, now.as_of).provisional == "本期尚未月结，数据为暂行，月结前可能变动。"
+    assert "只更新到 2026-11-02 02:00" in assessment_document(now, now.as_of - timedelta(days=1)).provisional
 
 
 def test_columns_are_chosen_by_id_or_title_and_a_wrong_one_is_told_the_nearest() -> None:
