@@ -165,6 +165,8 @@ class Document:
     provisional: str = ""
     """Why it may still change; empty: it will not."""
     foot: str = field(default="")
+    words_first: bool = False
+    """Its sentences are what it is about; the tables only bear them out."""
 
     @property
     def table(self) -> Table:

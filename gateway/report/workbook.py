@@ -67,7 +67,8 @@ def workbook(document: Document) -> bytes:
         _table(book.create_sheet(_name(book, table.title)), table, document if number == 0 else None)
         if number == 0 and charts:
             _charts(book.create_sheet(_name(book, _CHARTS)), charts)
-    _notes(book.create_sheet(_name(book, "说明")), document, texts)
+    _notes(book.create_sheet(_name(book, "说明"), 0 if document.words_first else None), document, texts)
+    book.active = 0
     file = BytesIO()
     book.save(file)
     return file.getvalue()

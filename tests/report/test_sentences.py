@@ -111,6 +111,8 @@ def test_every_format_of_a_briefing_says_the_same_numbers() -> None:
     show(report.document, screen)
     text = screen.export_text()
 
+    assert book.sheetnames[:2] == ["说明", "处置单位情况"]
+    assert sentences(made)[0] in [row[0] for row in book["说明"].iter_rows(values_only=True)]
     [overview] = [table for table in page.tables if table[0][0] == "时段"]
     assert dict(zip(overview[0], overview[1], strict=True))["在办"] == "512"
     assert rows_of(book["总体情况"], "时段")[2]["上报"] == NOW.reported - BEFORE.reported
