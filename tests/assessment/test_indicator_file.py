@@ -43,7 +43,7 @@ _WRONG = [
     ("where: {kind: part}", "where: {kind: parts}", "indicators.yaml", "'parts' does not occur; did you mean 'part'?"),
     ("where: {source: hotline_12345}", "where: {unit: 3402-urbam}", "indicators.yaml", "did you mean '3402-urban'?"),
     ("{extensions: \">=1\"}", "{extensions: \"=>1\"}", "indicators.yaml", "a comparison such as >=3"),
-    ("where: {forced: true}", "where: {forced: ja}", "indicators.yaml", "true or false is expected, not 'ja'"),
+    ("where: {exempt: true}}", "where: {exempt: ja}}", "indicators.yaml", "true or false is expected, not 'ja'"),
     ("report: {title: 上报数, what: action.collect}", "report: {title: 上报数, what: action.collect, bye: due}",
      "indicators.yaml", "unknown key; did you mean 'by'?"),
     ("what: action.join}", "what: action.join, by: due}", "indicators.yaml", "'due' is for clocks"),
