@@ -17,7 +17,7 @@ from gateway.hub import Hub
 from gateway.standing import breakers
 from gateway.work import Role
 from storage.figures import UNFINISHED, Figures, figures
-from storage.seals import Standing, standing
+from storage.seals import Standing
 from storage.switches import What
 
 SOONEST = 5.0
@@ -49,12 +49,10 @@ class Watch:
     async def _read(self) -> list[Metric]:
         try:
             found = await figures(self._hub.store, now=self._hub.now())
-            sealed = await standing(self._hub.store)
         except Unavailable:
             return [_one("gridhub_database_up", "Whether the database answers.", 0)]
         up = _one("gridhub_database_up", "Whether the database answers.", 1)
-        known = families(found, sorted(self._hub.configuration.systems), self._hub.now())
-        return [up, *known, *_seals(sealed, self._hub.now())]
+        return [up, *families(found, sorted(self._hub.configuration.systems), self._hub.now())]
 
 
 def families(found: Figures, systems: Iterable[str], now: datetime) -> Iterator[Metric]:
@@ -69,6 +67,7 @@ def families(found: Figures, systems: Iterable[str], now: datetime) -> Iterator[
     yield _breakers(found, known)
     yield _switched_off(found, known)
     yield from _differences(found, known, now)
+    yield from _seals(found.sealed, now)
 
 
 def _deliveries(found: Figures, systems: Iterable[str]) -> Metric:

@@ -10,6 +10,7 @@ from canonical.records import STUCK, UNDER_WAY, DeliveryState
 from storage.crew import Crew, Member
 from storage.differences import Confidence, Differences
 from storage.inflow import Inflow, inflows
+from storage.seals import NOTHING_SEALED, Standing, standing
 from storage.store import Store
 from storage.switches import Switch, Switches
 
@@ -39,6 +40,8 @@ class Figures:
     switches: list[Switch]
     confidence: list[Confidence]
     """What open differences of reconciliation come to, by system."""
+    sealed: Standing = NOTHING_SEALED
+    """How far the chain of evidence has come."""
 
 
 async def figures(store: Store, *, now: datetime) -> Figures:
@@ -47,7 +50,8 @@ async def figures(store: Store, *, now: datetime) -> Figures:
         deferred = {(row[0], row[1]): int(row[2]) for row in await transaction.connection.execute(_DEFERRED)}
     members, switches = await Crew(store).living(now), await Switches(store).all()
     confidence = await Differences(store).confidence(now)
-    return Figures(await lanes(store), deferred, await inflows(store), members, switches, confidence)
+    sealed = await standing(store)
+    return Figures(await lanes(store), deferred, await inflows(store), members, switches, confidence, sealed)
 
 
 async def lanes(store: Store) -> list[LaneFigure]:

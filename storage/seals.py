@@ -107,6 +107,9 @@ class Standing:
     """When the oldest row that is not sealed was made; None: all are."""
 
 
+NOTHING_SEALED = Standing(0, None)
+
+
 async def alone(connection: AsyncConnection) -> bool:
     """Whether this transaction may seal: nobody else does until it ends."""
     return bool((await connection.execute(_ALONE, {"lock": _LOCK})).scalar_one())

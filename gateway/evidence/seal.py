@@ -3,9 +3,11 @@
 One seal is one transaction: it is there whole, or what it would have covered is covered by the next one.
 """
 
+import asyncio
 import json
 import secrets
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +18,7 @@ from gateway.evidence.leaf import FORM, instant, leaf_of
 from gateway.evidence.tree import Span, Tree, needed_with, nodes_with, pieces, root_of, standing_with
 from gateway.evidence.verify import LEAF, Hash, hash_of, plain
 from storage import seals
-from storage.seals import BEGINNING, DIGEST, Leaves, Seal
+from storage.seals import BEGINNING, DIGEST, Leaves, Row, Seal
 from storage.store import Store
 
 MOST = 4096
@@ -24,6 +26,7 @@ MOST = 4096
 EVERY = 10.0
 """Seconds between seals where there is less than a whole one."""
 ALGORITHM = "sha256"
+_LONGEST_REST = 1.0
 
 
 class Sealer:
@@ -34,10 +37,11 @@ class Sealer:
         self._hash = hash_of(algorithm)
 
     async def round(self) -> float:
-        """Seal all there is; seconds until the next round."""
-        while await self.once() == MOST:
-            pass
-        return EVERY
+        """One seal; seconds until the next. Behind a backlog it rests as long as it worked: others work here, too."""
+        began = time.monotonic()
+        if await self.once() < MOST:
+            return EVERY
+        return min(time.monotonic() - began, _LONGEST_REST)
 
     async def catch_up(self, most: int = 25) -> None:
         """So many seals at most, for whoever must not wait long: what is left, workers seal."""
@@ -59,7 +63,7 @@ class Sealer:
             if last and (there := algorithm_of(last)) != self.algorithm:  # one chain has one, from its first seal on
                 self.algorithm, self._hash = there, hash_of(there)
             salt = secrets.token_bytes(DIGEST)
-            digests = [leaf_of(row, salt, self._hash).digest(self._hash) for row in rows]
+            digests = await asyncio.to_thread(_digests, rows, salt, self._hash)
             over = Leaves([(row.place.id, row.place.seq) for row in rows], digests, salt)
             at = max(self.now(), last.sealed_at) if last else self.now()
             no, header = (last.no + 1 if last else 1), self._header(last, at, digests)
@@ -78,6 +82,10 @@ class Sealer:
             "previous": last.head if last else "",
         }  # fmt: skip
         return plain(said).decode()
+
+
+def _digests(rows: Sequence[Row], salt: bytes, hash_: Hash) -> list[bytes]:
+    return [leaf_of(row, salt, hash_).digest(hash_) for row in rows]
 
 
 def said_by(seal: Seal) -> dict[str, Any]:
