@@ -109,7 +109,7 @@ def _clock_fact(run: Run, moments: Sequence[_Moment], spent: Spent, outcome: Map
         what=f"{CLOCK}.{run.clock}", seq=run.since, at=run.started_at, due_at=run.due_at, done_at=run.stopped_at,
         done_seq=run.until, suspended=run.suspended,
         result=last.event.action.kind if run.until else "",
-        spent_seconds=max(0, int(spent(run.unit, run.started_at, end, run.limits, run.pauses).total_seconds())),
+        spent_seconds=_seconds(spent(run.unit, run.started_at, end, run.limits, run.pauses)),
         person=actor.id if run.until else "", post=post_of(last.event.action.kind, actor.party) if run.until else "",
         party=actor.party if run.until else "", **place, **outcome,
     )  # fmt: skip
@@ -144,6 +144,11 @@ def _outcome(moments: Sequence[_Moment]) -> dict[str, Any]:
         "supervised": str(getattr(case, "supervised", "") or ""), "exempt": bool(getattr(case, "exempt", False)),
         "forced": "force_close" in kinds, "on_the_spot": "self_handle" in kinds,
     }  # fmt: skip
+
+
+def _seconds(span: timedelta) -> int:
+    """Events may be out of order, and clocks wrong by a century: neither keeps a case from being counted."""
+    return min(max(0, int(span.total_seconds())), 2**31 - 1)
 
 
 def _wall(_unit: str, start: datetime, end: datetime, _limits: Sequence[Limit], pauses: Sequence[Pause]) -> timedelta:

@@ -9,7 +9,14 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from canonical.errors import Unacceptable, Why
 from storage.store import Store
+
+
+class Tampered(Unacceptable):
+    """Somebody changed a closed figure in the database."""
+
+    why = Why.NOT_ALLOWED
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +54,24 @@ async def rulebook(connection: AsyncConnection, period: str, edition: int) -> st
 
 
 async def content(connection: AsyncConnection, period: str, edition: int, by: str) -> str | None:
-    """A sheet of an edition, JSON; None when there is none."""
+    """A sheet of an edition, JSON; None when there is none. Raises Tampered."""
     values = {"period": period, "edition": edition, "by": by}
-    found = (await connection.execute(_CONTENT, values)).scalar()
-    return str(found) if found is not None else None
+    found = (await connection.execute(_CONTENT, values)).first()
+    return _sound(period, edition, by, found.content, found.digest) if found is not None else None
 
 
 async def sheets(connection: AsyncConnection, period: str, edition: int) -> dict[str, str]:
     """All sheets of an edition, by whom; JSON."""
     rows = await connection.execute(_SHEETS, {"period": period, "edition": edition})
-    return {row.by: row.content for row in rows}
+    return {row.by: _sound(period, edition, row.by, row.content, row.digest) for row in rows}
+
+
+def _sound(period: str, edition: int, by: str, content: str, expected: str) -> str:
+    if digest(content) != expected:
+        raise Tampered(
+            f"{period} edition {edition}: the sheet by {by} is not the one that was closed; its digest differs"
+        )
+    return content
 
 
 async def add(
@@ -94,9 +109,11 @@ _RULEBOOK = text(
     "SELECT CAST(rulebook AS text) FROM assessment_edition WHERE period = :period AND edition = :edition"
 )  # fmt: skip
 _CONTENT = text("""
-SELECT content FROM assessment_sheet WHERE period = :period AND edition = :edition AND by = :by
+SELECT content, digest FROM assessment_sheet WHERE period = :period AND edition = :edition AND by = :by
 """)
-_SHEETS = text("SELECT by, content FROM assessment_sheet WHERE period = :period AND edition = :edition ORDER BY by")
+_SHEETS = text(
+    "SELECT by, content, digest FROM assessment_sheet WHERE period = :period AND edition = :edition ORDER BY by"
+)
 _ADD = text(f"""
 INSERT INTO assessment_edition ({_COLUMNS}, rulebook)
 VALUES (:{_COLUMNS.replace(", ", ", :")}, CAST(:rulebook AS jsonb))

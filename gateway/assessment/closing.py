@@ -13,7 +13,7 @@ from assessment.sheet_json import sheet_from, sheet_json
 from canonical.errors import Unacceptable, Why
 from gateway.assessment.facts import spending
 from gateway.assessment.people import merged
-from gateway.assessment.sheets import Asked, UnknownFigure, made, rules_of
+from gateway.assessment.sheets import UnknownFigure, made, of_today, reading, rules_of
 from gateway.configuration import Configuration
 from storage.assessing import changed
 from storage.assessment_editions import ClosedEdition, add, latest, listed, read, rulebook, sheets
@@ -76,7 +76,8 @@ async def close(
             raise CannotClose(f"{span} is closed: say why it is corrected (reason)", at="reason")
         contents = {}
         for whom in rules.sheets or ("unit",):
-            counted = await made(connection, configuration, span, whom, now=at, edition=before + 1)
+            asked = await of_today(connection, configuration, span, whom, now=at)
+            counted = await made(connection, configuration, asked, edition=before + 1)
             run_number, contents[whom] = counted.run, sheet_json(counted)
         if before and not await _differs(connection, span, before, contents):
             raise CannotClose(f"{span}: nothing is different from edition {before}", at="period")
@@ -99,8 +100,7 @@ async def difference(
 ) -> Difference:  # fmt: skip
     """What edition `new` (the latest) has different from `old` (the one before). Raises UnknownFigure."""
     name = period_of(period).name
-    async with store.transaction() as transaction:
-        connection = transaction.connection
+    async with reading(store) as connection:
         last = new or await latest(connection, name)
         first = old if old is not None else last - 1
         found = [await read(connection, name, number) for number in (first, last)]
@@ -155,15 +155,3 @@ async def _traced(
     return Changed(
         one.by, one.id, one.name, one.column, one.title, one.old, one.new, tuple(sorted(cases)[:SHOWN_CASES])
     )  # fmt: skip
-
-
-async def of_edition(connection: AsyncConnection, period: Period, by: str, edition: int) -> Asked:
-    """What a sheet of a closed edition is made of. Raises UnknownFigure."""
-    found = await read(connection, period.name, edition)
-    if found is None:
-        raise UnknownFigure(f"{period} has no edition {edition}", at="edition")
-    rules = Rulebook.model_validate_json(await rulebook(connection, period.name, edition))
-    scope = Scope(
-        first=found.first, end=found.as_of, run=found.run, by=by, successors=rules.successors
-    )  # fmt: skip
-    return Asked(period, by, rules, scope, edition)

@@ -1,5 +1,7 @@
 """The assessment sheet of a period: of a closed edition as it was closed, or of the facts as they are now."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +19,7 @@ from gateway.assessment.people import merged, people
 from gateway.configuration import Configuration
 from gateway.hub import Hub
 from storage.assessing import count
-from storage.assessment_editions import content, latest
+from storage.assessment_editions import content, latest, read, rulebook
 from storage.fact_sql import SUBJECTS, Scope
 from storage.facts import finished
 from storage.store import Store
@@ -55,32 +57,52 @@ async def sheet_of(
     """
     store = hub if isinstance(hub, Store) else hub.store
     span = begun(period_of(period), now) if isinstance(period, str) else period
-    subject(by)
-    async with store.transaction() as transaction:
-        connection = transaction.connection
-        await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        closed = await latest(connection, span.name) if edition is None else edition
-        if closed:
-            kept = await content(connection, span.name, closed, by)
-            if kept is None:
-                raise UnknownFigure(f"{span.name} has no edition {closed} with a sheet by {by}", at="edition")
+    async with reading(store) as connection:
+        asked = await asked_for(connection, configuration, span, by, edition=edition, now=now)
+        kept = await content(connection, span.name, asked.edition, by) if asked.edition else None
+        if kept is not None:
             return sheet_from(kept)
-        return await made(connection, configuration, span, by, now=now)
+        return await made(connection, configuration, asked)
 
 
-async def made(
-    connection: AsyncConnection, configuration: Configuration, period: Period, by: str, *, now: datetime,
-    edition: int = 0,
-) -> Sheet:  # fmt: skip
-    """The sheet, counted now."""
-    asked = await of_today(connection, configuration, period, by, now=now)
-    counts = await count(connection, asked.rules.needed(by), asked.scope)
-    notes = [NO_FACTS] if not asked.scope.run else []
+@asynccontextmanager
+async def reading(store: Store) -> AsyncIterator[AsyncConnection]:
+    """A transaction that sees one moment, whatever an update of the facts removes meanwhile."""
+    async with store.transaction() as transaction:
+        await transaction.connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        yield transaction.connection
+
+
+async def made(connection: AsyncConnection, configuration: Configuration, asked: Asked, *, edition: int = 0) -> Sheet:
+    """The sheet, counted now; as edition `edition` where it is about to be closed."""
+    counts = await count(connection, asked.rules.needed(asked.by), asked.scope)
     heading = Heading(
-        city=configuration.city.name, period=period, by=by, as_of=asked.scope.end, run=asked.scope.run, edition=edition,
-        notes=notes,
+        city=configuration.city.name, period=asked.period, by=asked.by, as_of=asked.scope.end, run=asked.scope.run,
+        edition=edition or asked.edition, notes=[] if asked.scope.run else [NO_FACTS],
     )  # fmt: skip
-    return sheet(counts, asked.rules, people(configuration, by, period), heading)
+    return sheet(counts, asked.rules, people(configuration, asked.by, asked.period), heading)
+
+
+async def asked_for(
+    connection: AsyncConnection, configuration: Configuration, period: Period, by: str, *, edition: int | None,
+    now: datetime,
+) -> Asked:  # fmt: skip
+    """What a sheet is made of: the facts and rules of its edition, or today's. Raises UnknownFigure, Misconfigured."""
+    subject(by)
+    closed = await latest(connection, period.name) if edition is None else edition
+    if closed:
+        return await of_edition(connection, period, by, closed)
+    return await of_today(connection, configuration, period, by, now=now)
+
+
+async def of_edition(connection: AsyncConnection, period: Period, by: str, edition: int) -> Asked:
+    """What a sheet of a closed edition is made of. Raises UnknownFigure."""
+    found = await read(connection, period.name, edition)
+    if found is None:
+        raise UnknownFigure(f"{period} has no edition {edition}", at="edition")
+    rules = Rulebook.model_validate_json(await rulebook(connection, period.name, edition))
+    scope = Scope(first=found.first, end=found.as_of, run=found.run, by=by, successors=rules.successors)
+    return Asked(period, by, rules, scope, edition)
 
 
 async def of_today(

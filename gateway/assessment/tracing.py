@@ -16,11 +16,9 @@ from assessment.yaml_file import near
 from canonical.errors import ContractViolation
 from canonical.fact import Fact
 from canonical.indicator import Counter
-from gateway.assessment.closing import of_edition
-from gateway.assessment.sheets import Asked, UnknownFigure, of_today, subject
+from gateway.assessment.sheets import Asked, UnknownFigure, asked_for, reading
 from gateway.configuration import Configuration
 from storage.assessing import TOTAL, Position, count, facts, position
-from storage.assessment_editions import latest
 from storage.store import Store
 
 MOST = 500
@@ -76,11 +74,11 @@ class Where:
 
 async def traced(store: Store, configuration: Configuration, where: Where, *, now: datetime) -> Traced:
     """The figure, counted by the facts and rules of its edition. Raises UnknownFigure, NoPeriod."""
-    async with store.transaction() as transaction:
-        asked = await _asked(transaction.connection, configuration, where, now)
+    async with reading(store) as connection:
+        asked = await _asked(connection, configuration, where, now)
         counters = [asked.rules.counters[name] for name in asked.rules.counters_of(where.column)]
         whose = None if where.subject == TOTAL else where.subject
-        counts = await count(transaction.connection, counters, asked.scope, whose)
+        counts = await count(connection, counters, asked.scope, whose)
     own = counts.get(where.subject, {})
     rate = asked.rules.rates.get(where.column)
     title = rate.title if rate else asked.rules.counters[where.column].title
@@ -99,15 +97,15 @@ async def behind(
     now: datetime,
 ) -> Page:  # fmt: skip
     """The facts of one counter of the figure; of a rate its first where none is named. Raises as `traced`."""
-    async with store.transaction() as transaction:
-        asked = await _asked(transaction.connection, configuration, where, now)
+    async with reading(store) as connection:
+        asked = await _asked(connection, configuration, where, now)
         names = list(asked.rules.counters_of(where.column))
         if counter and counter not in names:
             raise UnknownFigure(f"'{where.column}' is not made of '{counter[:64]}'{near(counter, names)}", at="counter")
         chosen = asked.rules.counters[counter or names[0]]
         whose = None if where.subject == TOTAL else where.subject
         found = await facts(
-            transaction.connection, chosen, asked.scope, whose, limit=limit + 1, after=_read(after) if after else None
+            connection, chosen, asked.scope, whose, limit=limit + 1, after=_read(after) if after else None
         )  # fmt: skip
     following = _written(position(chosen, found[limit - 1])) if len(found) > limit else None
     return Page(tuple(found[:limit]), following)
@@ -115,12 +113,7 @@ async def behind(
 
 async def _asked(connection: AsyncConnection, configuration: Configuration, where: Where, now: datetime) -> Asked:
     span = period_of(where.period)
-    by = subject(where.by)
-    edition = await latest(connection, span.name) if where.edition is None else where.edition
-    if edition:
-        asked = await of_edition(connection, span, by, edition)
-    else:
-        asked = await of_today(connection, configuration, span, by, now=now)
+    asked = await asked_for(connection, configuration, span, where.by, edition=where.edition, now=now)
     if where.column not in asked.rules.counters and where.column not in asked.rules.rates:
         known = [*asked.rules.counters, *asked.rules.rates]
         raise UnknownFigure(f"there is no '{where.column[:64]}'{near(where.column, known)}", at="column")

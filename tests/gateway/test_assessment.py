@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 from canonical.lifecycle import ActionKind, Stage
@@ -219,3 +220,34 @@ def test_a_city_without_indicators_says_so(
     hub = start_hub(loaded=replace(configuration, rules=None))
     answer = hub.client.get("/api/assessment/sheet", params={"period": PERIOD}, headers=hub.centre)
     assert (answer.status_code, "no indicators" in answer.json()["error"]["text"]) == (409, True)
+
+
+def test_a_closed_figure_that_was_changed_in_the_database_is_not_shown_as_closed(hub: HubUnderTest) -> None:
+    _kept(hub, month(26, 20, until=LATE))
+    assert _closed(hub).status_code == 200
+
+    async def changed(store: Store) -> None:
+        async with store.transaction() as transaction:
+            change = "UPDATE assessment_sheet SET content = replace(content, '100.0', '99.0') WHERE by = 'unit'"
+            await transaction.connection.execute(text(change))
+
+    _with(hub, changed)
+    answer = hub.client.get("/api/assessment/sheet", params={"period": PERIOD}, headers=hub.centre)
+    assert (answer.status_code, "its digest differs" in answer.json()["error"]["text"]) == (409, True)
+    assert hub.get("/api/assessment/sheet", period=PERIOD, by="district")["edition"] == 1
+
+
+def test_a_sheet_that_was_not_kept_is_counted_by_the_facts_and_rules_of_its_edition(hub: HubUnderTest) -> None:
+    stories = month(27, 60, until=LATE)
+    _kept(hub, stories)
+    assert _closed(hub).status_code == 200
+    before = hub.get("/api/assessment/sheet", period=PERIOD, by="grid")
+    assert before["edition"] == 1
+    assert before["rows"]
+
+    story = next(one for one in stories if one.case.stage is Stage.DISPOSED and one.case.assignments)
+    rework = story.case.does(desk(ActionKind.REWORK, LATE + timedelta(minutes=5)))
+    _with(hub, lambda store: _going_on(store, story, rework))
+    _typed(hub, "update")
+    assert hub.get("/api/assessment/sheet", period=PERIOD, by="grid") == before
+    assert hub.get("/api/assessment/sheet", period=PERIOD, by="grid", edition=0) != before
