@@ -201,7 +201,7 @@ def _announced_case(case: Case, rights: frozenset[Right]) -> AnnouncedCase:
         class_code=str(case.class_code) if case.class_code else None, standard=case.standard, area=place.area,
         grid=place.grid, urgency=case.urgency, received_at=case.received_at,
         reported_at=case.reported_at, filed_at=case.filed_at, due=case.due, source_due=case.source_due,
-        disposed_at=case.disposed_at, closed_at=case.closed_at, round=len(case.assignments), reports=case.reports,
+        disposed_at=case.disposed_at, closed_at=case.closed_at, round=case.round, reports=case.reports,
         returns=case.returns, reworks=case.reworks, evaluation=_graded(case.evaluation, texts),
         merged_into=case.merged_into, lon=place.lon if exact else None, lat=place.lat if exact else None,
         address=place.address if exact else "", title=case.title if texts else "",

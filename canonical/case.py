@@ -3,100 +3,39 @@
 `Case.after(event)` is the only way a case changes, so state and history cannot part.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
 from pydantic import Field
 
+from canonical.action import (
+    Action,
+    Actor,
+    Completion,
+    Event,
+    Supervision,
+    Told,
+    new_action,
+    new_event,
+)
+from canonical.assignment import Assignment, Joint, Request, Share
+from canonical.case_changes import CHANGES, nothing
+from canonical.clock import Clock, Effect, Ledger, find, kept, ledgers_after
 from canonical.codes import ClassCode
 from canonical.errors import IllegalAction
-from canonical.lifecycle import BY_ACTION, ENDED, ActionKind, Clock, Party, Stage
+from canonical.lifecycle import BY_ACTION, ENDED, ActionKind, Row, Stage
+from canonical.organisation import Level
 from canonical.place import Place
-from canonical.report import Attachment, Report, Reporter, Urgency
-from canonical.time import Due, Instant, Limit
+from canonical.report import Attachment, Reporter, Urgency
+from canonical.time import Due, Instant
 from canonical.value import Value, unchecked
 
-
-class Actor(Value):
-    """Who did it: which party, which system or person or rule."""
-
-    party: Party
-    id: str
-    """System id, operator id, or for the hub the rule's name, such as `responsibility.csv R017`."""
-    name: str = Field(default="", repr=False)
-
-
-class Action(Value):
-    """Something done, or to be done, to a case. Which fields it needs, the lifecycle table says."""
-
-    kind: ActionKind
-    actor: Actor
-    at: Instant
-    """When, by the hub's clock. What the source's clock said stands in `stated_at`."""
-    stated_at: Instant | None = None
-    reason: str = ""
-    result: str = ""
-    """What was done (dispose), found (check), told to the source (close); `satisfied` or `dissatisfied` (evaluate)."""
-    report: Report | None = None
-    class_code: ClassCode | None = None
-    standard: str = ""
-    """The standard row 立结案标准 the case is filed under."""
-    place: Place | None = None
-    unit: str = ""
-    system: str = ""
-    """The system that carries the work to `unit`; empty: the centre's desk."""
-    officer: str = ""
-    """With a dispatch: id of the unit's officer who is on duty there; empty: none, or the city keeps none."""
-    due: Due | None = None
-    source_due: Due | None = None
-    """With collect and join: the source's own deadline as an instant."""
-    limit: Limit | None = None
-    target: str = ""
-    """The case number that remains, when merging."""
-    attachments: tuple[Attachment, ...] = ()
-    editions: dict[str, str] = {}
-    """Which editions of configuration decided this: declaration, responsibility list, calendar, ..."""
-
-
-class Event(Value):
-    """办理记录: the append-only fact an action leaves."""
-
-    case_id: UUID
-    seq: int = Field(ge=1)
-    """1, 2, 3 ... within the case, without gaps."""
-    from_: Stage | None
-    to: Stage
-    action: Action
-    message_id: UUID | None = None
-    """The journal row that caused it; None when a person or a rule did."""
-
-
-class Share(StrEnum):
-    """A unit's share of the work."""
-
-    LEAD = "lead"
-    JOINT = "joint"
-
-
-class Assignment(Value):
-    """派遣单: one unit's share of a case, one round of it."""
-
-    round: int = Field(ge=1)
-    unit: str
-    system: str = ""
-    share: Share = Share.LEAD
-    dispatched_at: Instant
-    due: Due | None = None
-    signed_at: Instant | None = None
-    returned_at: Instant | None = None
-    disposed_at: Instant | None = None
-
-    @property
-    def open(self) -> bool:
-        """True while the unit owes work."""
-        return self.returned_at is None and self.disposed_at is None
+__all__ = [
+    "Action", "Actor", "Assignment", "Binding", "BindingRole", "Case", "Completion", "Event", "Joint", "Queue",
+    "Request", "Share", "Supervision", "Told", "checked", "latest_told", "new_action", "new_binding", "new_event",
+]  # fmt: skip
 
 
 class BindingRole(StrEnum):
@@ -192,6 +131,8 @@ class Case(Value):
     """What was done, in the owner's words; what the source is told at closing."""
     evaluation: str = ""
     assignments: tuple[Assignment, ...] = ()
+    clocks: tuple[Ledger, ...] = ()
+    """Clocks that run or stand still, and the disposal clock, which may go on."""
     reports: int = 1
     """How many reports the case stands for."""
     returns: int = 0
@@ -199,6 +140,22 @@ class Case(Value):
     reopened: int = 0
     """`seq` of the event that reopened it after closing; 0: never closed but once."""
     merged_into: str = ""
+    request: Request | None = None
+    suspensions: int = 0
+    resume_at: Instant | None = None
+    """When a suspension ends by itself."""
+    supervision: Supervision | None = None
+    level: Level | None = None
+    """The loop 循环 that has the case: the level of the unit it was given to, or raised to."""
+    joint: Joint | None = None
+    ruled: str = ""
+    """The unit that the centre's ruling 裁定 gave the case to: it cannot return it."""
+    forced: bool = False
+    on_the_spot: bool = False
+    appeals: int = 0
+    appealing: bool = False
+    exempt: bool = False
+    """An appeal was upheld: what happened stays, and is not counted 剔除."""
 
     @property
     def ended(self) -> bool:
@@ -207,8 +164,35 @@ class Case(Value):
 
     @property
     def assignment(self) -> Assignment | None:
-        """The latest assignment."""
-        return self.assignments[-1] if self.assignments else None
+        """The latest assignment of the unit that leads."""
+        return next((one for one in reversed(self.assignments) if one.share is Share.LEAD), None)
+
+    @property
+    def round(self) -> int:
+        """The round of the latest assignment of the unit that leads; 0: none yet."""
+        latest = self.assignment
+        return latest.round if latest else 0
+
+    @property
+    def turns(self) -> int:
+        """How often the case was given to a unit that leads."""
+        return sum(one.share is Share.LEAD for one in self.assignments)
+
+    @property
+    def joint_tasks(self) -> tuple[Assignment, ...]:
+        """The assignments of the units that were called, of the joint work under way."""
+        rounds = self.joint.rounds if self.joint else ()
+        return tuple(self.assignments[number - 1] for number in rounds)
+
+    def clock(self, clock: Clock, of: str = "") -> Ledger | None:
+        """The ledger of a clock that runs, stands still or may go on; None when there is none."""
+        return find(self.clocks, clock, of)
+
+    @property
+    def next_step_at(self) -> Instant | None:
+        """When the next step of any of its clocks is to be told, or a suspension ends by itself."""
+        moments = [one.step_at for one in self.clocks if one.step_at and one.stopped_at is None]
+        return min([*moments, *([self.resume_at] if self.resume_at else [])], default=None)
 
     @property
     def owner(self) -> str:
@@ -219,7 +203,7 @@ class Case(Value):
     @property
     def reference(self) -> str:
         """Our number as given to an owner: case number and round. Digits and one hyphen."""
-        return f"{self.no}-{len(self.assignments)}"
+        return f"{self.no}-{self.round}"
 
     @property
     def queue(self) -> Queue | None:
@@ -257,30 +241,64 @@ class Case(Value):
             received_at=action.at,
             reported_at=report.reported_at,
             source_due=action.source_due,
+            clocks=ledgers_after((), _effect(BY_ACTION[action.kind], action), action.timed, action.at, event.seq),
         )
 
     def after(self, event: Event) -> Self:
         """The case after one more event. Raises ValueError when the event is not the next one of this case."""
         if event.case_id != self.id or event.seq != self.version + 1 or event.from_ is not self.stage:
             raise ValueError(f"{self.no}: event {event.seq} from {event.from_} does not follow version {self.version}")
-        changes = _CHANGES.get(event.action.kind, _nothing)(self, event.action)
+        action, row = event.action, BY_ACTION[event.action.kind]
+        changes = CHANGES.get(action.kind, nothing)(self, action)
         changes |= {"stage": event.to, "version": event.seq}
-        if BY_ACTION[event.action.kind].starts is Clock.DISPOSAL:
-            changes["disposed_at"] = None
+        if self.clocks or action.timed:
+            changes |= self._clocks_after(row, event)
         return self.model_copy(update=changes)
+
+    def _check_joint(self, action: Action) -> None:
+        """A joint action speaks of a called unit's assignment that is still open."""
+        task = self.assignments[action.round - 1] if 0 < action.round <= len(self.assignments) else None
+        if task is None or task.share is not Share.JOINT or task.unit != action.unit:
+            raise IllegalAction(f"{action.unit or 'nobody'} was not called with assignment {action.round}", at="round")
+        if not task.open:
+            raise IllegalAction(f"{action.unit} has answered assignment {action.round} already", at="round")
+
+    def clocks_after(self, event: Event) -> tuple[Ledger, ...]:
+        """All clocks after this event of the case, those included that it stopped."""
+        effect = _effect(BY_ACTION[event.action.kind], event.action)
+        return ledgers_after(self.clocks, effect, event.action.timed, event.action.at, event.seq)
+
+    def _clocks_after(self, row: Row, event: Event) -> dict[str, object]:
+        clocks = kept(self.clocks_after(event))
+        disposal = find(clocks, Clock.DISPOSAL)
+        if disposal is None or disposal.stopped_at is not None:
+            return {"clocks": clocks}
+        changes: dict[str, object] = {"clocks": clocks, "due": disposal.due}
+        if Clock.DISPOSAL in row.starts:
+            changes["disposed_at"] = None
+        return changes
 
     def does(self, action: Action, *, message_id: UUID | None = None) -> Event:
         """The event this action leaves on this case now. Raises IllegalAction where the table has no such step."""
         checked(action, stage=self.stage)
+        if action.round:
+            self._check_joint(action)
+        if action.kind is ActionKind.REWORK and self.assignment is None:
+            raise IllegalAction("rework goes to the unit that did the work, and none had it", at="kind")
         to = BY_ACTION[action.kind].to or self.stage
         return new_event(
             case_id=self.id, seq=self.version + 1, from_=self.stage, to=to, action=action, message_id=message_id
         )
 
 
-new_event, new_action, new_binding = unchecked(Event), unchecked(Action), unchecked(Binding)
-"""For the hub's own decisions, put together of values that were validated."""
-_case, _assignment = unchecked(Case), unchecked(Assignment)
+new_binding, _case = unchecked(Binding), unchecked(Case)
+
+
+def _effect(row: Row, action: Action) -> Effect:
+    return Effect(
+        starts=row.starts, stops=row.stops, pauses=row.pauses, resumes=row.resumes, ends=row.to in ENDED,
+        of=action.unit if action.round else "",
+    )  # fmt: skip
 
 
 def checked(action: Action, *, stage: Stage | None) -> Action:
@@ -304,87 +322,13 @@ def _names(values: Iterable[str]) -> str:
     return ", ".join(sorted(values)) or "nothing"
 
 
-def _nothing(_case: Case, _action: Action) -> dict[str, object]:
-    return {}
-
-
-def _filed(_case: Case, action: Action) -> dict[str, object]:
-    return {
-        "class_code": action.class_code,
-        "standard": action.standard,
-        "place": action.place,
-        "filed_at": action.at,
-    }
-
-
-def _dispatched(case: Case, action: Action) -> dict[str, object]:
-    due = case.due or action.due  # a return does not stop the clock: the first round's due time stays
-    assignment = _assignment(
-        round=len(case.assignments) + 1, unit=action.unit, system=action.system, dispatched_at=action.at, due=due
-    )
-    return {"assignments": (*case.assignments, assignment), "due": due}
-
-
-def _latest(case: Case, **changes: object) -> tuple[Assignment, ...]:
-    return (*case.assignments[:-1], case.assignments[-1].model_copy(update=changes))
-
-
-def _signed(case: Case, action: Action) -> dict[str, object]:
-    return {"assignments": _latest(case, signed_at=action.at)}
-
-
-def _returned(case: Case, action: Action) -> dict[str, object]:
-    return {"assignments": _latest(case, returned_at=action.at), "returns": case.returns + 1}
-
-
-def _disposed(case: Case, action: Action) -> dict[str, object]:
-    latest = _latest(case, disposed_at=action.at)
-    attachments = (*case.attachments, *action.attachments)
-    return {"assignments": latest, "disposed_at": action.at, "result": action.result, "attachments": attachments}
-
-
-def _reworked(case: Case, _action: Action) -> dict[str, object]:
-    reopened = case.version + 1 if case.closed_at else case.reopened
-    changes = {"assignments": _latest(case, disposed_at=None), "reworks": case.reworks + 1}
-    return changes | {"closed_at": None, "evaluation": "", "reopened": reopened}
-
-
-def _joined(case: Case, action: Action) -> dict[str, object]:
-    assert action.report is not None
-    known = {attachment.url for attachment in case.attachments}
-    new = tuple(attachment for attachment in action.report.attachments if attachment.url not in known)
-    return {"reports": case.reports + 1, "attachments": (*case.attachments, *new)}
-
-
-def _commented(case: Case, action: Action) -> dict[str, object]:
-    known = {attachment.url for attachment in case.attachments}
-    new = {attachment.url: attachment for attachment in action.attachments if attachment.url not in known}
-    return {"attachments": (*case.attachments, *new.values())}
-
-
-def _closed(_case: Case, action: Action) -> dict[str, object]:
-    return {"closed_at": action.at, "result": action.result}
-
-
-def _evaluated(_case: Case, action: Action) -> dict[str, object]:
-    return {"evaluation": action.result}
-
-
-def _merged(_case: Case, action: Action) -> dict[str, object]:
-    return {"merged_into": action.target}
-
-
-_CHANGES: dict[ActionKind, Callable[[Case, Action], dict[str, object]]] = {
-    ActionKind.JOIN: _joined,
-    ActionKind.FILE: _filed,
-    ActionKind.DISPATCH: _dispatched,
-    ActionKind.REDISPATCH: _dispatched,
-    ActionKind.SIGN: _signed,
-    ActionKind.RETURN: _returned,
-    ActionKind.DISPOSE: _disposed,
-    ActionKind.REWORK: _reworked,
-    ActionKind.CLOSE: _closed,
-    ActionKind.EVALUATE: _evaluated,
-    ActionKind.MERGE: _merged,
-    ActionKind.COMMENT: _commented,
-}
+def runs_of(events: Sequence[Event]) -> list[Ledger]:
+    """Every run of every clock of a case, those that ended too, as they started. `events`: all, in order."""
+    if not events:
+        return []
+    case = Case.opened(events[0], no="", sequence=0)
+    runs = {(one.clock, one.of, one.since): one for one in case.clocks}
+    for event in events[1:]:
+        runs |= {(one.clock, one.of, one.since): one for one in case.clocks_after(event)}
+        case = case.after(event)
+    return sorted(runs.values(), key=lambda one: (one.since, one.clock, one.of))

@@ -10,6 +10,8 @@ A further action is a further row. An action that cannot work yet is not in the 
 from enum import StrEnum
 from typing import NamedTuple
 
+from canonical.clock import Clock
+
 
 class Stage(StrEnum):
     """Where a case stands. Field facts 2.2."""
@@ -21,6 +23,7 @@ class Stage(StrEnum):
     DISPATCHED = "dispatched"
     RETURNED = "returned"
     HANDLING = "handling"
+    SUSPENDED = "suspended"
     DISPOSED = "disposed"
     CHECKED = "checked"
     CLOSED = "closed"
@@ -37,6 +40,7 @@ STAGE_TITLES = {
     Stage.DISPATCHED: "已派遣",
     Stage.RETURNED: "已退件",
     Stage.HANDLING: "处置中",
+    Stage.SUSPENDED: "挂账",
     Stage.DISPOSED: "已处置",
     Stage.CHECKED: "核查通过",
     Stage.CLOSED: "已结案",
@@ -69,6 +73,8 @@ class Party(StrEnum):
     """A system that reported it."""
     OWNER = "owner"
     """The system that carries the work now."""
+    JOINT = "joint"
+    """The system of a unit that was called to help 联动单位."""
     CENTRE = "centre"
     """A person at the supervision or command centre."""
     HUB = "hub"
@@ -83,25 +89,41 @@ class ActionKind(StrEnum):
     VERIFY = "verify"
     FILE = "file"
     REFUSE = "refuse"
+    SETTLE = "settle"
     DISPATCH = "dispatch"
     SIGN = "sign"
     RETURN = "return"
     REDISPATCH = "redispatch"
+    ARBITRATE = "arbitrate"
+    ESCALATE = "escalate"
+    DEESCALATE = "deescalate"
     ASK_EXTENSION = "ask_extension"
+    ASK_SUSPENSION = "ask_suspension"
+    ENDORSE = "endorse"
+    GRANT_EXTENSION = "grant_extension"
+    REFUSE_REQUEST = "refuse_request"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    SUPERVISE = "supervise"
+    LIFT = "lift"
+    WHISTLE = "whistle"
+    REPORT_IN = "report_in"
+    ANSWER = "answer"
+    DECLINE = "decline"
     DISPOSE = "dispose"
     CHECK = "check"
     REWORK = "rework"
     CLOSE = "close"
+    FORCE_CLOSE = "force_close"
     EVALUATE = "evaluate"
+    APPEAL = "appeal"
+    UPHOLD = "uphold"
+    DISMISS = "dismiss"
     CANCEL = "cancel"
     MERGE = "merge"
     COMMENT = "comment"
-
-
-class Clock(StrEnum):
-    """What is timed. The disposal clock 处置时限 starts at dispatch and runs on through return and rework."""
-
-    DISPOSAL = "disposal"
+    REMIND = "remind"
+    RECOMPUTE = "recompute"
 
 
 class Row(NamedTuple):
@@ -115,8 +137,10 @@ class Row(NamedTuple):
     who: frozenset[Party]
     needs: tuple[str, ...] = ()
     """Fields of the action that must not be empty."""
-    starts: Clock | None = None
-    stops: Clock | None = None
+    starts: tuple[Clock, ...] = ()
+    stops: tuple[Clock, ...] = ()
+    pauses: tuple[Clock, ...] = ()
+    resumes: tuple[Clock, ...] = ()
     tells: frozenset[Party] = frozenset()
     """Whose systems are told, each in its own declared message."""
 
@@ -124,33 +148,64 @@ class Row(NamedTuple):
 _S, _P, _A = Stage, Party, ActionKind
 _UNFILED = frozenset({_S.REPORTED, _S.VERIFYING})
 _WITH_OWNER = frozenset({_S.DISPATCHED, _S.HANDLING})
-_WORKED = _WITH_OWNER | {_S.RETURNED, _S.DISPOSED, _S.CHECKED}
-_OPEN = _UNFILED | {_S.FILED} | _WORKED
+_WORKED = _WITH_OWNER | {_S.RETURNED, _S.SUSPENDED, _S.DISPOSED, _S.CHECKED}
+_FILED = frozenset({_S.FILED}) | _WORKED
+_OPEN = _UNFILED | _FILED
+_OVER = frozenset({_S.CLOSED, _S.EVALUATED})
 _ANY = frozenset(Stage)
 _DESK = frozenset({_P.CENTRE, _P.HUB})
-_SOURCE, _OWNER = frozenset({_P.SOURCE}), frozenset({_P.OWNER})
+_CENTRE, _HUB = frozenset({_P.CENTRE}), frozenset({_P.HUB})
+_SOURCE, _OWNER, _JOINT = frozenset({_P.SOURCE}), frozenset({_P.OWNER}), frozenset({_P.JOINT})
 _BOTH = _SOURCE | _OWNER
-_D = Clock.DISPOSAL
+_C = Clock
+_DECIDED = (_C.ACCEPT, _C.VERIFY, _C.FILE)
+_GIVEN = (_C.SIGN, _C.LEVEL, _C.DISPOSAL)
+_WORKING = (_C.SIGN, _C.LEVEL, _C.DISPOSAL, _C.OWNER, _C.REPORT_IN, _C.JOINT)
 
 LIFECYCLE: tuple[Row, ...] = (
-    Row(_A.COLLECT, "采集", Step.COLLECT, frozenset(), _S.REPORTED, _SOURCE | _DESK, ("report",)),
+    Row(_A.COLLECT, "采集", Step.COLLECT, frozenset(), _S.REPORTED, _SOURCE | _DESK, ("report",), starts=(_C.ACCEPT, _C.FILE, _C.REPLY, _C.SOURCE)),
     Row(_A.JOIN, "并入上报", Step.COLLECT, _ANY - {_S.MERGED}, None, _SOURCE | _DESK, ("report",)),
-    Row(_A.VERIFY, "核实", Step.FILE, frozenset({_S.REPORTED}), _S.VERIFYING, _DESK, ("reason",)),
-    Row(_A.FILE, "立案", Step.FILE, _UNFILED, _S.FILED, _DESK, ("class_code", "standard", "place"), tells=_SOURCE),
+    Row(_A.VERIFY, "核实", Step.FILE, frozenset({_S.REPORTED}), _S.VERIFYING, _DESK, ("reason",), starts=(_C.VERIFY,), stops=(_C.ACCEPT,)),
+    Row(_A.FILE, "立案", Step.FILE, _UNFILED, _S.FILED, _DESK, ("class_code", "standard", "place"), starts=(_C.DISPATCH,), stops=_DECIDED, tells=_SOURCE),
     Row(_A.REFUSE, "不予立案", Step.FILE, _UNFILED, _S.REFUSED, _DESK, ("reason",), tells=_SOURCE),
-    Row(_A.DISPATCH, "派遣", Step.DISPATCH, frozenset({_S.FILED}), _S.DISPATCHED, _DESK, ("unit",), starts=_D, tells=_OWNER),
-    Row(_A.SIGN, "签收", Step.DISPOSE, frozenset({_S.DISPATCHED}), _S.HANDLING, _OWNER | {_P.CENTRE}),
-    Row(_A.RETURN, "退件", Step.DISPOSE, _WITH_OWNER, _S.RETURNED, _OWNER | {_P.CENTRE}, ("reason",)),
-    Row(_A.REDISPATCH, "再派遣", Step.DISPATCH, frozenset({_S.RETURNED}), _S.DISPATCHED, _DESK, ("unit", "reason"), tells=_OWNER),
-    Row(_A.ASK_EXTENSION, "申请延期", Step.DISPOSE, _WITH_OWNER, None, _OWNER | {_P.CENTRE}, ("limit", "reason"), tells=_SOURCE),
-    Row(_A.DISPOSE, "处置反馈", Step.DISPOSE, _WITH_OWNER, _S.DISPOSED, _OWNER | {_P.CENTRE}, ("result",), stops=_D),
-    Row(_A.CHECK, "核查", Step.CHECK, frozenset({_S.DISPOSED}), _S.CHECKED, _DESK, ("result",)),
-    Row(_A.REWORK, "返工", Step.CHECK, frozenset({_S.DISPOSED, _S.CHECKED, _S.CLOSED, _S.EVALUATED}), _S.HANDLING, _DESK, ("reason",), starts=_D, tells=_OWNER),
+    Row(_A.SETTLE, "自行处置", Step.DISPOSE, frozenset({_S.REPORTED}), _S.CLOSED, _SOURCE | _DESK, ("class_code", "place", "result"), tells=_SOURCE),
+    Row(_A.DISPATCH, "派遣", Step.DISPATCH, frozenset({_S.FILED}), _S.DISPATCHED, _DESK, ("unit",), starts=_GIVEN, stops=(_C.DISPATCH,), tells=_OWNER),
+    Row(_A.SIGN, "签收", Step.DISPOSE, frozenset({_S.DISPATCHED}), _S.HANDLING, _OWNER | _CENTRE, starts=(_C.OWNER,), stops=(_C.SIGN,)),
+    Row(_A.RETURN, "退件", Step.DISPOSE, _WITH_OWNER, _S.RETURNED, _OWNER | _CENTRE, ("reason",), starts=(_C.DISPATCH,), stops=(_C.SIGN, _C.LEVEL, _C.OWNER)),
+    Row(_A.REDISPATCH, "再派遣", Step.DISPATCH, frozenset({_S.RETURNED}), _S.DISPATCHED, _DESK, ("unit", "reason"), starts=_GIVEN, stops=(_C.DISPATCH,), tells=_OWNER),
+    Row(_A.ARBITRATE, "裁定", Step.DISPATCH, frozenset({_S.RETURNED}), _S.DISPATCHED, _CENTRE, ("unit", "reason"), starts=_GIVEN, stops=(_C.DISPATCH,), tells=_OWNER),
+    Row(_A.ESCALATE, "上报上级", Step.DISPATCH, _WITH_OWNER | {_S.FILED, _S.RETURNED}, _S.DISPATCHED, _OWNER | _DESK, ("unit", "level", "reason"), starts=_GIVEN, stops=(_C.SIGN, _C.LEVEL, _C.DISPATCH, _C.OWNER), tells=_OWNER),
+    Row(_A.DEESCALATE, "下派", Step.DISPATCH, _WITH_OWNER | {_S.FILED, _S.RETURNED}, _S.DISPATCHED, _OWNER | _DESK, ("unit", "level", "reason"), starts=_GIVEN, stops=(_C.SIGN, _C.LEVEL, _C.DISPATCH, _C.OWNER), tells=_OWNER),
+    Row(_A.ASK_EXTENSION, "申请延期", Step.DISPOSE, _WITH_OWNER, None, _OWNER | _CENTRE, ("limit", "reason"), tells=_SOURCE),
+    Row(_A.ASK_SUSPENSION, "申请挂账", Step.DISPOSE, _WITH_OWNER, None, _OWNER | _CENTRE, ("until", "reason")),
+    Row(_A.ENDORSE, "同意上报审批", Step.DISPOSE, _WITH_OWNER, None, _OWNER | _CENTRE, ()),
+    Row(_A.GRANT_EXTENSION, "准予延期", Step.DISPOSE, _WITH_OWNER, None, _DESK, ("limit",), tells=_BOTH),
+    Row(_A.REFUSE_REQUEST, "不予批准", Step.DISPOSE, _WITH_OWNER, None, _OWNER | _DESK, ("reason",), tells=_OWNER),
+    Row(_A.SUSPEND, "准予挂账", Step.DISPOSE, _WITH_OWNER, _S.SUSPENDED, _DESK, ("until", "reason"), pauses=(_C.DISPOSAL, _C.LEVEL), stops=(_C.SIGN,), tells=_BOTH),
+    Row(_A.RESUME, "恢复处置", Step.DISPOSE, frozenset({_S.SUSPENDED}), _S.HANDLING, _OWNER | _DESK, ("reason",), resumes=(_C.DISPOSAL, _C.LEVEL), tells=_BOTH),
+    Row(_A.SUPERVISE, "督办", Step.DISPOSE, _FILED, None, _DESK, ("supervision", "reason"), tells=_OWNER),
+    Row(_A.LIFT, "取消督办", Step.DISPOSE, _FILED, None, _DESK, ("reason",), tells=_OWNER),
+    Row(_A.WHISTLE, "吹哨", Step.DISPOSE, _WITH_OWNER, None, _OWNER | _CENTRE, ("unit", "reason"), starts=(_C.REPORT_IN, _C.JOINT), tells=_JOINT),
+    Row(_A.REPORT_IN, "报到", Step.DISPOSE, _WORKED, None, _JOINT | _CENTRE, ("round", "unit"), stops=(_C.REPORT_IN,), tells=_OWNER),
+    Row(_A.ANSWER, "联动反馈", Step.DISPOSE, _WORKED, None, _JOINT | _CENTRE, ("round", "unit", "result"), stops=(_C.REPORT_IN, _C.JOINT), tells=_OWNER),
+    Row(_A.DECLINE, "不予报到", Step.DISPOSE, _WORKED, None, _JOINT | _CENTRE, ("round", "unit", "reason"), stops=(_C.REPORT_IN, _C.JOINT), tells=_OWNER),
+    Row(_A.DISPOSE, "处置反馈", Step.DISPOSE, _WITH_OWNER, _S.DISPOSED, _OWNER | _CENTRE, ("result",), starts=(_C.CHECK,), stops=_WORKING),
+    Row(_A.CHECK, "核查", Step.CHECK, frozenset({_S.DISPOSED}), _S.CHECKED, _DESK, ("result",), starts=(_C.CLOSE,), stops=(_C.CHECK,)),
+    Row(_A.REWORK, "返工", Step.CHECK, _OVER | {_S.DISPOSED, _S.CHECKED}, _S.HANDLING, _DESK, ("reason",), starts=(_C.DISPOSAL,), stops=(_C.CHECK, _C.CLOSE), tells=_OWNER),
     Row(_A.CLOSE, "结案", Step.CLOSE, frozenset({_S.CHECKED}), _S.CLOSED, _DESK, ("result",), tells=_SOURCE),
+    Row(_A.FORCE_CLOSE, "强制结案", Step.CLOSE, _FILED, _S.CLOSED, _CENTRE, ("result", "reason"), tells=_BOTH),
     Row(_A.EVALUATE, "评价", Step.EVALUATE, frozenset({_S.CLOSED}), _S.EVALUATED, _SOURCE | _DESK, ("result",)),
-    Row(_A.CANCEL, "作废", Step.FILE, _OPEN, _S.CANCELLED, _SOURCE | {_P.CENTRE}, ("reason",), stops=_D, tells=_BOTH),
-    Row(_A.MERGE, "并件", Step.FILE, _UNFILED | {_S.FILED, _S.DISPATCHED, _S.RETURNED}, _S.MERGED, frozenset({_P.CENTRE}), ("reason", "target"), stops=_D, tells=_OWNER),
+    Row(_A.APPEAL, "申诉", Step.EVALUATE, _OVER, None, _OWNER | _CENTRE, ("reason",)),
+    Row(_A.UPHOLD, "准予剔除", Step.EVALUATE, _OVER, None, _CENTRE, ("reason",), tells=_OWNER),
+    Row(_A.DISMISS, "驳回申诉", Step.EVALUATE, _OVER, None, _CENTRE, ("reason",), tells=_OWNER),
+    Row(_A.CANCEL, "作废", Step.FILE, _OPEN, _S.CANCELLED, _SOURCE | _CENTRE, ("reason",), tells=_BOTH),
+    Row(_A.MERGE, "并件", Step.FILE, _UNFILED | {_S.FILED, _S.DISPATCHED, _S.RETURNED}, _S.MERGED, _CENTRE, ("reason", "target"), tells=_OWNER),
     Row(_A.COMMENT, "批注", Step.COLLECT, _ANY, None, frozenset(Party), ("reason",)),
+    Row(_A.REMIND, "催办", Step.DISPOSE, _OPEN, None, _HUB, ("told",), tells=_OWNER),
+    Row(_A.RECOMPUTE, "重算时限", Step.DISPOSE, _OPEN, None, _HUB, ("timed", "reason")),
 )  # fmt: skip
+
+GIVES = frozenset({_A.DISPATCH, _A.REDISPATCH, _A.ARBITRATE, _A.ESCALATE, _A.DEESCALATE, _A.WHISTLE})
+"""Each makes one assignment: what a system is handed over."""
 
 BY_ACTION: dict[ActionKind, Row] = {row.action: row for row in LIFECYCLE}

@@ -1,11 +1,11 @@
 """The seams between the rooms. The gateway puts the parts together; nobody else knows both sides."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from canonical.message import Message
-from canonical.time import Due, Limit
+from canonical.time import Due, Limit, Pause
 
 
 class Connector(Protocol):
@@ -98,6 +98,17 @@ class WorkingCalendar(Protocol):
 
     def due(self, start: datetime, limit: Limit) -> Due:
         """When `limit` that starts to run at `start` (aware) runs out. Provisional past the published years."""
+
+    def run_out(self, start: datetime, limits: Sequence[Limit], pauses: Sequence[Pause] = ()) -> Due | None:
+        """When `limits`, one after the other, run out, the pauses left out. None while it is paused."""
+
+    def spent(
+        self, start: datetime, until: datetime, limits: Sequence[Limit], pauses: Sequence[Pause] = ()
+    ) -> timedelta:
+        """What of the limits was used up: working time, or wall time when all are of that."""
+
+    def share(self, start: datetime, limits: Sequence[Limit], pauses: Sequence[Pause], share: float) -> datetime | None:
+        """The instant at which such a share (0 to 1) of the limits is used up. None when a pause keeps it open."""
 
     def is_working(self, at: datetime) -> bool:
         """True inside a service window of a working day."""

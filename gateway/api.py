@@ -20,6 +20,7 @@ from canonical.records import Arrival, Command
 from gateway.assessment.api import assessment_routes
 from gateway.asyncapi import document
 from gateway.bulk import BulkDoor, bulk_operation
+from gateway.clock_view import clocks_view
 from gateway.deliveries import delivery_routes
 from gateway.door import LONGEST_BODY, IntakeDoor
 from gateway.duty import duty_routes
@@ -192,7 +193,8 @@ def _case_routes(hub: Hub) -> APIRouter:
         journey = await hub.casebook.journey(plain(number))
         if journey is None:
             raise Refusal(404, Why.UNKNOWN_CASE, f"nobody knows a case {number[:64]}")
-        return journey_view(journey, hub.configuration.city.systems)
+        city = hub.configuration.city
+        return journey_view(journey, city.systems) | {"clocks": clocks_view(journey.events, city, hub.now())}
 
     return router
 

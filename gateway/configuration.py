@@ -26,7 +26,10 @@ from gateway.delivery.traffic_file import BreakerFile, RetriesFile, seconds, tra
 from gateway.edition_files import digest_of, files_of
 from gateway.notify_file import Notify, NotifyFile, notify
 from gateway.retention_file import RetentionFile
+from gateway.rules_file import RulesFile, read_rules
 from gateway.team_file import TeamFile, read_team
+from routing.budgets import NONE as NO_BUDGETS
+from routing.budgets import load_budgets
 from routing.catalogue import load_catalogue
 from routing.city import By, City, Policy
 from routing.divisions import load_divisions
@@ -96,6 +99,8 @@ class CityFile(_File):
     units: str = Field(description="CSV of organisation units")
     responsibility: ResponsibilityFile
     team: TeamFile | None = Field(default=None, description="officers and their grids; a city may go without")
+    clocks: str = Field(default="", description="CSV of the time limits of each step; empty: only disposal is timed")
+    rules: str = Field(default="", description="YAML of the rules of the trade; empty: nothing is limited or escalated")
     policy: PolicyFile = PolicyFile()
     retention: RetentionFile = RetentionFile()
     systems: str = Field(default="systems.yaml", description="YAML of the connected systems")
@@ -260,15 +265,18 @@ def _city(
     if file.team:
         parts = (grids, divisions, catalogue, responsibility, lambda unit: own.get(unit, calendar))
         team = read_team(folder, file.team, *parts, findings)
+    budgets = load_budgets(folder / file.clocks, names, findings) if file.clocks else NO_BUDGETS
+    said = _yaml(folder / file.rules, RulesFile, findings) if file.rules else None
+    rules = read_rules(folder / file.rules, said, findings)
     return City(
         code=file.city.code, name=file.city.name, divisions=divisions, catalogue=catalogue,
         locator=Locator(divisions, grids, districts, file.city.code), responsibility=responsibility,
-        calendar=calendar, calendars=own, team=team,
+        calendar=calendar, calendars=own, team=team, budgets=budgets, rules=rules,
         systems={name: connected.system.role for name, connected in systems.items()},
         policy=Policy(check=file.policy.check, close=file.policy.close, rounds=file.policy.rounds),
         editions={
             "catalogue": file.catalogue.edition, "responsibility": file.responsibility.edition,
-            "calendar": calendar.edition,
+            "calendar": calendar.edition, "rules": rules.edition,
         } | ({"team": file.team.edition} if file.team else {}),
     )  # fmt: skip
 

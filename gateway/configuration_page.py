@@ -17,7 +17,9 @@ from assessment.calendar_file import LOCAL_COLUMNS
 from assessment.indicator_file import CounterFile, RateFile
 from assessment.rulebook import Scheme
 from gateway.configuration import CityFile, SystemFile
+from gateway.rules_file import RulesFile
 from gateway.settings import VARIABLES
+from routing.budgets import COLUMNS as CLOCKS
 from routing.catalogue import CLASS_COLUMNS, STANDARD_COLUMNS
 from routing.divisions import COLUMNS as DIVISIONS
 from routing.responsibility import COLUMNS as RESPONSIBILITY
@@ -75,6 +77,20 @@ TABLES: tuple[TablePage, ...] = (
                       "`work_hour`, `work_day` (service windows)",
         "closing": "closing condition 结案条件, in words",
         "source": "where the limit comes from",
+    }),
+    TablePage("clocks.csv", "各环节时限, how long each step may take. Disposal has its limit in standards.csv. "
+              "The most specific row wins: source first, then level, urgency and class. A step without a row is not "
+              "timed.", CLOCKS, {
+        "id": "name of the row; every decision quotes it",
+        "clock": "`accept`, `verify`, `file`, `dispatch`, `sign`, `level`, `check`, `close`, `reply`, `report_in`, "
+                 "`joint`",
+        "class": "as in responsibility.csv; `*` every class, known or not",
+        "urgency": "`normal` or `urgent`; empty: both",
+        "source": "name of the system that reported; empty: any",
+        "level": "`community`, `street`, `district` or `city`: the loop that has the case; empty: any",
+        "limit_value": "how many units of time",
+        "limit_unit": "as in standards.csv",
+        "basis": "the order or rule that sets it, in words",
     }),
     TablePage("units.csv", "处置单位, who can be given work.", (*UNITS, *OPTIONAL), {
         "id": "name of the unit in other tables; not `centre`",
@@ -180,6 +196,9 @@ def page() -> str:
         "## city.yaml\n",
         "Paths are relative to the file.\n",
         _markdown(("key", "default", "meaning"), _keys(CityFile)),
+        "## rules.yaml\n",
+        "The rules of the trade. What a rule does not say is not limited; a rule that is left out limits nothing.\n",
+        _markdown(("key", "default", "meaning"), _keys(RulesFile)),
         "## systems.yaml\n",
         "One entry a system; its key is the system's name in tables and addresses (`/in/<name>`).\n",
         _markdown(("key", "default", "meaning"), _keys(SystemFile)),
@@ -231,7 +250,9 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.default.value if isinstance(field.default, Enum) else field.default
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`" if value not in (None, "", {}, ()) else ""
+    return (
+        f"`{str(value).lower() if isinstance(value, bool) else value}`" if value not in (None, "", {}, (), []) else ""
+    )
 
 
 def _markdown(head: Sequence[str], rows: Iterator[Sequence[str]]) -> str:

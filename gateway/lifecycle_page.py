@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from canonical.lifecycle import ENDED, LIFECYCLE, STAGE_TITLES, Clock, Party, Row, Stage
+from canonical.clock import CLOCK_TITLES, Clock
+from canonical.lifecycle import ENDED, LIFECYCLE, STAGE_TITLES, Party, Row, Stage
 
 _PARTIES = {
     Party.SOURCE: "source 上报方",
     Party.OWNER: "owner 承办方",
+    Party.JOINT: "joint 联动单位",
     Party.CENTRE: "centre 指挥中心",
     Party.HUB: "hub 规则",
 }
@@ -21,9 +23,14 @@ _FIELDS = {
     "limit": "limit 时限",
     "result": "result 结果",
     "target": "target 保留的案件号",
+    "until": "until 至何时",
+    "level": "level 层级",
+    "supervision": "supervision 督办等级",
+    "round": "round 派遣单序号",
+    "told": "told 到期提醒",
+    "timed": "timed 时限",
 }
 """Fields of an action by name; a need that is not here stands with its bare name."""
-_CLOCKS = {Clock.DISPOSAL: "disposal 处置时限"}
 
 _HEAD = """# Lifecycle of a case 案件流程
 
@@ -38,11 +45,12 @@ only.
 _TABLE_HEAD = """
 ## Actions 动作
 
-- **who**: who may do it. source is a system that reported the case, owner the system that carries the work now, centre
-  a person of the centre, hub a rule of the city's configuration.
+- **who**: who may do it. source is a system that reported the case, owner the system that carries the work now, joint
+  that of a unit called to help, centre a person of the centre, hub a rule of the city's configuration.
 - **needs**: what the action must say. Everything else is optional.
 - **tells**: whose system is told, in its own declared message; whoever did it is not told.
-- **clock**: what begins or ends to run. A return does not stop the disposal clock, and rework keeps the due time.
+- **clock**: what begins or ends to run, where the city gives it a budget. A return does not stop the disposal clock,
+  and rework keeps the due time; only a suspension moves it, and an extension.
 
 | action 动作 | step 环节 | from 起 | to 至 | who 谁可做 | needs 必填 | tells 告知 | clock 计时 |
 |---|---|---|---|---|---|---|---|
@@ -90,8 +98,15 @@ def _cells(row: Row) -> Iterator[str]:
     yield _list(_PARTIES[party] for party in Party if party in row.who)
     yield _list(_FIELDS.get(name, name) for name in row.needs)
     yield _list(_PARTIES[party] for party in Party if party in row.tells)
-    starts, stops = row.starts and f"starts 起 {_CLOCKS[row.starts]}", row.stops and f"stops 止 {_CLOCKS[row.stops]}"
-    yield _list(text for text in (starts, stops) if text)
+    if row.to in ENDED:
+        yield "stops all 全部停止"
+        return
+    does = {"starts 起": row.starts, "stops 止": row.stops, "pauses 停": row.pauses, "resumes 续": row.resumes}
+    yield _list(f"{word} {_clocks(clocks)}" for word, clocks in does.items() if clocks)
+
+
+def _clocks(clocks: Iterable[Clock]) -> str:
+    return ", ".join(f"{clock} {CLOCK_TITLES[clock]}" for clock in clocks)
 
 
 def _stage(stage: Stage) -> str:

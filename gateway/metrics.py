@@ -42,6 +42,12 @@ INTAKE_QUEUE = Gauge(
     "gridhub_intake_queue_messages", "Pushes that wait for the next commit.", multiprocess_mode="livesum",
     registry=_REGISTRY,
 )  # fmt: skip
+CLOCK_STEPS = Counter(
+    "gridhub_clock_steps",
+    "Steps of case clocks that this process has told: on the way to a due time, and past it. late: after an outage.",
+    ["clock", "step", "late"],
+    registry=_REGISTRY,
+)
 ATTEMPTS = Counter(
     "gridhub_delivery_attempts",
     "Attempts to deliver that this worker has settled, by the state they left the delivery in.",

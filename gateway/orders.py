@@ -4,12 +4,13 @@ import re
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from canonical.case import Action, Actor
+from canonical.case import Action, Actor, Completion, Supervision
 from canonical.codes import ClassCode
 from canonical.errors import ContractViolation
 from canonical.lifecycle import ActionKind, Party
+from canonical.organisation import Level
 from canonical.place import AreaCode, Place, UnitGridCode
 from canonical.records import Command
 from canonical.time import Limit
@@ -41,6 +42,12 @@ class ActionOrder(BaseModel):
     unit: str = Field(default="", max_length=64, description="id of a unit, see /api/units")
     target: str = Field(default="", max_length=32, description="case number that remains, when merging")
     limit: Limit | None = None
+    until: AwareDatetime | None = Field(default=None, description="to when a case is suspended 挂账, with its offset")
+    basis: str = Field(default="", max_length=64, description="code of what a return rests on, see rules.yaml")
+    level: Level | None = Field(default=None, description="loop; default: that of the unit")
+    supervision: Supervision | None = Field(default=None, description="ordinary, yellow or red 督办")
+    completion: Completion | None = Field(default=None, description="of the first whistle: all, lead or quorum")
+    round: int = Field(default=0, ge=0, le=10_000, description="assignment of a called unit, for its report or answer")
     by: str = Field(default="", max_length=64, description="who orders it; default: the token's owner")
 
 
@@ -74,7 +81,8 @@ def ordered(case_no: str, body: bytes, now: datetime) -> Command:
         action=Action(
             kind=order.kind, actor=Actor(party=Party.CENTRE, id=order.by or "centre"), at=now, reason=order.reason,
             result=order.result, class_code=class_code, standard=order.standard, unit=order.unit, target=order.target,
-            limit=order.limit, place=Place(**given) if given else None,
+            limit=order.limit, until=order.until, basis=order.basis, level=order.level, supervision=order.supervision,
+            completion=order.completion, round=order.round, place=Place(**given) if given else None,
         ),
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from canonical.case import BindingRole, Case
-from canonical.lifecycle import BY_ACTION, ENDED, LIFECYCLE, STAGE_TITLES, ActionKind, Party, Stage
+from canonical.lifecycle import BY_ACTION, ENDED, GIVES, LIFECYCLE, STAGE_TITLES, ActionKind, Party, Stage
 from canonical.message import Verdict
 from canonical.reading import SystemRole
 from canonical.records import UNDER_WAY, DeliveryState
@@ -64,7 +64,7 @@ def _not_told(journey: Journey, roles: Mapping[str, SystemRole]) -> Iterator[Vie
         owner = "" if action.kind is ActionKind.RETURN else owner
 
 
-_HANDED_OVER = frozenset({ActionKind.DISPATCH, ActionKind.REDISPATCH})
+_HANDED_OVER = GIVES - {ActionKind.WHISTLE}
 
 
 def _event_view(event: View) -> View:
@@ -97,6 +97,8 @@ def lifecycle_view() -> list[View]:
         {
             "action": row.action, "title": row.title, "step": row.step, "from": sorted(row.from_), "to": row.to,
             "who": sorted(row.who), "needs": list(row.needs), "starts": row.starts, "stops": row.stops,
+            "pauses": row.pauses,
+            "resumes": row.resumes,
             "tells": sorted(row.tells),
         }
         for row in LIFECYCLE

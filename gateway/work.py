@@ -14,6 +14,7 @@ from canonical.ports import Connector
 from gateway.alarm_clock import AlarmClock
 from gateway.announce import Announcer
 from gateway.assessment.nightly import Nightly
+from gateway.case_clock import CalendarWatch, CaseClock
 from gateway.configuration import ConnectedSystem
 from gateway.database_clock import DatabaseClock, following
 from gateway.delivery.crew import Heartbeat
@@ -88,6 +89,8 @@ class Worker:
         if Role.CLOCK in self.roles:
             tasks.append(asyncio.create_task(self._keep_house(stop), name="housekeeping"))
             tasks.append(asyncio.create_task(self._steadily(AlarmClock(self.hub).round, "alarms", stop), name="alarms"))
+            for watching, name in ((CaseClock(self.hub).round, "clocks"), (CalendarWatch(self.hub).round, "calendar")):
+                tasks.append(asyncio.create_task(self._steadily(watching, name, stop), name=name))
             tasks.append(asyncio.create_task(self._steadily(Notifier(self.hub).round, "notices", stop), name="notices"))
             tasks.append(
                 asyncio.create_task(self._steadily(Nightly(self.hub).round, "assessment", stop), name="nightly")

@@ -4,23 +4,26 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from canonical.case import Action, Actor, Assignment, BindingRole, Case, checked
+from canonical.case import Action, Actor, Assignment, BindingRole, Case, Share, checked
 from canonical.errors import IllegalAction
 from canonical.lifecycle import ActionKind, Party, Stage
 from canonical.message import Message, Verdict
 from canonical.reading import Outcome, Reading, StatedAction
 from routing.book import Book
+from routing.completing import completed
 from routing.said import remember_said, said_before
 
 
 def act(book: Book, case_id: UUID, reading: Reading, stated: StatedAction, message: Message) -> Outcome:
     """Do what a system says was done. Said again, it is `repeated`; raises IllegalAction when the table forbids it."""
     case = book.known.cases[case_id]
-    ended = _ended_round(book, case, reading)
-    if ended is not None:
-        return _of_ended_round(case, ended, stated)
+    earlier = _other_round(book, case, reading)
+    if earlier is not None and earlier.share is Share.JOINT and not case.ended:
+        return _joint(book, case, reading, stated, message, earlier)
+    if earlier is not None:
+        return _of_ended_round(case, earlier, stated)
     parties = [party for party in _parties(book, case, reading.system) if party in stated.kinds]
-    actions = [_action(reading, stated, party, book.now) for party in parties]
+    actions = [completed(_action(reading, stated, party, book.now), case, book) for party in parties]
     if any(said_before(book, case, reading, action) for action in actions):
         return Outcome(Verdict.REPEATED, case_no=case.no)
     possible = next((action for action in actions if _possible(action, case)), None)
@@ -36,16 +39,50 @@ def act(book: Book, case_id: UUID, reading: Reading, stated: StatedAction, messa
     raise IllegalAction(f"your system has no part in case {case.no} that could say this now")
 
 
-def _ended_round(book: Book, case: Case, reading: Reading) -> Assignment | None:
-    """The earlier assignment a reading speaks of, by the owner's id or by our reference; None: the present one."""
+_OF_JOINT = {
+    ActionKind.SIGN: ActionKind.REPORT_IN,
+    ActionKind.DISPOSE: ActionKind.ANSWER,
+    ActionKind.RETURN: ActionKind.DECLINE,
+}
+"""A unit that was called says it as if the case were its own: its platform knows no other words."""
+
+
+def _joint(
+    book: Book, case: Case, reading: Reading, stated: StatedAction, message: Message, task: Assignment
+) -> Outcome:
+    """What a called unit's system says about its part."""
+    said = stated.kinds.get(Party.JOINT) or stated.kinds.get(Party.OWNER)
+    kind = _OF_JOINT.get(said, said) if said else None
+    if kind is None or task.system != reading.system:
+        raise IllegalAction(f"your system has no part in case {case.no} that could say this now")
+    done = {
+        ActionKind.REPORT_IN: task.signed_at,
+        ActionKind.ANSWER: task.disposed_at,
+        ActionKind.DECLINE: task.returned_at,
+    }
+    if done.get(kind):
+        return Outcome(Verdict.REPEATED, case_no=case.no)
+    changes = {"kind": kind, "round": task.round, "unit": task.unit}
+    action = _action(reading, stated.model_copy(update={"kinds": {Party.JOINT: kind}}), Party.JOINT, book.now)
+    action = action.model_copy(update=changes)
+    if said_before(book, case, reading, action):
+        return Outcome(Verdict.REPEATED, case_no=case.no)
+    book.do(case.id, action, message.id)
+    remember_said(book, case, reading, action)
+    return Outcome(Verdict.APPLIED, case_no=case.no)
+
+
+def _other_round(book: Book, case: Case, reading: Reading) -> Assignment | None:
+    """The assignment a reading speaks of that is not the present lead's, by the owner's id or by our reference."""
     binding = book.known.bindings.get((reading.system, reading.external_id))
     no, _, said = reading.reference.partition("-")
-    round_ = len(case.assignments)
+    round_ = case.round
     if binding is not None and binding.role is BindingRole.OWNER:
         round_ = binding.round
     elif no == case.no and said.isdigit():
         round_ = int(said)
-    return case.assignments[round_ - 1] if 0 < round_ < len(case.assignments) else None
+    known = 0 < round_ <= len(case.assignments) and round_ != case.round
+    return case.assignments[round_ - 1] if known else None
 
 
 def _of_ended_round(case: Case, ended: Assignment, stated: StatedAction) -> Outcome:

@@ -8,10 +8,13 @@ from uuid import UUID
 
 from canonical.alarm import AlarmState, CapState
 from canonical.case import Action, Binding, BindingRole, Case, Event, checked, latest_told, new_event
-from canonical.lifecycle import BY_ACTION, ActionKind, Party, Stage
+from canonical.lifecycle import BY_ACTION, GIVES, ActionKind, Party, Stage
 from canonical.records import CaseFile, Changes, Delivery, Known
 from routing.city import City
+from routing.joint import consolidated
 from routing.rules import next_action
+from routing.timing import UNITS, Timing
+from routing.trade import check_trade
 
 STEPS = 1000
 """One event has room for so many deliveries: the lane's order is the event's number times this, plus a count."""
@@ -24,6 +27,7 @@ class Book:
 
     def __init__(self, known: Known, city: City, now: datetime, ids: Callable[[], UUID]) -> None:
         self.known, self.city, self.now, self.ids = known, city, now, ids
+        self.timing = Timing(city, now)
         self.changes = Changes()
         for bindings in known.of_case.values():
             bindings.sort(key=_order)
@@ -32,7 +36,7 @@ class Book:
 
     def open(self, action: Action, message_id: UUID, number: int) -> Case:
         """A new case from a collect action. Raises IllegalAction when the action is another one."""
-        checked(action, stage=None)
+        action = self.timing.complete(checked(action, stage=None), None)
         event = new_event(
             case_id=self.ids(), seq=1, from_=None, to=Stage.REPORTED, action=action, message_id=message_id
         )
@@ -45,7 +49,10 @@ class Book:
     def do(self, case_id: UUID, action: Action, message_id: UUID | None) -> Case:
         """One action on a known case. Raises IllegalAction, and then nothing has changed."""
         case = self.known.cases[case_id]
-        event = case.does(action, message_id=message_id)
+        checked(action, stage=case.stage)
+        check_trade(action, case, self.city, self.now)
+        action = consolidated(action, case, self.city)
+        event = case.does(self.timing.complete(action, case), message_id=message_id)
         case = case.after(event)
         self._write(case, event)
         self._tell(case, event)
@@ -130,6 +137,11 @@ class Book:
         tells, kind = BY_ACTION[event.action.kind].tells, event.action.kind
         if not tells:
             return
+        if Party.JOINT in tells or (event.action.told is not None and event.action.round):
+            self._tell_called(case, event)
+            return
+        if event.action.told is not None and event.action.told.clock not in UNITS:
+            return  # it is the centre that is late
         bindings = self.known.of_case.get(case.id, [])
         sources = [binding for binding in bindings if binding.role is BindingRole.SOURCE]
         source_systems = {binding.system for binding in sources}
@@ -142,7 +154,28 @@ class Book:
         for system, party, address in told:
             if system != event.action.actor.id:
                 both = system == owner and system in source_systems
-                self._deliver(case, system, self._message(system, kind, "both" if both else party), address)
+                self._deliver(case, system, self._handing(case, system, kind, "both" if both else party), address)
+
+    def _handing(self, case: Case, system: str, kind: ActionKind, party: str) -> str | None:
+        """The message for an action; that of the action it amounts to, where the platform knows no such thing."""
+        message = self._message(system, kind, party)
+        if message is not None or party in _unsupported(self.city, system, kind):
+            return message
+        if kind in GIVES:
+            before = sum(one.system == system for one in case.assignments) > 1
+            return self._message(system, ActionKind.REDISPATCH if before else ActionKind.DISPATCH, party)
+        return self._message(system, _AMOUNTS_TO[kind, party], party) if (kind, party) in _AMOUNTS_TO else None
+
+    def _tell_called(self, case: Case, event: Event) -> None:
+        """The system of a called unit. One without a message of its own for a whistle gets the case as any other."""
+        action = event.action
+        number = action.round or len(case.assignments)
+        system = case.assignments[number - 1].system
+        message = self._message(system, action.kind, "joint")
+        if message is None and action.kind is ActionKind.WHISTLE:
+            message = self._message(system, ActionKind.DISPATCH, "owner")
+        if system != action.actor.id:
+            self._deliver(case, system, message, "")
 
     def _message(self, system: str, kind: ActionKind, party: str) -> str | None:
         role = self.city.systems.get(system)
@@ -169,6 +202,21 @@ class Book:
         )
 
 
+_AMOUNTS_TO = {
+    (ActionKind.FORCE_CLOSE, "source"): ActionKind.CLOSE,
+    (ActionKind.FORCE_CLOSE, "both"): ActionKind.CLOSE,
+    (ActionKind.FORCE_CLOSE, "owner"): ActionKind.CANCEL,
+    (ActionKind.SETTLE, "source"): ActionKind.CLOSE,
+}
+"""What an action is to a platform that has no message for it."""
+
+
+def _unsupported(city: City, system: str, kind: ActionKind) -> frozenset[str]:
+    """The parts in which the platform says it cannot be told of this."""
+    role = city.systems.get(system)
+    return frozenset(part for part, kinds in role.unsupported.items() if kind in kinds) if role else frozenset()
+
+
 def _order(binding: Binding) -> tuple[str, str]:
     """The bindings of a case stand in an order of their own: otherwise it would tell where a batch was cut."""
     return binding.external_id, binding.system
@@ -193,8 +241,7 @@ def _owner_address(case: Case, bindings: list[Binding]) -> str:
     fitting = [
         binding
         for binding in bindings
-        if binding.system == case.owner
-        and (binding.role is BindingRole.SOURCE or binding.round == len(case.assignments))
+        if binding.system == case.owner and (binding.role is BindingRole.SOURCE or binding.round == case.round)
     ]
     told = latest_told(fitting)
     return told.external_id if told else ""

@@ -181,7 +181,7 @@ def _standards(
 
 def _standard(row: TableRow, findings: list[Finding]) -> Standard | None:
     before = len(findings)
-    code, limit = class_code_in(row, "class", findings), _limit(row, findings)
+    code, limit = class_code_in(row, "class", findings), limit_in(row, findings)
     if not row["id"]:
         findings.append(row.finding("id", "missing"))
     if row["default"] not in {"yes", "no"}:
@@ -200,7 +200,8 @@ def _standard(row: TableRow, findings: list[Finding]) -> Standard | None:
     )
 
 
-def _limit(row: TableRow, findings: list[Finding]) -> Limit | None:
+def limit_in(row: TableRow, findings: list[Finding]) -> Limit | None:
+    """The limit in the cells `limit_value` and `limit_unit`; None, with findings, when they hold none."""
     unit = next((unit for unit in LimitUnit if unit == row["limit_unit"]), None)
     if unit is None:
         findings.append(row.finding("limit_unit", f"'{row['limit_unit']}' is none of {', '.join(LimitUnit)}"))

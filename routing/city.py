@@ -6,11 +6,13 @@ from enum import StrEnum
 
 from canonical.ports import WorkingCalendar
 from canonical.reading import SystemRole
+from routing.budgets import NONE, Budgets
 from routing.catalogue import Catalogue
 from routing.divisions import Divisions
 from routing.locate import Locator
 from routing.responsibility import ResponsibilityList
 from routing.team import Team
+from routing.trade_rules import TradeRules
 
 
 class By(StrEnum):
@@ -46,6 +48,8 @@ class City:
     policy: Policy
     calendars: Mapping[str, WorkingCalendar] = field(default_factory=dict, kw_only=True)
     """By unit, where it is not the city's."""
+    budgets: Budgets = field(default=NONE, kw_only=True)
+    rules: TradeRules = field(default_factory=TradeRules, kw_only=True)
     editions: Mapping[str, str]
     """Catalogue, responsibility list, calendar, team: the edition in force."""
     team: Team | None = field(default=None, kw_only=True)

@@ -267,7 +267,7 @@ def _find(book: Book, reading: Reading) -> UUID | None:
     if named is None:
         return None
     if round_ is not None or not reading.reference:
-        _bind_owner(book, named, reading, round_ or len(named.assignments))
+        _bind_owner(book, named, reading, round_ or named.round)
     return named.id
 
 

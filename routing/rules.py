@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 
-from canonical.case import Action, Actor, Case, Event, new_action
-from canonical.lifecycle import ActionKind, Party, Stage
+from canonical.case import Action, Actor, Case, Event, Share, Told, new_action
+from canonical.clock import CLOCK_TITLES
+from canonical.lifecycle import BY_ACTION, ActionKind, Party, Stage
 from canonical.report import SourceDeadline
 from canonical.time import Due
 from routing.catalogue import Acceptance
@@ -21,6 +22,8 @@ from routing.units import CENTRE
 
 def next_action(case: Case, event: Event, city: City, now: datetime) -> Action | None:
     """The action that follows `event` by rule; None when a person or another system is to act."""
+    if event.action.told is not None and event.action.kind is ActionKind.REMIND:
+        return climb(case, event.action.told, city, now)
     rule = _RULES.get(event.action.kind)
     return rule(case, city, now) if rule else None
 
@@ -66,13 +69,17 @@ def _dispatch(case: Case, city: City, now: datetime) -> Action | None:
 
 
 def _redispatch(case: Case, city: City, now: datetime) -> Action | None:
-    """After a return: to the next unit the list names, a few rounds; then the centre decides."""
-    return _assign(case, city, now, ActionKind.REDISPATCH) if len(case.assignments) < city.policy.rounds else None
+    """After a return: to the next unit the list names, a few rounds; then the centre decides, or has to rule."""
+    returns = city.rules.returns
+    if returns.most is not None and case.returns >= returns.most:
+        reason = f"returned {case.returns} times: the centre rules 裁定 {returns.source}".rstrip()
+        return new_action(kind=ActionKind.COMMENT, actor=_by("rules.yaml returns.most"), at=now, reason=reason)
+    return _assign(case, city, now, ActionKind.REDISPATCH) if case.turns < city.policy.rounds else None
 
 
 def _assign(case: Case, city: City, now: datetime, kind: ActionKind) -> Action:
     assert case.class_code is not None  # filing needs one
-    tried = frozenset(assignment.unit for assignment in case.assignments)
+    tried = frozenset(one.unit for one in case.assignments if one.share is Share.LEAD)
     where = case.place.grid or case.place.area or city.code
     found = city.responsibility.match(case.class_code, where, now, city.calendar.is_working(now), exclude=tried)
     editions = {"responsibility": city.editions["responsibility"]}
@@ -84,13 +91,10 @@ def _assign(case: Case, city: City, now: datetime, kind: ActionKind) -> Action:
 
 
 def assigning(action: Action, case: Case, city: City, now: datetime) -> Action:
-    """A dispatch with what it lacks: the unit's system, and the due time that the standard row gives."""
-    standard = city.catalogue.standards.get(case.standard)
-    calendar = city.working_time(action.unit)
-    due = calendar.due(now, standard.limit) if standard else None
-    editions = action.editions | {"calendar": calendar.edition}
-    system = _carrier(action, case, city)
-    given = action.model_copy(update={"system": system, "due": due, "editions": editions})
+    """A dispatch with what it lacks: the unit's system, level and officer. Its clocks, `routing.timing` adds."""
+    unit = city.responsibility.units.get(action.unit)
+    level = action.level or (unit.level if unit else None)
+    given = action.model_copy(update={"system": _carrier(action, case, city), "level": level})
     return with_officer(given, case, city, now)
 
 
@@ -108,6 +112,53 @@ def _carrier(action: Action, case: Case, city: City) -> str:
     own = role.tells.get("both")
     deaf = own is None or (action.kind is ActionKind.REDISPATCH and action.kind not in own)
     return "" if deaf else system
+
+
+def unit_above(case: Case, city: City) -> str:
+    """The unit above the one that has, or last had, the case; empty: there is none."""
+    units = city.responsibility.units
+    unit = units.get(case.assignment.unit) if case.assignment else None
+    while unit is not None and unit.parent is not None:
+        above = units[unit.parent]
+        if above.level is not unit.level:
+            return above.id
+        unit = above
+    return ""
+
+
+def _grant_extension(case: Case, city: City, now: datetime) -> Action | None:
+    """What nobody has to agree to is granted at once."""
+    request, rule = case.request, city.rules.extension
+    if request is None or rule.approvals:
+        return None
+    actor = _by("rules.yaml extension.approvals")
+    return new_action(kind=ActionKind.GRANT_EXTENSION, actor=actor, at=now, limit=request.limit, reason=rule.source)
+
+
+def _suspend(case: Case, city: City, now: datetime) -> Action | None:
+    request, rule = case.request, city.rules.suspension
+    if request is None or rule.approvals:
+        return None
+    reason = rule.source or "as asked"
+    actor = _by("rules.yaml suspension.approvals")
+    return new_action(kind=ActionKind.SUSPEND, actor=actor, at=now, until=request.until, reason=reason)
+
+
+def climb(case: Case, told: Told, city: City, now: datetime) -> Action | None:
+    """What the ladder does when a step of a clock is told; None: it is told, and that is all."""
+    rung = city.rules.rung(told.clock, told.step)
+    if rung is None:
+        return None
+    actor = _by(f"rules.yaml ladder {told.clock} {told.step}")
+    reason = f"{CLOCK_TITLES[told.clock]} {told.step} {rung.source}".rstrip()
+    if rung.supervise is not None and rung.supervise is not case.supervision:
+        kind = ActionKind.SUPERVISE
+        return new_action(kind=kind, actor=actor, at=now, supervision=rung.supervise, reason=reason)
+    unit = unit_above(case, city)
+    if not rung.escalate or not unit or case.stage not in BY_ACTION[ActionKind.ESCALATE].from_:
+        return None
+    action = new_action(kind=ActionKind.ESCALATE, actor=actor, at=now, unit=unit, reason=reason)
+    return assigning(action, case, city, now)
 
 
 def _check(case: Case, city: City, now: datetime) -> Action | None:
@@ -136,6 +187,8 @@ _RULES: Mapping[ActionKind, Callable[[Case, City, datetime], Action | None]] = {
     ActionKind.JOIN: _again,
     ActionKind.FILE: _dispatch,
     ActionKind.RETURN: _redispatch,
+    ActionKind.ASK_EXTENSION: _grant_extension,
+    ActionKind.ASK_SUSPENSION: _suspend,
     ActionKind.DISPOSE: _check,
     ActionKind.CHECK: _close,
 }

@@ -40,7 +40,7 @@ def _digest(case: Case, action: Action) -> str:
         return ""
     if stated is not None and not stays and f"{stated.astimezone(SHANGHAI):%H%M%S}" == "000000":
         return ""  # a day alone: the same work may be done twice on one
-    when = stated.isoformat() if stated else (len(case.assignments), case.reworks)
+    when = stated.isoformat() if stated else (case.round, case.reworks)
     of = (action.kind, when, action.reason, action.result, action.limit and action.limit.model_dump_json())
     return hashlib.sha256(repr(of).encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
 

@@ -110,8 +110,10 @@ class CentreDesk(System):
         return {"kind": "dispatch", "unit": unit} if unit else None
 
     def send_on(self, case: Case, dice: Random) -> Action | None:
-        """Another unit, a few times; then the case is given up."""
+        """Another unit, a few times, and by a ruling after so many returns; then the case is given up."""
         unit = self._unit(case, dice)
+        if unit and int(case.get("returns") or 0) >= _ROUNDS:
+            return {"kind": "arbitrate", "unit": unit, "reason": "多次退件，经研究裁定由该单位办理。"}
         if self._sent_on[case["no"]] >= _ROUNDS or not unit:
             return {"kind": "cancel", "reason": "多次退件，无责任单位，作废处理。"}
         self._sent_on[case["no"]] += 1

@@ -19,7 +19,8 @@ from storage import file_rows as files
 from storage import rows
 from storage.alarms import know_alarms, save_alarms
 from storage.driver import Connection, Prepared
-from storage.rows import binding_rows, case_rows, rows_of
+from storage.rows import binding_rows, case_rows, rows_of, step_rows
+from storage.stages import OPEN_STAGES
 
 WAKE = "gridhub_delivery"
 """NOTIFY channel: deliveries wait for these systems, or, when nothing is said, for any. Sent at most once a batch: one
@@ -29,6 +30,7 @@ _LONGEST_WAKE = 4000
 MAX_REFERENCE = 64
 
 SAVE = Prepared(rows.SAVE)
+_STEPS = Prepared(rows.STEPS)
 _CHANGE, _REBIND, _ADD_FILES = Prepared(rows.CHANGE), Prepared(rows.REBIND), Prepared(files.ADD_FILES)
 
 
@@ -69,6 +71,22 @@ class Batch:
             await self._lock(known, sorted(ids))
         return known
 
+    async def due(self, now: datetime, limit: int) -> Known:
+        """Cases of whose clocks something is to be told now; locked until the commit. What others have is theirs."""
+        return await self._locked(_DUE, {"now": now, "limit": limit})
+
+    async def open_after(self, last: UUID, limit: int) -> Known:
+        """Open cases in the order of their ids, those after `last`; locked until the commit."""
+        return await self._locked(_OPEN_AFTER, {"last": last, "limit": limit})
+
+    async def _locked(self, statement: Prepared, values: dict[str, object]) -> Known:
+        await self._begin()
+        known = Known()
+        ids = [case_id for (case_id,) in await statement.fetch(self.connection, values)]
+        if ids:
+            await self._lock(known, sorted(ids))
+        return known
+
     async def _begin(self, matters: Iterable[str] = ()) -> None:
         """Open the transaction, and wait until no other one takes in a report of the same matters.
 
@@ -103,6 +121,8 @@ class Batch:
                 await _CHANGE.fetch(self.connection, case_rows(changed))
             if changes.rebound:
                 await _REBIND.fetch(self.connection, binding_rows(changes.rebound))
+            if any(event.action.told for event in changes.events):
+                await _STEPS.fetch(self.connection, step_rows(changes.events))
             if changes.alarms or changes.caps:
                 await save_alarms(self.connection, changes.alarms, changes.caps, self._caps, now)
             if changes.files:
@@ -171,6 +191,13 @@ UNION ALL
 SELECT 'way', '', w.s, CAST(NULL AS uuid) FROM unnest(CAST(:acting AS text[])) AS w(s)
  WHERE EXISTS (SELECT 1 FROM delivery d WHERE d.state IN ('sent', 'in_doubt') AND d.system = w.s)
 """)
+)
+
+_DUE = Prepared(
+    text("SELECT id FROM cases WHERE next_step_at <= :now ORDER BY next_step_at LIMIT :limit FOR UPDATE SKIP LOCKED")
+)
+_OPEN_AFTER = Prepared(
+    text(f"SELECT id FROM cases WHERE id > :last AND stage IN ({OPEN_STAGES}) ORDER BY id LIMIT :limit FOR UPDATE")  # noqa: S608
 )
 
 # In the order of ids, so that two batches that touch the same cases cannot deadlock.

@@ -9,8 +9,8 @@ from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.case import Binding, Case, Event
-from storage.open_cases import OPEN_STAGES
 from storage.replays import OF_CASE, CaseReplay
+from storage.stages import OPEN_STAGES
 from storage.store import Store
 from storage.tables import cases
 

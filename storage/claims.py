@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from canonical.case import Action, Binding, BindingRole, Case, Event, latest_told
+from canonical.case import Action, Binding, BindingRole, Case, Event, Share, latest_told
 from canonical.errors import Unavailable
+from canonical.lifecycle import ActionKind
 from storage import lanes
 from storage.driver import Connection, Prepared
 
@@ -118,28 +119,33 @@ def loaded_at_once(records: Sequence[Any]) -> list[Claimed]:
 
 
 def _claimed(row: _Row, state: str, body: str, rounds: int, own: Sequence[str], called: str | None) -> Claimed:
-    case = _as_of(Case.model_validate_json(state), rounds, row.system)
+    action = Event.model_validate_json(body).action
+    case = _as_of(Case.model_validate_json(state), rounds, row.system, action)
     bindings = [Binding.model_validate_json(one) for one in own]
     source = next((binding for binding in bindings if binding.role is BindingRole.SOURCE), None)
     if row.address:
         addressed = Binding.model_validate_json(called) if called else None
     else:  # the owner may have told us its id since this was decided
-        round_ = len(case.assignments)
-        owners = [binding for binding in bindings if binding.role is BindingRole.OWNER and binding.round == round_]
+        owners = [one for one in bindings if one.role is BindingRole.OWNER and one.round == case.round]
         addressed = latest_told(owners)
     return Claimed(
         id=row.id, system=row.system, message=row.message, seq=row.seq, attempts=row.attempts, claims=row.claims,
         in_doubt=row.in_doubt, created_at=row.created_at, since=row.since, sent_at=row.sent_at, case=case,
-        action=Event.model_validate_json(body).action, binding=addressed, source_binding=source,
+        action=action, binding=addressed, source_binding=source,
         replays=row.replays, edition=row.edition,
     )  # fmt: skip
 
 
-def _as_of(case: Case, rounds: int, system: str) -> Case:
+def _as_of(case: Case, rounds: int, system: str, action: Action) -> Case:
     """The case with the rounds this message is about: a later round must not lend an earlier one its number.
 
-    `rounds`: how many there were when this was decided; 0 before the first dispatch.
+    `rounds`: how many there were when this was decided; 0 before the first dispatch. Who was called to help sees its
+    own assignment as the one that leads.
     """
     known = case.assignments[: rounds or None]
-    own = [assignment.round for assignment in known if assignment.system == system]
+    joint = action.round or (rounds if action.kind is ActionKind.WHISTLE else 0)
+    if 0 < joint <= len(known):
+        called = known[joint - 1].model_copy(update={"share": Share.LEAD})
+        return case.model_copy(update={"assignments": (*known[: joint - 1], called)})
+    own = [one.round for one in known if one.system == system and one.share is Share.LEAD]
     return case.model_copy(update={"assignments": case.assignments[: own[-1]]}) if own else case

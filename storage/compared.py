@@ -68,7 +68,7 @@ class _Found:
         self, subject: str, part: str, bindings: Sequence[Binding], *, earlier: bool = False, round_: int = 0
     ) -> Matter:
         case, row = self.case, self.row
-        reference = _reference(case, part, round_ if earlier else len(case.assignments))
+        reference = _reference(case, part, round_ if earlier else case.round)
         heard_at = max(filter(None, (row.moved_at, row.heard_at)))
         ours = Ours(
             subject=subject, case_id=case.id, case_no=case.no, part=part,
@@ -87,7 +87,7 @@ def _now(one: _Found, system: str, parts: Sequence[str]) -> Iterator[Matter]:
         part = "both" if owner else "source"
         yield from (one.ours(f"source:{binding.external_id}", part, [binding]) for binding in sources)
     elif owner and "owner" in parts:
-        round_ = len(one.case.assignments)
+        round_ = one.case.round
         known = [b for b in one.bindings if b.role is BindingRole.OWNER and b.round == round_]
         known.sort(key=lambda binding: (binding.external_id == one.case.reference, -binding.since, binding.external_id))
         matter = one.ours(f"owner:{one.case.reference}", "owner", known)
@@ -96,7 +96,7 @@ def _now(one: _Found, system: str, parts: Sequence[str]) -> Iterator[Matter]:
 
 def _unnamed(case: Case, system: str) -> Binding:
     return Binding(
-        case_id=case.id, system=system, role=BindingRole.OWNER, round=len(case.assignments), external_id=case.reference,
+        case_id=case.id, system=system, role=BindingRole.OWNER, round=case.round, external_id=case.reference,
         reference=case.reference,
     )  # fmt: skip
 
@@ -104,9 +104,8 @@ def _unnamed(case: Case, system: str) -> Binding:
 def _earlier(one: _Found, system: str) -> Iterator[Matter]:
     """Rounds that are over, and ids that were given up when the case was handed over again."""
     case = one.case
-    over = [
-        a.round for a in case.assignments if a.system == system and (a.round < len(case.assignments) or not case.owner)
-    ]
+    own = [one.round for one in case.assignments if one.system == system]
+    over = [round_ for round_ in own if round_ != case.round or not case.owner]
     for round_ in (0, *over):
         known = [b for b in one.bindings if b.role is BindingRole.OWNER and b.round == round_]
         if round_ or known:

@@ -11,6 +11,7 @@ of what is due does not cover it, and so is not read from end to end by a planne
 from sqlalchemy import text
 
 from storage.rows import journal
+from storage.stages import GIVING
 
 # Only the head of a lane can be taken: nothing unfinished stands before it. A lease that ran out after the message had
 # gone to the journal leaves a doubt: it may have been sent. What was tried already is left alone where retry is off.
@@ -50,14 +51,14 @@ RETURNING d.id, d.case_id, d.system, d.seq, d.event_seq, d.message, d.address, d
 TAKE = text(f"WITH {_DUE.format(columns='d.id')} {_TAKEN}")
 
 # Of a delivery `w`.
-_CONTENT = """CAST(c.state AS text), CAST(e.body AS text),
+_CONTENT = f"""CAST(c.state AS text), CAST(e.body AS text),
        (SELECT count(*) FROM event f WHERE f.case_id = e.case_id AND f.seq <= e.seq
-           AND f.action IN ('dispatch', 'redispatch')),
+           AND f.action IN ({GIVING})),
        ARRAY(SELECT CAST(b.body AS text)
                FROM (SELECT system, external_id, body FROM binding WHERE case_id = w.case_id OFFSET 0) b
               WHERE b.system = w.system ORDER BY b.external_id),
        (SELECT CAST(b.body AS text) FROM binding b
-         WHERE w.address <> '' AND b.system = w.system AND b.external_id = w.address)"""
+         WHERE w.address <> '' AND b.system = w.system AND b.external_id = w.address)"""  # noqa: S608 words of our own
 _WHERE_IT_LIES = """CROSS JOIN LATERAL (SELECT state FROM cases WHERE id = w.case_id OFFSET 0) c
   CROSS JOIN LATERAL (
     SELECT case_id, seq, body FROM event WHERE case_id = w.case_id AND seq = w.event_seq OFFSET 0) e"""

@@ -3,11 +3,8 @@
 from sqlalchemy import text
 
 from canonical.case import Binding
-from canonical.lifecycle import OPEN
+from storage.stages import OPEN_STAGES
 from storage.store import Store
-
-OPEN_STAGES = ", ".join(f"'{stage}'" for stage in sorted(OPEN))
-"""The stages of cases that somebody owes work, for SQL: named, so that the index finds the few among all that ended."""
 
 
 async def open_bindings(store: Store, system: str) -> list[Binding]:
@@ -24,6 +21,8 @@ SELECT CAST(b.body AS text) FROM binding b JOIN cases c ON c.id = b.case_id
  WHERE b.system = :system AND c.stage IN ({OPEN_STAGES})
    AND (b.body ->> 'role' = 'source'
         OR (c.owner = :system
-            AND coalesce(CAST(b.body ->> 'round' AS int), 1) = jsonb_array_length(c.state -> 'assignments')))
+            AND coalesce(CAST(b.body ->> 'round' AS int), 1) = (
+                SELECT max(CAST(a ->> 'round' AS int)) FROM jsonb_array_elements(c.state -> 'assignments') a
+                 WHERE coalesce(a ->> 'share', 'lead') = 'lead')))
  ORDER BY b.case_id, b.external_id
 """)  # noqa: S608 words of our own

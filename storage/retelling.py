@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from canonical.case import Case
 from canonical.errors import IllegalAction
 from storage.differences import Act, acted, repairing
+from storage.stages import LEADING
 from storage.store import Store, wake
 
 
@@ -40,7 +41,7 @@ async def tell_again(
         await _free(connection, lane)
         last = await _assigned(connection, lane, case, fallback) if assignment else await _last(connection, lane)
         if assignment:
-            await connection.execute(_GIVE_UP, lane | {"round": len(case.assignments)})
+            await connection.execute(_GIVE_UP, lane | {"round": case.round})
         values = {
             "id": id,
             "now": act.at,
@@ -90,12 +91,12 @@ SELECT message, event_seq, address FROM delivery
  WHERE case_id = :case_id AND system = :system AND state = 'acknowledged' ORDER BY seq DESC LIMIT 1
 """)
 # Without an address: whoever lost it gives it a new id.
-_ASSIGNED = text("""
+_ASSIGNED = text(f"""
 SELECT coalesce((SELECT d.message FROM delivery d
                   WHERE d.case_id = :case_id AND d.system = :system AND d.event_seq = e.seq ORDER BY d.seq LIMIT 1),
                 CAST(:fallback AS text)) AS message, e.seq AS event_seq, '' AS address
-  FROM event e WHERE e.case_id = :case_id AND e.action IN ('dispatch', 'redispatch') ORDER BY e.seq DESC LIMIT 1
-""")
+  FROM event e WHERE e.case_id = :case_id AND e.action IN ({LEADING}) ORDER BY e.seq DESC LIMIT 1
+""")  # noqa: S608 words of our own
 # Round 0: an id that was given up. What still comes under it is understood, and nothing is sent to it.
 _GIVE_UP = text("""
 UPDATE binding SET body = jsonb_set(body, '{round}', '0')

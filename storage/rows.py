@@ -48,6 +48,7 @@ _SET_BY_THE_OUTBOX = frozenset(
 _MESSAGE = _columns_of(tables.message, left_out=frozenset({"digest", "xact"}))
 _CASE = _columns_of(tables.cases)
 _EVENT = _columns_of(tables.event, left_out=frozenset({"xact"}))
+_STEP = _columns_of(tables.clock_step)
 _BINDING = _columns_of(tables.binding)
 _DELIVERY = _columns_of(tables.delivery, left_out=_SET_BY_THE_OUTBOX)
 
@@ -98,6 +99,7 @@ def journal(only: str = "") -> str:
     return f"INSERT INTO message ({names}) SELECT {values} FROM {source} WHERE w.of IN (SELECT id FROM {only})"  # noqa: S608
 
 
+STEPS = text(_insert("clock_step", "s", _STEP))
 BIND_NEW = text(_insert("binding", "b", _BINDING, conflict=_IF_NEW))
 REBIND = text(f"""
 UPDATE binding SET case_id = w.case_id, fingerprint = w.fingerprint, body = CAST(w.body AS JSONB)
@@ -166,8 +168,30 @@ def _case_row(case: Case) -> tuple[object, ...]:
     return (
         case.id, case.no, case.version, case.stage, case.queue, case.source, case.owner, unit, class_code, place.area,
         place.grid, place.lon, place.lat, case.received_at, due_at(case), case.disposed_at, case.closed_at,
-        case.model_dump_json(exclude_defaults=True),
+        case.model_dump_json(exclude_defaults=True), case.next_step_at,
     )  # fmt: skip
+
+
+def step_rows(events: Iterable[Event]) -> Arrays:
+    """The parameters of STEPS: what these events told of clocks."""
+    told = ((event, event.action.told) for event in events)
+    rows = (
+        (
+            event.case_id,
+            one.clock,
+            one.of,
+            one.since,
+            one.extension,
+            one.step,
+            event.seq,
+            one.at,
+            event.action.at,
+            one.late,
+        )
+        for event, one in told
+        if one is not None
+    )
+    return _arrays("s", _STEP, rows)
 
 
 def due_at(case: Case) -> datetime | None:

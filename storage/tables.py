@@ -90,10 +90,28 @@ cases = Table(
     Column("disposed_at", INSTANT),
     Column("closed_at", INSTANT),
     Column("state", JSONB, nullable=False),
+    Column("next_step_at", INSTANT),  # when a clock has something to tell, or a suspension ends
     Index("cases_no", "no", unique=True),
     Index("cases_stage", "stage"),
     Index("cases_merged", text("(state ->> 'merged_into')"), postgresql_where=text("stage = 'merged'")),
+    Index("cases_step", "next_step_at", postgresql_where=text("next_step_at IS NOT NULL")),
     Index("cases_queue", "queue", "no", postgresql_where=text("queue IS NOT NULL")),
+)
+
+clock_step = Table(  # what was told of a clock: each step once for each run and extension of it
+    "clock_step",
+    metadata,
+    Column("case_id", Uuid, nullable=False),
+    Column("clock", Text, nullable=False),
+    Column("of", Text, nullable=False),  # the called unit, of joint work
+    Column("since", Integer, nullable=False),  # the event that started it
+    Column("extension", Integer, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("seq", Integer, nullable=False),  # the event that told it
+    Column("at", INSTANT, nullable=False),
+    Column("told_at", INSTANT, nullable=False),
+    Column("late", Boolean, nullable=False),
+    PrimaryKeyConstraint("case_id", "clock", "of", "since", "extension", "step"),
 )
 
 event = Table(

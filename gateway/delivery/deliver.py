@@ -20,7 +20,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from adapters import System
 from canonical.case import Binding, BindingRole
 from canonical.errors import Duplicate, InDoubt, Misconfigured, Unacceptable, Unauthenticated, Unavailable, Why
-from canonical.lifecycle import ActionKind
+from canonical.lifecycle import GIVES, ActionKind
 from canonical.message import Message, Verdict
 from canonical.ports import Connector, Exchanger
 from canonical.reading import Answer, Outbound
@@ -64,7 +64,7 @@ _SETTLE_AGAIN = 0.5
 """Seconds after which it is tried again to keep how an attempt ended, where the database was away."""
 _AT_ONCE = 0.05, 0.2
 """Seconds before the second try within one attempt."""
-_HANDED_OVER = frozenset({ActionKind.DISPATCH, ActionKind.REDISPATCH, ActionKind.REWORK})
+_HANDED_OVER = GIVES | {ActionKind.REWORK}
 
 
 class Deliverer:
@@ -352,7 +352,7 @@ class Deliverer:
         if known is not None and not (lost and read.external_id != known.external_id):
             return None
         return Binding(
-            case_id=case.id, system=self.name, role=BindingRole.OWNER, round=len(case.assignments),
+            case_id=case.id, system=self.name, role=BindingRole.OWNER, round=case.round,
             external_id=read.external_id or case.reference, visible_no=read.visible_no, reference=case.reference,
             fingerprint=self._fingerprint(outbound, before), since=case.version if lost else 0,
         )  # fmt: skip

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canonical.case import Assignment, Case, Event, Queue, checked
+from canonical.case import Assignment, Case, Event, Queue, Share, checked
+from canonical.clock import Clock
 from canonical.errors import IllegalAction, Why
 from canonical.lifecycle import BY_ACTION, ENDED, ActionKind, Party, Stage
 from canonical.place import Place
-from tests.canonical.values import CASE_ID, CLASS, NOW, action, collected, kinds, parties
+from tests.canonical.values import CASE_ID, CLASS, JOINT, NOW, action, collected, kinds, parties
 
 Step = tuple[ActionKind, Party, str]
 """Action, who does it, and one field that is left out (or none)."""
@@ -54,6 +55,11 @@ def test_only_steps_of_the_table_are_done_and_the_state_is_what_the_events_fold_
         row = BY_ACTION[kind]
         done = action(kind, party, **({lacking: None if lacking == "report" else ""} if lacking else {}))
         allowed = party in row.who and case.stage in row.from_ and lacking not in row.needs
+        if kind is ActionKind.REWORK:
+            allowed = allowed and case.assignment is not None
+        if allowed and kind in JOINT:
+            called = case.assignments[1] if len(case.assignments) > 1 else None
+            allowed = called is not None and called.share is Share.JOINT and called.open
         if not allowed:
             with pytest.raises(IllegalAction):
                 case.does(done)
@@ -70,11 +76,20 @@ def assert_sound(case: Case, events: list[Event]) -> None:
     """What is true of every case at every moment."""
     assert [event.seq for event in events] == list(range(1, case.version + 1))
     assert [assignment.round for assignment in case.assignments] == list(range(1, len(case.assignments) + 1))
-    assert case.returns == sum(1 for assignment in case.assignments if assignment.returned_at)
+    assert case.returns == sum(1 for event in events if event.action.kind is ActionKind.RETURN)
     assert (case.closed_at is not None) == (case.stage in {Stage.CLOSED, Stage.EVALUATED})
     assert (case.evaluation != "") == (case.stage is Stage.EVALUATED)
     assert (case.merged_into != "") == (case.stage is Stage.MERGED)
-    assert (case.filed_at is None) == (ActionKind.FILE not in {event.action.kind for event in events})
+    filing = {ActionKind.FILE, ActionKind.SETTLE}
+    assert (case.filed_at is None) == filing.isdisjoint(event.action.kind for event in events)
+    assert (case.resume_at is not None) == (case.stage is Stage.SUSPENDED)
+    running = [clock for clock in case.clocks if clock.running]
+    assert not (case.ended and running)
+    assert all(one.due is not None for one in running)
+    disposal = case.clock(Clock.DISPOSAL)
+    if disposal is not None:
+        assert disposal.paused == (case.stage is Stage.SUSPENDED)
+        assert disposal.stopped_at or case.due == disposal.due
     disposed = {Stage.DISPOSED, Stage.CHECKED, Stage.CLOSED, Stage.EVALUATED}
     assert case.stage not in disposed or case.disposed_at is not None
     if case.stage in {Stage.DISPATCHED, Stage.HANDLING}:

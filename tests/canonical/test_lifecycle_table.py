@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import pytest
 
 from canonical.case import Action
-from canonical.lifecycle import BY_ACTION, ENDED, LIFECYCLE, STAGE_TITLES, ActionKind, Clock, Party, Row, Stage, Step
+from canonical.clock import Clock
+from canonical.lifecycle import BY_ACTION, ENDED, LIFECYCLE, STAGE_TITLES, ActionKind, Party, Row, Stage, Step
 
 every_row = pytest.mark.parametrize("row", LIFECYCLE, ids=lambda row: row.action)
 every_stage = pytest.mark.parametrize("stage", list(Stage))
@@ -67,7 +68,7 @@ def test_a_row_is_for_somebody_and_has_a_title_and_a_step(row: Row) -> None:
 
 @every_row
 def test_only_other_systems_are_told(row: Row) -> None:
-    assert row.tells <= {Party.SOURCE, Party.OWNER}
+    assert row.tells <= {Party.SOURCE, Party.OWNER, Party.JOINT}
 
 
 @every_row
@@ -78,9 +79,10 @@ def test_whoever_goes_against_the_flow_says_why(row: Row) -> None:
 
 @every_row
 def test_an_owner_acts_only_where_there_is_one(row: Row) -> None:
-    with_owner = {Stage.DISPATCHED, Stage.HANDLING}
-    if Party.OWNER in row.who and row.action is not ActionKind.COMMENT:
-        assert row.from_ <= with_owner
+    had_one = {Stage.DISPATCHED, Stage.HANDLING, Stage.SUSPENDED, Stage.CLOSED, Stage.EVALUATED}
+    raised = {ActionKind.ESCALATE, ActionKind.DEESCALATE}  # also of what nobody has: then by the centre
+    if Party.OWNER in row.who and row.action not in {ActionKind.COMMENT, *raised}:
+        assert row.from_ <= had_one
 
 
 @every_row
@@ -95,13 +97,23 @@ def test_a_source_learns_how_its_case_ended_whichever_way() -> None:
 
 
 def test_the_disposal_clock_starts_with_the_work_and_stops_at_every_way_out_of_it() -> None:
-    starting = {row.action for row in LIFECYCLE if row.starts is Clock.DISPOSAL}
-    stopping = {row.action for row in LIFECYCLE if row.stops is Clock.DISPOSAL}
-    working = {Stage.DISPATCHED, Stage.HANDLING, Stage.RETURNED}
+    starting = {row.action for row in LIFECYCLE if Clock.DISPOSAL in row.starts}
+    stopping = {row.action for row in LIFECYCLE if Clock.DISPOSAL in row.stops or row.to in ENDED}
+    working = {Stage.DISPATCHED, Stage.HANDLING, Stage.RETURNED, Stage.SUSPENDED}
+    gives_work = {row.action for row in LIFECYCLE if row.to is Stage.DISPATCHED}
     ways_out = {row.action for row in LIFECYCLE if row.from_ & working and row.to and row.to not in working}
 
-    assert starting == {ActionKind.DISPATCH, ActionKind.REWORK}
-    assert ways_out == stopping
+    assert starting == gives_work | {ActionKind.REWORK}
+    assert ways_out <= stopping
+
+
+def test_only_a_suspension_brings_clocks_to_a_stand_and_what_ends_it_lets_them_go_on() -> None:
+    pausing = {row.action: set(row.pauses) for row in LIFECYCLE if row.pauses}
+    resuming = {row.action: set(row.resumes) for row in LIFECYCLE if row.resumes}
+
+    assert list(pausing) == [ActionKind.SUSPEND]
+    assert list(resuming) == [ActionKind.RESUME]
+    assert pausing[ActionKind.SUSPEND] == resuming[ActionKind.RESUME]
 
 
 def test_the_seven_steps_all_stand_in_the_table() -> None:

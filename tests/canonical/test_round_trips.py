@@ -1,12 +1,15 @@
 """Canonical values survive the way into the store and back: exactly as rows keep them, without defaults."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from canonical.case import Action, Case, Event
-from canonical.lifecycle import BY_ACTION, ActionKind, Party
+from canonical.errors import IllegalAction
+from canonical.lifecycle import ActionKind, Party
 from canonical.place import Coordinate, Place
 from canonical.report import Report
 from canonical.value import Value
@@ -31,7 +34,7 @@ def test_any_action_report_and_binding_comes_back_equal(value: Value) -> None:
 def test_any_case_and_its_events_come_back_equal(odd: Action, walk: list[tuple[ActionKind, Party]]) -> None:
     _, case = collected()
     for kind, party in walk:
-        if case.stage in BY_ACTION[kind].from_ and party in BY_ACTION[kind].who:
+        with suppress(IllegalAction):
             event = case.does(action(kind, party))
             case = case.after(event)
             assert back(event) == event

@@ -5,9 +5,11 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from canonical.case import Action, Actor, Binding, BindingRole, Case, Event
+from canonical.case import Action, Actor, Binding, BindingRole, Case, Event, Supervision, Told
+from canonical.clock import Clock, Timed
 from canonical.codes import ClassCode, ClassKind, Edition
 from canonical.lifecycle import ActionKind, Party, Stage
+from canonical.organisation import Level
 from canonical.place import Coordinate, Place, PlaceMethod
 from canonical.report import Attachment, Report, Reporter, SourceDeadline, Urgency
 from canonical.time import SHANGHAI, Due, Limit, LimitUnit
@@ -28,15 +30,23 @@ FULL = {
     "limit": LIMIT,
     "target": "34022026052000000009",
     "due": Due(at=NOW + timedelta(hours=4)),
+    "until": NOW + timedelta(days=30),
+    "level": Level.CITY,
+    "supervision": Supervision.YELLOW,
+    "told": Told(clock=Clock.DISPOSAL, step="due", at=NOW),
+    "timed": (Timed(clock=Clock.DISPOSAL, limit=LIMIT, due=Due(at=NOW + timedelta(hours=4))),),
 }
 """Every field that any action of the table needs, and some more."""
+JOINT = {ActionKind.REPORT_IN, ActionKind.ANSWER, ActionKind.DECLINE}
+"""What is said of a called unit's assignment: here the second one."""
 
 kinds, parties = st.sampled_from(list(ActionKind)), st.sampled_from(list(Party))
 
 
 def action(kind: ActionKind, party: Party = Party.HUB, **changes: object) -> Action:
     """An action that lacks nothing, with these changes."""
-    given = FULL | {"kind": kind, "actor": Actor(party=party, id="somebody"), "at": NOW} | changes
+    joint = {"round": 2} if kind in JOINT else {}
+    given = FULL | joint | {"kind": kind, "actor": Actor(party=party, id="somebody"), "at": NOW} | changes
     return Action.model_validate(given)
 
 

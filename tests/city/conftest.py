@@ -19,6 +19,7 @@ COLUMNS = {
     "calendar/local.csv": "date,day_type,name,source",
     "catalogue/classes.csv": "code,name,acceptance,reason,note",
     "catalogue/standards.csv": "id,class,condition,keywords,default,limit_value,limit_unit,closing,source",
+    "clocks.csv": "id,clock,class,urgency,source,level,limit_value,limit_unit,basis",
     "units.csv": "id,name,level,area,parent,system,calendar,former_name,merged_into,valid_to",
     "responsibility.csv": "id,class,area,hours,unit,valid_from,valid_to,basis",
     "team/officers.csv": "id,name,unit,post,classes,valid_from,valid_to",

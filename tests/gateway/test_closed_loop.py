@@ -193,7 +193,7 @@ def test_a_case_its_owner_returns_goes_to_the_next_unit_and_in_the_end_to_the_ce
 
     city.urban.behave(**{"return": 0})
     city.grid.behave(**{"return": 0})
-    city.hub.act(number, kind="redispatch", unit=units[0], reason="经会商由首办单位办理")
+    city.hub.act(number, kind="arbitrate", unit=units[0], reason="经会商由首办单位办理")
     case = city.hub.until_stage(number, "disposed")
     city.settled()
     assert len(case["assignments"]) == rounds + 1

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from canonical.action import SUPERVISION_TITLES, Completion, Supervision
 from canonical.case import Queue
+from canonical.clock import CLOCK_TITLES, Clock
 from canonical.errors import Why
 from canonical.lifecycle import BY_ACTION, STAGE_TITLES, ActionKind, Party, Stage
 from canonical.message import Verdict
@@ -34,6 +36,9 @@ VALUES: Mapping[str, type[StrEnum]] = {
     "Repairs of a difference": Repair,
     "Ways to a place": PlaceMethod,
     "Units of limits": LimitUnit,
+    "Clocks": Clock,
+    "Supervision": Supervision,
+    "Completion": Completion,
 }
 TITLES: Mapping[str, Mapping[str, str]] = {
     "Stages": {stage.value: title for stage, title in STAGE_TITLES.items()},
@@ -41,6 +46,8 @@ TITLES: Mapping[str, Mapping[str, str]] = {
     "Lines of a statement": {one.value: title for one, title in CLASS_TITLES.items()},
     "Repairs of a difference": {one.value: title for one, title in REPAIR_TITLES.items()},
     "Posts": {post.value: title for post, title in POST_TITLES.items()},
+    "Clocks": {clock.value: title for clock, title in CLOCK_TITLES.items()},
+    "Supervision": {one.value: title for one, title in SUPERVISION_TITLES.items()},
     "Queues": {queue.value: title for queue, title in QUEUE_TITLES.items()},
 }
 

@@ -14,6 +14,7 @@ from canonical.report import Report, SourceDeadline, Urgency
 from canonical.time import Due, Limit, LimitUnit
 from routing.city import By, Policy
 from routing.rules import assigning, filing, next_action, source_due
+from routing.timing import Timing
 from tests.routing.intake_city import CITY, LAMP, LAWSUIT, NOW, STALL, SYSTEMS, Desk, by_owner, reported
 
 K = ActionKind
@@ -77,7 +78,8 @@ def test_a_standard_row_and_a_reason_that_were_named_stay() -> None:
 
 def assigned(unit: str, **facts: Any) -> Action:
     case, event = case_of(standard=f"{STALL}/1", **facts)
-    return assigning(event.action.model_copy(update={"kind": K.DISPATCH, "unit": unit}), case, CITY, NOW)
+    action = assigning(event.action.model_copy(update={"kind": K.DISPATCH, "unit": unit}), case, CITY, NOW)
+    return Timing(CITY, NOW).complete(action, case)
 
 
 @pytest.mark.parametrize(("unit", "system"), [("u1", "works"), ("u2", "grid"), ("u3", "")])

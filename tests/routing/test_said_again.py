@@ -14,7 +14,7 @@ from canonical.time import Limit, LimitUnit
 from tests.routing.intake_city import NOW, Desk, by_owner, by_source, ordered, reported, verdicts
 
 K = ActionKind
-APPLIED, REPEATED = Verdict.APPLIED, Verdict.REPEATED
+APPLIED, REPEATED, REFUSED = Verdict.APPLIED, Verdict.REPEATED, Verdict.REFUSED
 THREE = Limit(value=3, unit=LimitUnit.WORK_DAY)
 
 
@@ -42,7 +42,7 @@ def test_an_extension_that_was_asked_for_and_is_told_again_is_a_repeat() -> None
     assert verdicts(desk.take(asked())) == [REPEATED]
     assert told_later(desk) == 1
     assert (
-        verdicts(desk.take(asked(reason="等路"), asked(limit=Limit(value=5, unit=LimitUnit.WORK_DAY)))) == [APPLIED] * 2
+        verdicts(desk.take(asked(reason="等路"), asked(limit=Limit(value=5, unit=LimitUnit.WORK_DAY)))) == [REFUSED] * 2
     )
 
 
@@ -50,7 +50,7 @@ def test_a_dated_one_is_known_by_its_date() -> None:
     desk, _ = dispatched()
     first, second = NOW - timedelta(hours=2), NOW - timedelta(hours=1)
     told = desk.take(asked(stated_at=first), asked(stated_at=first), asked(stated_at=second))
-    assert verdicts(told) == [APPLIED, REPEATED, APPLIED]
+    assert verdicts(told) == [APPLIED, REPEATED, REFUSED]  # the first waits for its answer
 
 
 def test_in_the_next_round_of_work_the_same_words_are_another_extension() -> None:

@@ -1,0 +1,108 @@
+"""What people and systems leave unsaid in an action, added from the city's tables and from what the case waits for."""
+
+from collections.abc import Callable, Mapping
+
+from canonical.case import Action, Case
+from canonical.clock import Clock
+from canonical.errors import IllegalAction
+from canonical.lifecycle import ENDED, ActionKind, Stage
+from canonical.place import Coordinate, Place, PlaceMethod
+from canonical.report import Report
+from routing.book import Book
+from routing.rules import assigning, filing, unit_above
+
+
+def completed(action: Action, case: Case, book: Book) -> Action:
+    """The action with what it lacks. Raises IllegalAction where a table does not know what it names."""
+    complete = _COMPLETE.get(action.kind)
+    return complete(action, case, book) if complete else action
+
+
+def _filed(action: Action, case: Case, book: Book) -> Action:
+    if action.place is not None:
+        action = action.model_copy(update={"place": _placed(action.place, case, book)})
+    action = filing(action, case, book.city)
+    catalogue = book.city.catalogue
+    if action.class_code is not None and action.class_code not in catalogue.classes:
+        raise IllegalAction(f"class {action.class_code} is not in classes.csv", at="class_code")
+    if action.standard and action.standard not in catalogue.standards:
+        raise IllegalAction(f"standard row '{action.standard}' is not in standards.csv", at="standard")
+    if action.place is None or not action.place.usable:
+        raise IllegalAction("file needs a place: at least the county's code in place.area", at="place")
+    if action.place.area and not book.city.divisions.known(action.place.area):
+        raise IllegalAction(f"area {action.place.area} is not in divisions.csv", at="place.area")
+    return action
+
+
+def _placed(said: Place, case: Case, book: Book) -> Place:
+    """What the centre says about the place, over what is known; a point also gives its unit grid."""
+    fields = {name: getattr(said, name) for name in said.model_fields_set}
+    if said.lon is not None and said.lat is not None and said.grid is None:
+        point = Coordinate(x=said.lon, y=said.lat, crs="EPSG:4490")
+        [located] = book.city.locator.locate([Report(address=case.place.address, coordinate=point)])
+        fields = {"lon": located.lon, "lat": located.lat, "grid": located.grid, "area": located.area} | {
+            name: value for name, value in fields.items() if name not in {"lon", "lat"}
+        }
+    return case.place.model_copy(update=fields | {"method": PlaceMethod.CENTRE})
+
+
+def _assigned(action: Action, case: Case, book: Book) -> Action:
+    if action.unit not in book.city.responsibility.units:
+        raise IllegalAction(f"unit '{action.unit}' is not in units.csv", at="unit")
+    return assigning(action, case, book.city, book.now)
+
+
+def _closed(action: Action, case: Case, _book: Book) -> Action:
+    return action if action.result else action.model_copy(update={"result": case.result})
+
+
+def _merged(action: Action, case: Case, book: Book) -> Action:
+    target = book.known.by_no.get(action.target)
+    if target is None or action.target == case.no:
+        raise IllegalAction(f"there is no other case '{action.target}' to merge into", at="target")
+    stage = book.known.cases[target].stage
+    if stage in ENDED - {Stage.CLOSED, Stage.EVALUATED}:
+        raise IllegalAction(f"case {action.target} is {stage}: nothing can join it", at="target")
+    return action
+
+
+def _raised(action: Action, case: Case, book: Book) -> Action:
+    """To the unit above, where none is named."""
+    if not action.unit:
+        action = action.model_copy(update={"unit": unit_above(case, book.city)})
+    return _assigned(action, case, book)
+
+
+def _extended(action: Action, case: Case, _book: Book) -> Action:
+    """By what was asked for, else by the original limit."""
+    disposal = case.clock(Clock.DISPOSAL)
+    original = disposal.limits[0] if disposal and disposal.limits else None
+    limit = action.limit or (case.request and case.request.limit) or original
+    return action.model_copy(update={"limit": limit})
+
+
+def _asked(action: Action, case: Case, _book: Book) -> Action:
+    """An extension by one original limit, where the unit does not say by how much."""
+    return action if action.limit else _extended(action, case, _book)
+
+
+def _suspended(action: Action, case: Case, _book: Book) -> Action:
+    until = action.until or (case.request and case.request.until) or None
+    return action.model_copy(update={"until": until})
+
+
+_COMPLETE: Mapping[ActionKind, Callable[[Action, Case, Book], Action]] = {
+    ActionKind.FILE: _filed,
+    ActionKind.DISPATCH: _assigned,
+    ActionKind.REDISPATCH: _assigned,
+    ActionKind.ARBITRATE: _assigned,
+    ActionKind.ESCALATE: _raised,
+    ActionKind.DEESCALATE: _assigned,
+    ActionKind.WHISTLE: _assigned,
+    ActionKind.ASK_EXTENSION: _asked,
+    ActionKind.GRANT_EXTENSION: _extended,
+    ActionKind.SUSPEND: _suspended,
+    ActionKind.SETTLE: _filed,
+    ActionKind.CLOSE: _closed,
+    ActionKind.MERGE: _merged,
+}

@@ -1,0 +1,154 @@
+"""Clocks as decisions give them: what starts, goes on or is extended gets its budget, its due time and its next step.
+
+Only here is a calendar asked for a case. The answer goes into the event, so that folding needs no calendar.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from canonical.case import Action, Case
+from canonical.clock import Clock, Ledger, Timed
+from canonical.codes import ClassCode
+from canonical.lifecycle import BY_ACTION, GIVES, ActionKind
+from canonical.organisation import Level
+from canonical.report import Urgency
+from canonical.time import Due, Limit, Pause
+from canonical.value import unchecked
+from routing.budgets import Budget
+from routing.city import City
+from routing.steps import Run
+
+UNITS = frozenset({Clock.SIGN, Clock.LEVEL, Clock.DISPOSAL, Clock.REPORT_IN, Clock.JOINT})
+"""Clocks of the unit that works; all others are the centre's."""
+_timed = unchecked(Timed)
+
+
+class Timing:
+    """The clocks of one batch. What the same budget gives from the same moment on is worked out once."""
+
+    def __init__(self, city: City, now: datetime) -> None:
+        self.city, self.now = city, now
+        self._known: dict[tuple[object, ...], Timed] = {}
+
+    def complete(self, action: Action, case: Case | None) -> Action:
+        """The action with what it gives the clocks. `case`: before it; None: it opens one."""
+        row = BY_ACTION[action.kind]
+        if not (row.starts or row.resumes or action.kind in _GIVING):
+            return action
+        given = {(one.clock, one.of) for one in action.timed}
+        timed = [one for one in self._given(action, case) if (one.clock, one.of) not in given]
+        changes: dict[str, object] = {"timed": (*action.timed, *timed)}
+        if action.kind in GIVES and action.kind is not ActionKind.WHISTLE:
+            disposal = next((one for one in timed if one.clock is Clock.DISPOSAL), None)
+            due = disposal.due if disposal else (case and case.due)
+            calendar = self.city.working_time(action.unit).edition
+            changes |= {"due": due, "editions": action.editions | {"calendar": calendar}}
+        return action.model_copy(update=changes)
+
+    def _given(self, action: Action, case: Case | None) -> Iterator[Timed]:
+        row = BY_ACTION[action.kind]
+        for clock in row.starts:
+            one = self._start(clock, action, case)
+            if one is not None:
+                yield one
+        if case is None:
+            return
+        for ledger in case.clocks:
+            if ledger.clock in row.resumes and ledger.paused:
+                yield self.again(ledger, self._until_now(ledger))
+        ledger_ = case.clock(Clock.DISPOSAL)
+        if action.kind is ActionKind.GRANT_EXTENSION and ledger_ is not None and action.limit is not None:
+            yield self.again(ledger_, ledger_.pauses, limit=action.limit, basis=action.reason)
+
+    def _start(self, clock: Clock, action: Action, case: Case | None) -> Timed | None:
+        if clock is Clock.SOURCE:
+            return self._instant(clock, action.source_due)
+        if clock is Clock.OWNER:
+            limit = action.limit
+            return None if limit is None else self._instant(clock, self.city.calendar.due(self.now, limit), limit)
+        if clock is Clock.DISPOSAL:
+            return self._disposal(action, case)
+        budget = self._budget(clock, action, case)
+        if budget is None:
+            return None
+        of = action.unit if action.kind is ActionKind.WHISTLE else ""
+        unit = action.unit if clock in UNITS else ""
+        return self._from_now(clock, budget.limit, unit, f"clocks.csv {budget.id}", of)
+
+    def _budget(self, clock: Clock, action: Action, case: Case | None) -> Budget | None:
+        report = action.report
+        known = case.class_code if case else report.class_code if report else None
+        class_code: ClassCode | None = action.class_code or known
+        urgency = case.urgency if case else report.urgency if report else Urgency.NORMAL
+        source = case.source if case else action.system or action.actor.id
+        return self.city.budgets.of(clock, class_code, urgency, source, self._level(action, case))
+
+    def _level(self, action: Action, case: Case | None) -> Level | None:
+        unit = self.city.responsibility.units.get(action.unit)
+        return action.level or (unit.level if unit else None) or (case.level if case else None)
+
+    def _disposal(self, action: Action, case: Case | None) -> Timed | None:
+        assert case is not None
+        old = case.clock(Clock.DISPOSAL)
+        if old is None:
+            standard = self.city.catalogue.standards.get(case.standard)
+            if standard is None:
+                return None
+            return self._from_now(Clock.DISPOSAL, standard.limit, action.unit, f"standards.csv {standard.id}")
+        if old.stopped_at is None:
+            return None  # it runs on, whoever has it
+        gap = (Pause(since=old.stopped_at, until=self.now),) if self.city.rules.rework.gap else ()
+        return self.again(old, (*old.pauses, *gap)).model_copy(update={"gap": bool(gap)})
+
+    def _from_now(self, clock: Clock, limit: Limit, unit: str, basis: str, of: str = "") -> Timed:
+        key = clock, limit.value, limit.unit, unit, basis, of
+        if key not in self._known:
+            calendar = self.city.working_time(unit) if unit else self.city.calendar
+            due = calendar.due(self.now, limit)
+            step, at = self.city.rules.steps.next(clock, Run(self.now, (limit,), (), due), calendar)
+            self._known[key] = _timed(
+                clock=clock, of=of, limit=limit, due=due, unit=unit, calendar=calendar.edition, basis=basis, step=step,
+                step_at=at,
+            )  # fmt: skip
+        return self._known[key]
+
+    def _instant(self, clock: Clock, due: Due | None, limit: Limit | None = None) -> Timed | None:
+        """A clock of another party, which said when it runs out."""
+        if due is None:
+            return None
+        step, at = self.city.rules.steps.next(clock, Run(self.now, (), (), due), self.city.calendar)
+        return _timed(clock=clock, limit=limit, due=due, step=step, step_at=at)
+
+    def again(self, ledger: Ledger, pauses: Sequence[Pause], *, limit: Limit | None = None, basis: str = "") -> Timed:
+        """A clock that goes on, with a further budget or as its calendar now is: due anew."""
+        calendar = self.city.working_time(ledger.unit) if ledger.unit else self.city.calendar
+        limits = (*ledger.limits, *((limit,) if limit else ()))
+        due = calendar.run_out(ledger.started_at, limits, pauses) if ledger.limits else ledger.due
+        run = Run(ledger.started_at, limits, pauses, due)
+        step, at = ledger.step, None
+        if limit is not None:  # the middle of a longer budget that is past already is no news
+            step, at = self.city.rules.steps.next(ledger.clock, run, calendar, not_before=self.now)
+        elif ledger.step:  # else all was told
+            step, at = self.city.rules.steps.next(ledger.clock, run, calendar, first=ledger.step)
+        return _timed(
+            clock=ledger.clock, of=ledger.of, limit=limit, due=due, unit=ledger.unit, calendar=calendar.edition,
+            basis=basis, step=step, step_at=at,
+        )  # fmt: skip
+
+    def after_step(self, ledger: Ledger) -> Timed:
+        """The same clock with the step that comes after the one that is told now."""
+        calendar = self.city.working_time(ledger.unit) if ledger.unit else self.city.calendar
+        run = Run(ledger.started_at, ledger.limits, ledger.pauses, ledger.due)
+        steps = self.city.rules.steps
+        name, at = steps.after(ledger.clock, ledger.step), None
+        if name is None:  # the rules have changed since: what lies before now is told
+            name, at = steps.next(ledger.clock, run, calendar, not_before=self.now)
+        elif name:
+            name, at = steps.next(ledger.clock, run, calendar, first=name)
+        return _timed(clock=ledger.clock, of=ledger.of, due=ledger.due, step=name, step_at=at)
+
+    def _until_now(self, ledger: Ledger) -> tuple[Pause, ...]:
+        return (*ledger.pauses[:-1], ledger.pauses[-1].model_copy(update={"until": self.now}))
+
+
+_GIVING = frozenset({ActionKind.GRANT_EXTENSION})

@@ -1,0 +1,282 @@
+"""Whether the rules of the trade allow an action now: one function an action, each with words for who is refused.
+
+The lifecycle table says what is possible at all; here is what a city's rules say of it. The rule's own text is told.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import NoReturn
+
+from canonical.case import Action, Assignment, Case, Completion, Request
+from canonical.clock import Clock, Ledger
+from canonical.errors import IllegalAction
+from canonical.lifecycle import ActionKind
+from canonical.organisation import Level
+from canonical.report import Urgency
+from canonical.time import Limit
+from routing.city import City
+from routing.trade_rules import Asking
+
+LEVELS = (Level.COMMUNITY, Level.STREET, Level.DISTRICT, Level.CITY)
+"""The four loops 微循环 小循环 中循环 大循环, from below."""
+
+
+def check_trade(action: Action, case: Case, city: City, now: datetime) -> None:
+    """Raises IllegalAction, with the rule's source, when a rule forbids it."""
+    check = _CHECKS.get(action.kind)
+    if check is not None:
+        check(action, case, city, now)
+
+
+def _refuse(text: str, source: str = "", *, at: str = "kind") -> NoReturn:
+    raise IllegalAction(f"{text} ({source})" if source else text, at=at)
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"
+
+
+# --- what a unit asks for ---
+
+
+def _ask_extension(action: Action, case: Case, city: City, now: datetime) -> None:
+    rule = city.rules.extension
+    disposal = _running(case, "an extension")
+    _not_asked(case)
+    if disposal.due is not None and disposal.due.at < now:
+        _refuse(
+            f"an extension is asked for before the limit runs out, and that was {_at(disposal.due.at)}", rule.source
+        )
+    if rule.most is not None and disposal.extensions >= rule.most:
+        _refuse(f"case {case.no} was extended {disposal.extensions} times, which is all it gets", rule.source)
+    if action.limit is not None:
+        _not_longer(action.limit, disposal, city)
+
+
+def _grant_extension(action: Action, case: Case, city: City, now: datetime) -> None:
+    rule = city.rules.extension
+    request = _asked(case, ActionKind.ASK_EXTENSION, "extension")
+    _agreed(request, rule, action)
+    disposal = _running(case, "an extension")
+    if action.limit is not None:
+        _not_longer(action.limit, disposal, city)
+
+
+def _not_longer(limit: Limit, disposal: Ledger, city: City) -> None:
+    """By due time, for limits of different units cannot be compared."""
+    rule = city.rules.extension
+    allowed = [rule.longest] if rule.longest else []
+    if rule.original is not None and disposal.limits:
+        first = disposal.limits[0]
+        allowed.append(first.model_copy(update={"value": first.value * rule.original}))
+    calendar = city.working_time(disposal.unit)
+    asked = calendar.run_out(disposal.started_at, (*disposal.limits, limit), disposal.pauses)
+    for most in allowed:
+        latest = calendar.run_out(disposal.started_at, (*disposal.limits, most), disposal.pauses)
+        if asked is not None and latest is not None and asked.at > latest.at:
+            _refuse(f"an extension may be {most.value} {most.unit} at most", rule.source, at="limit")
+
+
+def _ask_suspension(action: Action, case: Case, city: City, now: datetime) -> None:
+    _not_asked(case)
+    _suspendable(action, case, city, now)
+
+
+def _suspend(action: Action, case: Case, city: City, now: datetime) -> None:
+    """The centre may suspend of its own accord; what was asked for needs those who must agree."""
+    if case.request is not None and case.request.kind is ActionKind.ASK_SUSPENSION:
+        _agreed(case.request, city.rules.suspension, action)
+    _suspendable(action, case, city, now)
+
+
+def _suspendable(action: Action, case: Case, city: City, now: datetime) -> None:
+    rule = city.rules.suspension
+    if rule.most is not None and case.suspensions >= rule.most:
+        _refuse(f"case {case.no} was suspended {case.suspensions} times, which is all it gets", rule.source)
+    if not rule.overdue and case.due is not None and case.due.at < now:
+        _refuse(f"case {case.no} is overdue since {_at(case.due.at)}: it cannot be suspended any more", rule.source)
+    if action.until is None:
+        return
+    if action.until <= now:
+        _refuse(f"a suspension ends later than now, not at {_at(action.until)}", at="until")
+    if rule.longest is not None and action.until > (latest := city.calendar.due(now, rule.longest).at):
+        _refuse(f"a suspension may last until {_at(latest)} at most", rule.source, at="until")
+
+
+def _endorse(action: Action, case: Case, city: City, now: datetime) -> None:
+    request = case.request
+    if request is None:
+        _refuse(f"nothing is asked for in case {case.no}")
+    rule = _rule_of(request, city)
+    if len(request.endorsed) + 1 >= len(rule.approvals):
+        _refuse(f"only the last approval is missing: {_granting(request)}", rule.source)
+    if action.actor.id in request.endorsed:
+        _refuse("another person must agree", rule.source, at="actor")
+
+
+def _refuse_request(action: Action, case: Case, city: City, now: datetime) -> None:
+    if case.request is None:
+        _refuse(f"nothing is asked for in case {case.no}")
+
+
+def _rule_of(request: Request, city: City) -> Asking:
+    return city.rules.extension if request.kind is ActionKind.ASK_EXTENSION else city.rules.suspension
+
+
+def _granting(request: Request) -> ActionKind:
+    return ActionKind.GRANT_EXTENSION if request.kind is ActionKind.ASK_EXTENSION else ActionKind.SUSPEND
+
+
+def _asked(case: Case, kind: ActionKind, what: str) -> Request:
+    if case.request is None or case.request.kind is not kind:
+        _refuse(f"no {what} is asked for in case {case.no}")
+    return case.request
+
+
+def _not_asked(case: Case) -> None:
+    if case.request is not None:
+        _refuse(f"case {case.no} waits for an answer to what was asked for at {_at(case.request.at)}")
+
+
+def _agreed(request: Request, rule: Asking, action: Action) -> None:
+    missing = rule.approvals[len(request.endorsed) : -1]
+    if missing:
+        _refuse(f"first these must agree: {', '.join(missing)}", rule.source)
+    if action.actor.id in request.endorsed:
+        _refuse("another person must agree", rule.source, at="actor")
+
+
+def _running(case: Case, what: str) -> Ledger:
+    disposal = case.clock(Clock.DISPOSAL)
+    if disposal is None or disposal.stopped_at is not None:
+        _refuse(f"case {case.no} has no limit that {what} could move")
+    return disposal
+
+
+# --- returns and rulings ---
+
+
+def _return(action: Action, case: Case, city: City, now: datetime) -> None:
+    rule, assignment = city.rules.returns, case.assignment
+    if assignment is None:
+        return
+    if case.ruled == assignment.unit:
+        _refuse(f"the centre has ruled that case {case.no} is {assignment.unit}'s", rule.source)
+    if rule.within is not None:
+        latest = city.working_time(assignment.unit).due(assignment.dispatched_at, rule.within).at
+        if now > latest:
+            _refuse(f"a return had to come until {_at(latest)}", rule.source)
+    if rule.bases and action.basis not in rule.bases:
+        known = ", ".join(f"{code} {title}" for code, title in rule.bases.items())
+        _refuse(f"a return rests on one of: {known}", rule.source, at="basis")
+
+
+def _redispatch(action: Action, case: Case, city: City, now: datetime) -> None:
+    """Ping-pong 推诿: what came back is not sent to the same unit, or to its system, again and again."""
+    rule = city.rules.returns
+    returned = [one for one in case.assignments if one.returned_at is not None]
+    if rule.same_unit is not None and sum(one.unit == action.unit for one in returned) >= rule.same_unit:
+        _refuse(
+            f"{action.unit} has returned case {case.no} already: only a ruling gives it back (arbitrate)", rule.source
+        )
+    if rule.ping_pong and ping_pong(returned, action.system):
+        _refuse(f"case {case.no} goes to and fro between two systems: now the centre rules (arbitrate)", rule.source)
+    if rule.most is not None and case.returns >= rule.most:
+        _refuse(f"case {case.no} was returned {case.returns} times: now the centre rules (arbitrate)", rule.source)
+
+
+def ping_pong(returned: list[Assignment], system: str) -> bool:
+    """True when `system` would get it after it and one other system have each given it back twice, in turns."""
+    carried = [one.system for one in returned if one.system]
+    last = carried[-4:]
+    return len(last) == 4 and last[0] == last[2] == system and last[1] == last[3] != system
+
+
+# --- levels ---
+
+
+def _escalate(action: Action, case: Case, city: City, now: datetime) -> None:
+    up, now_at = _moved(action, case, city)
+    if up <= now_at:
+        _refuse(f"case {case.no} is at the level {LEVELS[now_at]}: a unit above it is expected", at="unit")
+    if up > now_at + 1 and case.urgency is not Urgency.URGENT:
+        _refuse(f"only an urgent case skips a level; next comes {LEVELS[now_at + 1]}", at="unit")
+
+
+def _deescalate(action: Action, case: Case, city: City, now: datetime) -> None:
+    down, now_at = _moved(action, case, city)
+    if down >= now_at:
+        _refuse(f"case {case.no} is at the level {LEVELS[now_at]}: a unit below it is expected", at="unit")
+
+
+def _moved(action: Action, case: Case, city: City) -> tuple[int, int]:
+    unit = city.responsibility.units.get(action.unit)
+    if unit is None:
+        _refuse(f"unit '{action.unit}' is not in units.csv", at="unit")
+    return LEVELS.index(unit.level), LEVELS.index(case.level or Level.COMMUNITY)
+
+
+# --- joint work, closing, appeals ---
+
+
+def _whistle(action: Action, case: Case, city: City, now: datetime) -> None:
+    if action.unit not in city.responsibility.units:
+        _refuse(f"unit '{action.unit}' is not in units.csv", at="unit")
+    if case.assignment is not None and action.unit == case.assignment.unit:
+        _refuse(f"{action.unit} leads the case: others are called", at="unit")
+    if any(one.unit == action.unit and one.open for one in case.joint_tasks):
+        _refuse(f"{action.unit} is called already", at="unit")
+
+
+def _dispose(action: Action, case: Case, city: City, now: datetime) -> None:
+    """The lead answers for all when those have answered who must."""
+    joint = case.joint
+    if joint is None or joint.completion is Completion.LEAD:
+        return
+    tasks = case.joint_tasks
+    answered = sum(one.disposed_at is not None for one in tasks)
+    open_ = [one.unit for one in tasks if one.open]
+    enough = answered * 2 > len(tasks) if joint.completion is Completion.QUORUM else not open_
+    if not enough and open_:
+        _refuse(f"joint work is not done: {', '.join(open_)} have not answered", city.rules.whistle.source)
+
+
+def _appeal(action: Action, case: Case, city: City, now: datetime) -> None:
+    rule = city.rules.appeals
+    if case.appealing:
+        _refuse(f"an appeal in case {case.no} is not decided yet", rule.source)
+    if case.exempt:
+        _refuse(f"case {case.no} is exempt already", rule.source)
+    if rule.most is not None and case.appeals >= rule.most:
+        _refuse(f"{case.appeals} appeals were made in case {case.no}, which is all there are", rule.source)
+    disposal = case.clock(Clock.DISPOSAL)
+    if rule.only_overdue and (disposal is None or not disposal.overdue(now)):
+        _refuse(f"case {case.no} was not overdue: there is nothing to appeal", rule.source)
+    if rule.within is not None and case.closed_at is not None:
+        latest = city.calendar.due(case.closed_at, rule.within).at
+        if now > latest:
+            _refuse(f"an appeal had to come until {_at(latest)}", rule.source)
+
+
+def _decide_appeal(action: Action, case: Case, city: City, now: datetime) -> None:
+    if not case.appealing:
+        _refuse(f"there is no appeal to decide in case {case.no}")
+
+
+_CHECKS: Mapping[ActionKind, Callable[[Action, Case, City, datetime], None]] = {
+    ActionKind.ASK_EXTENSION: _ask_extension,
+    ActionKind.GRANT_EXTENSION: _grant_extension,
+    ActionKind.ASK_SUSPENSION: _ask_suspension,
+    ActionKind.SUSPEND: _suspend,
+    ActionKind.ENDORSE: _endorse,
+    ActionKind.REFUSE_REQUEST: _refuse_request,
+    ActionKind.RETURN: _return,
+    ActionKind.REDISPATCH: _redispatch,
+    ActionKind.ESCALATE: _escalate,
+    ActionKind.DEESCALATE: _deescalate,
+    ActionKind.WHISTLE: _whistle,
+    ActionKind.DISPOSE: _dispose,
+    ActionKind.APPEAL: _appeal,
+    ActionKind.UPHOLD: _decide_appeal,
+    ActionKind.DISMISS: _decide_appeal,
+}

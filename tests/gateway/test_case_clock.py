@@ -1,0 +1,175 @@
+"""The clock of cases on a real database: each step once, in order, whoever works and whoever is killed."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from canonical.codes import ClassCode
+from canonical.message import Message, Verdict
+from canonical.reading import Reading
+from canonical.records import Arrival
+from canonical.report import Report
+from canonical.time import SHANGHAI
+from gateway.case_clock import CalendarWatch, CaseClock
+from gateway.configuration import Configuration, load
+from gateway.hub import Hub, wire
+from gateway.reception import Reception
+from gateway.settings import Settings, example_city
+from tests.gateway.running import ENVIRONMENT
+
+NOW = datetime(2026, 5, 20, 9, 30, tzinfo=SHANGHAI)
+STALL = ClassCode.parse("30428.2:E01-10")
+"""暴露生活垃圾: 4 working hours, by an urban management unit."""
+
+
+class Hours:
+    """A clock that stands until it is moved; all processes share it."""
+
+    def __init__(self) -> None:
+        self.at = NOW
+
+    def now(self) -> datetime:
+        return self.at
+
+
+class Office:
+    """Several processes on one database."""
+
+    def __init__(self, hubs: list[Hub], hours: Hours) -> None:
+        self.hubs, self.hours = hubs, hours
+
+    async def open_cases(self, count: int) -> None:
+        """Cases that are dispatched at once and wait for their unit."""
+        hub = self.hubs[0]
+        messages = [Message(system="hotline_12345", body=b"", at=NOW, id=hub.ids()) for _ in range(count)]
+        arrivals = [Arrival(one, _report(number)) for number, one in enumerate(messages)]
+        outcomes = await hub.reception.take_in(arrivals)
+        assert {outcome.verdict for outcome in outcomes} == {Verdict.CASE}
+
+    async def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """What the database holds."""
+        async with self.hubs[0].store.transaction() as transaction:
+            return [tuple(row) for row in await transaction.connection.execute(text(statement))]
+
+    async def settle(self) -> None:
+        """All processes work until nothing is due."""
+        clocks = [CaseClock(hub) for hub in self.hubs]
+        while not all(await asyncio.gather(*(clock.round() for clock in clocks))):
+            pass
+
+
+def _report(number: int) -> Reading:
+    report = Report(class_code=STALL, given_area="340202", title="暴露垃圾")
+    return Reading(system="hotline_12345", kind="ticket", edition="1", external_id=f"T{number}", report=report)
+
+
+Tell = Callable[[Office], Coroutine[Any, Any, None]]
+
+
+def told_by(url: str, configuration: Configuration, tell: Tell, processes: int = 3) -> None:
+    """A story of some processes on one database."""
+
+    async def begin() -> None:
+        hours = Hours()
+        async with AsyncExitStack() as stack:
+            hubs = []
+            for _ in range(processes):
+                hub = wire(Settings(example_city(), url), url, configuration=configuration)
+                stack.push_async_callback(hub.store.close)
+                reception = Reception(configuration, hub.store, now=hours.now, ids=hub.ids)
+                hubs.append(replace(hub, now=hours.now, reception=reception))
+            await tell(Office(hubs, hours))
+
+    asyncio.run(begin())
+
+
+TOLD = """
+SELECT clock, step, count(*), count(DISTINCT case_id), bool_or(late) FROM clock_step GROUP BY 1, 2 ORDER BY 1, 2
+"""
+ORDER = """
+SELECT count(*) FROM clock_step a JOIN clock_step b ON a.case_id = b.case_id AND a.clock = b.clock
+ WHERE a.at < b.at AND a.seq > b.seq
+"""
+UNTOLD = """
+SELECT count(*) FROM clock_step s LEFT JOIN event e ON e.case_id = s.case_id AND e.seq = s.seq AND e.action = 'remind'
+ WHERE e.seq IS NULL
+"""
+
+
+def test_each_step_is_told_once_by_any_number_of_processes(database_url: str, configuration: Configuration) -> None:
+    async def tell(office: Office) -> None:
+        await office.open_cases(230)
+        office.hours.at = NOW + timedelta(hours=2)  # half of the four working hours, and the sign limit
+        await office.settle()
+        told = await office.rows(TOLD)
+        assert ("disposal", "50%", 230, 230, False) in told
+        assert ("sign", "due", 230, 230, False) in told
+
+        office.hours.at = NOW + timedelta(days=2)  # nobody worked meanwhile
+        await office.settle()
+        told = await office.rows(TOLD)
+        assert ("disposal", "80%", 230, 230, True) in told
+        assert ("disposal", "due", 230, 230, True) in told
+        assert ("disposal", "50%", 230, 230, False) in told
+        assert await office.rows(ORDER) == await office.rows(UNTOLD) == [(0,)]
+        assert await office.rows("SELECT count(*) FROM cases WHERE next_step_at <= '2026-05-22 09:30+08'") == [(0,)]
+
+    told_by(database_url, configuration, tell)
+
+
+def test_who_dies_in_the_middle_leaves_nothing_half_told(database_url: str, configuration: Configuration) -> None:
+    async def tell(office: Office) -> None:
+        await office.open_cases(210)
+        office.hours.at = NOW + timedelta(days=1)
+        for wait in (0.0, 0.005, 0.02, 0.05, 0.08, 0.15):
+            await office.hubs[1].store.time()  # a connection is there: what dies is the work, not the way to it
+            work = asyncio.create_task(CaseClock(office.hubs[1]).round())
+            await asyncio.sleep(wait)
+            work.cancel()
+            with suppress(asyncio.CancelledError):
+                await work
+        await office.settle()
+
+        [(steps,)] = await office.rows("SELECT count(*) FROM clock_step")
+        [(events,)] = await office.rows("SELECT count(*) FROM event WHERE action = 'remind'")
+        due = "SELECT count(DISTINCT case_id) FROM clock_step WHERE step = 'due' AND clock = 'disposal'"
+        [(cases,)] = await office.rows(due)
+        assert (steps, cases) == (events, 210)
+
+    told_by(database_url, configuration, tell)
+
+
+def test_when_the_notice_of_next_year_is_loaded_provisional_due_times_are_computed_again(
+    database_url: str, configuration: Configuration, tmp_path: Path
+) -> None:
+    folder = tmp_path / "city"
+    shutil.copytree(example_city(), folder)
+    with (folder / "calendar" / "holidays.csv").open("a", encoding="utf-8") as file:
+        file.write("2027-01-01/2027-01-03,off,元旦,演示\n")
+    later = load(folder, ENVIRONMENT)
+
+    async def tell(office: Office) -> None:
+        office.hours.at = datetime(2026, 12, 31, 17, 0, tzinfo=SHANGHAI)
+        await office.open_cases(3)
+        for hub in office.hubs:
+            await CalendarWatch(hub).round()
+        due = "SELECT state #>> '{due,at}', state #>> '{due,provisional}' FROM cases ORDER BY no"
+        assert set(await office.rows(due)) == {("2027-01-01T11:00:00+08:00", "true")}
+
+        office.hubs = [replace(hub, configuration=later) for hub in office.hubs]
+        office.hours.at += timedelta(minutes=10)
+        await asyncio.gather(*(CalendarWatch(hub).round() for hub in office.hubs))
+        office.hours.at += timedelta(minutes=10)
+        await CalendarWatch(office.hubs[0]).round()
+
+        assert set(await office.rows(due)) == {("2027-01-04T11:00:00+08:00", None)}
+        assert await office.rows("SELECT count(*) FROM event WHERE action = 'recompute'") == [(3,)]
+
+    told_by(database_url, configuration, tell)
