@@ -13,7 +13,7 @@ from typing import Any
 from assessment.runs import Run, runs_of
 from canonical.case import Case, Event
 from canonical.fact import ACTION, CLOCK, Fact
-from canonical.lifecycle import BY_ACTION, ActionKind, Party, Step
+from canonical.lifecycle import BY_ACTION, GIVES, ActionKind, Party, Step
 from canonical.time import Limit, Pause
 
 Spent = Callable[[str, datetime, datetime, Sequence[Limit], Sequence[Pause]], timedelta]
@@ -23,13 +23,19 @@ _POST_OF_STEP = MappingProxyType({
     Step.COLLECT: "collector", Step.FILE: "duty_chief", Step.DISPATCH: "dispatcher", Step.DISPOSE: "handler",
     Step.CHECK: "collector", Step.CLOSE: "duty_chief", Step.EVALUATE: "acceptor",
 })  # fmt: skip
+_DECIDED_BY_THE_CHIEF = frozenset({
+    ActionKind.REWORK, ActionKind.GRANT_EXTENSION, ActionKind.REFUSE_REQUEST, ActionKind.SUSPEND, ActionKind.RESUME,
+    ActionKind.SUPERVISE, ActionKind.LIFT, ActionKind.UPHOLD, ActionKind.DISMISS,
+})  # fmt: skip
 _POST_OF_ACTION = MappingProxyType({
-    ActionKind.VERIFY: "acceptor", ActionKind.REFUSE: "acceptor", ActionKind.REWORK: "duty_chief",
-    ActionKind.COMMENT: "",
+    ActionKind.VERIFY: "acceptor", ActionKind.REFUSE: "acceptor", ActionKind.SETTLE: "collector",
+    ActionKind.COMMENT: "", **dict.fromkeys(_DECIDED_BY_THE_CHIEF, "duty_chief"),
 })  # fmt: skip
 """Where the post is another than the step's. Field facts 1.7: stage person keys."""
-_POST_OF_PARTY = MappingProxyType({Party.HUB: "rule", Party.OWNER: "handler", Party.SOURCE: "collector"})
-_HANDING_OVER = frozenset({ActionKind.DISPATCH, ActionKind.REDISPATCH})
+_POST_OF_PARTY = MappingProxyType({
+    Party.HUB: "rule", Party.OWNER: "handler", Party.JOINT: "handler", Party.SOURCE: "collector",
+})  # fmt: skip
+_HANDING_OVER = GIVES - {ActionKind.WHISTLE}
 RETURNED, FAILED = "returned", "failed"
 
 
@@ -75,11 +81,13 @@ def _action_fact(moments: Sequence[_Moment], index: int, outcome: Mapping[str, A
     event = moments[index].event
     action = event.action
     kind = action.kind
+    place = _dimensions(moments, index)
+    if action.round:  # a called unit's own part of the work
+        place |= _called(moments[index].case, action.unit)
     return Fact(
         what=f"{ACTION}.{kind}", seq=event.seq, at=action.at, done_at=action.at, done_seq=event.seq,
         person=action.actor.id, post=post_of(kind, action.actor.party), party=action.actor.party,
-        result=_result(moments, index),
-        **_dimensions(moments, index), **outcome,
+        result=_result(moments, index), **place, **outcome,
     )  # fmt: skip
 
 
@@ -104,7 +112,8 @@ def _clock_fact(run: Run, moments: Sequence[_Moment], spent: Spent, outcome: Map
     actor = last.event.action.actor
     end = run.stopped_at or last.event.action.at
     place = _dimensions(moments, index)
-    place["unit"] = run.of or run.unit or place["unit"]
+    if run.of:
+        place |= _called(last.case, run.of)
     return Fact(
         what=f"{CLOCK}.{run.clock}", seq=run.since, at=run.started_at, due_at=run.due_at, done_at=run.stopped_at,
         done_seq=run.until, suspended=run.suspended,
@@ -130,8 +139,14 @@ def _dimensions(moments: Sequence[_Moment], index: int) -> dict[str, Any]:
         "unit": assignment.unit if assignment else "", "system": assignment.system if assignment else "",
         "source": case.source, "area": located.area or "", "grid": located.grid or "",
         "class_code": str(class_code) if class_code else "", "urgency": str(case.urgency),
-        "level": str(getattr(case, "level", "") or ""),
+        "level": str(case.level or ""),
     }  # fmt: skip
+
+
+def _called(case: Case, unit: str) -> dict[str, str]:
+    """Who has a part of joint work."""
+    system = next((one.system for one in reversed(case.assignments) if one.unit == unit), "")
+    return {"unit": unit, "system": system}
 
 
 def _outcome(moments: Sequence[_Moment]) -> dict[str, Any]:
@@ -140,9 +155,8 @@ def _outcome(moments: Sequence[_Moment]) -> dict[str, Any]:
     kinds = [one.event.action.kind for one in moments]
     return {
         "stage": str(case.stage), "reworks": case.reworks, "returns": case.returns,
-        "extensions": sum(kind == "approve_extension" for kind in kinds),
-        "supervised": str(getattr(case, "supervised", "") or ""), "exempt": bool(getattr(case, "exempt", False)),
-        "forced": "force_close" in kinds, "on_the_spot": "self_handle" in kinds,
+        "extensions": kinds.count(ActionKind.GRANT_EXTENSION), "supervised": str(case.supervision or ""),
+        "exempt": case.exempt, "forced": case.forced, "on_the_spot": case.on_the_spot,
     }  # fmt: skip
 
 

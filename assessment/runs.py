@@ -1,11 +1,17 @@
-"""Every run of every clock of a case: from the event that started it to the one that stopped it."""
+"""Every run of every clock of a case: from the event that started it to the one that stopped it.
+
+What has a budget is a ledger of the case. What has none is measured all the same, by the stages: it is never due.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from canonical.case import Case, Event
+from canonical.action import Event
+from canonical.case import Case
+from canonical.case import runs_of as ledgers
+from canonical.clock import Clock, Ledger
 from canonical.lifecycle import ENDED, ActionKind, Stage
 from canonical.time import Limit, Pause
 
@@ -29,7 +35,7 @@ class Run:
     due_at: datetime | None = None
     suspended: bool = False
     unit: str = ""
-    """Whose it is; empty: whoever has the case's work."""
+    """By whose calendar it goes; empty: the city's."""
     limits: tuple[Limit, ...] = ()
     pauses: tuple[Pause, ...] = ()
 
@@ -43,27 +49,35 @@ class _Stretch(NamedTuple):
 
 _S = Stage
 _STRETCHES = (
-    _Stretch("accept", frozenset({_S.REPORTED})),
-    _Stretch("verify", frozenset({_S.VERIFYING})),
-    _Stretch("file", frozenset({_S.REPORTED, _S.VERIFYING})),
-    _Stretch("dispatch", frozenset({_S.FILED, _S.RETURNED})),
-    _Stretch("sign", frozenset({_S.DISPATCHED})),
-    _Stretch("check", frozenset({_S.DISPOSED})),
-    _Stretch("close", frozenset({_S.CHECKED})),
-    _Stretch("reply", frozenset(Stage) - ENDED),
+    _Stretch(Clock.ACCEPT, frozenset({_S.REPORTED})),
+    _Stretch(Clock.VERIFY, frozenset({_S.VERIFYING})),
+    _Stretch(Clock.FILE, frozenset({_S.REPORTED, _S.VERIFYING})),
+    _Stretch(Clock.DISPATCH, frozenset({_S.FILED, _S.RETURNED})),
+    _Stretch(Clock.SIGN, frozenset({_S.DISPATCHED})),
+    _Stretch(Clock.CHECK, frozenset({_S.DISPOSED})),
+    _Stretch(Clock.CLOSE, frozenset({_S.CHECKED})),
+    _Stretch(Clock.REPLY, frozenset(Stage) - ENDED),
 )
 
 
-CLOCKS = frozenset({"disposal", CASE, *(stretch.clock for stretch in _STRETCHES)})
+CLOCKS = frozenset({CASE, *Clock})
 """All there are."""
 
 
 def runs_of(cases: Sequence[Case], events: Sequence[Event]) -> list[Run]:
     """The runs, in the order in which they began. `cases`: the case after each event."""
     runs = [run for stretch in _STRETCHES for run in _stretched(stretch, events)]
-    runs += _disposal(cases, events)
-    runs += _whole(cases, events)
-    return sorted(runs, key=lambda run: (run.since, run.clock, run.of))
+    runs += [*_disposal(cases, events), *_whole(cases, events), *map(_of_ledger, ledgers(events))]
+    found = {(run.since, run.clock, run.of): run for run in runs}  # a ledger knows better than a stage
+    return [found[key] for key in sorted(found)]
+
+
+def _of_ledger(one: Ledger) -> Run:
+    return Run(
+        clock=one.clock, of=one.of, since=one.since, started_at=one.started_at, until=one.until,
+        stopped_at=one.stopped_at, due_at=one.due.at if one.due else None, suspended=one.paused, unit=one.unit,
+        limits=one.limits, pauses=one.pauses,
+    )  # fmt: skip
 
 
 def _stretched(stretch: _Stretch, events: Iterable[Event]) -> Iterator[Run]:
@@ -85,10 +99,10 @@ def _disposal(cases: Sequence[Case], events: Sequence[Event]) -> Iterator[Run]:
     for case, event in zip(cases, events, strict=True):
         kind, at = event.action.kind, event.action.at
         if kind is ActionKind.DISPATCH and run is None:
-            run = Run(clock="disposal", since=event.seq, started_at=at)
+            run = Run(clock=Clock.DISPOSAL, since=event.seq, started_at=at)
         if run is None:
             continue
-        run = replace(run, due_at=case.due.at if case.due else None)
+        run = replace(run, due_at=case.due.at if case.due else None, suspended=event.to is Stage.SUSPENDED)
         if run.until and (kind is ActionKind.REWORK or not (event.to in ENDED or case.disposed_at)):
             run = replace(run, until=0, stopped_at=None)
         elif not run.until and (kind is ActionKind.DISPOSE or event.to in ENDED):
@@ -104,7 +118,7 @@ def _whole(cases: Sequence[Case], events: Sequence[Event]) -> Iterator[Run]:
             run = Run(clock=CASE, since=event.seq, started_at=event.action.at)
         if run is None:
             continue
-        run = replace(run, due_at=case.due.at if case.due else None)
+        run = replace(run, due_at=case.due.at if case.due else None, suspended=event.to is Stage.SUSPENDED)
         if event.to in ENDED and not run.until:
             run = replace(run, until=event.seq, stopped_at=event.action.at)
         elif event.to not in ENDED and run.until:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from assessment.calendar import Calendar
 from assessment.facts import facts_of
 from canonical.case import Event
 from canonical.fact import Fact
@@ -20,7 +19,7 @@ def spending(configuration: Configuration) -> Fold:
         unit: str, start: datetime, end: datetime, limits: Sequence[Limit], pauses: Sequence[Pause]
     ) -> timedelta:  # fmt: skip
         calendar = city.working_time(unit)
-        if limits and isinstance(calendar, Calendar):
+        if limits:
             return calendar.spent(start, end, limits, pauses)
         stood = sum((min(one.until or end, end) - max(one.since, start) for one in pauses), timedelta(0))
         return end - start - stood

@@ -1,4 +1,6 @@
-"""A month of invented cases: reports, returns, rework, refusals, cancelled and late ones, each a list of events."""
+"""A month of invented cases, each a list of events: returns, rework, extension, suspension, supervision, joint work,
+appeals, refusals, cases settled on the spot, cancelled and late ones; clocks with a budget, and clocks without.
+"""
 
 import random
 from collections.abc import Sequence
@@ -6,10 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from canonical.case import Action, Actor, Case, Event
+from canonical.action import Action, Actor, Event, Supervision
+from canonical.case import Case
+from canonical.clock import Clock, Timed
 from canonical.codes import ClassCode
 from canonical.ids import new_id
 from canonical.lifecycle import ActionKind, Party, Stage
+from canonical.organisation import Level
 from canonical.place import Place
 from canonical.records import Changes
 from canonical.report import Report, Urgency
@@ -26,15 +31,40 @@ PEOPLE = ("op-1", "op-2", "op-3")
 _K, _S = ActionKind, Stage
 
 _NEXT: dict[Stage, tuple[tuple[ActionKind, float], ...]] = {
-    _S.REPORTED: ((_K.FILE, 0.75), (_K.VERIFY, 0.13), (_K.REFUSE, 0.06), (_K.CANCEL, 0.03), (_K.JOIN, 0.03)),
+    _S.REPORTED: (
+        (_K.FILE, 0.7),
+        (_K.VERIFY, 0.13),
+        (_K.REFUSE, 0.06),
+        (_K.CANCEL, 0.03),
+        (_K.JOIN, 0.03),
+        (_K.SETTLE, 0.05),
+    ),
     _S.VERIFYING: ((_K.FILE, 0.8), (_K.REFUSE, 0.2)),
     _S.FILED: ((_K.DISPATCH, 0.97), (_K.MERGE, 0.03)),
-    _S.DISPATCHED: ((_K.SIGN, 0.6), (_K.RETURN, 0.12), (_K.DISPOSE, 0.26), (_K.CANCEL, 0.02)),
-    _S.RETURNED: ((_K.REDISPATCH, 1.0),),
-    _S.HANDLING: ((_K.DISPOSE, 0.8), (_K.RETURN, 0.07), (_K.ASK_EXTENSION, 0.13)),
+    _S.DISPATCHED: ((_K.SIGN, 0.55), (_K.RETURN, 0.12), (_K.DISPOSE, 0.22), (_K.CANCEL, 0.02), (_K.SUPERVISE, 0.09)),
+    _S.RETURNED: ((_K.REDISPATCH, 0.8), (_K.ARBITRATE, 0.2)),
+    _S.HANDLING: (
+        (_K.DISPOSE, 0.58),
+        (_K.RETURN, 0.07),
+        (_K.ASK_EXTENSION, 0.08),
+        (_K.GRANT_EXTENSION, 0.09),
+        (_K.SUSPEND, 0.08),
+        (_K.SUPERVISE, 0.05),
+        (_K.FORCE_CLOSE, 0.01),
+        (_K.ESCALATE, 0.04),
+    ),
+    _S.SUSPENDED: ((_K.RESUME, 0.9), (_K.COMMENT, 0.1)),
     _S.DISPOSED: ((_K.CHECK, 0.75), (_K.REWORK, 0.25)),
     _S.CHECKED: ((_K.CLOSE, 0.95), (_K.REWORK, 0.05)),
-    _S.CLOSED: ((_K.EVALUATE, 0.5), (_K.REWORK, 0.06), (_K.COMMENT, 0.1)),
+    _S.CLOSED: (
+        (_K.EVALUATE, 0.45),
+        (_K.REWORK, 0.06),
+        (_K.COMMENT, 0.05),
+        (_K.APPEAL, 0.1),
+        (_K.UPHOLD, 0.06),
+        (_K.DISMISS, 0.04),
+    ),
+    _S.EVALUATED: ((_K.APPEAL, 0.2), (_K.UPHOLD, 0.15), (_K.COMMENT, 0.65)),
 }
 
 
@@ -91,10 +121,38 @@ def _story(dice: random.Random, number: int, days: float, until: datetime | None
         if not choices or (until and at >= until):
             break
         kinds, weights = zip(*choices, strict=True)
-        event = case.does(_action(dice, dice.choices(kinds, weights)[0], at, case))
+        kind = dice.choices(kinds, weights)[0]
+        if (kind in _AFTER_APPEAL and not case.appealing) or (kind is _K.REWORK and case.assignment is None):
+            continue
+        event = case.does(_action(dice, kind, at, case))
         case = case.after(event)
         events.append(event)
     return Story(case, events)
+
+
+_AFTER_APPEAL = frozenset({_K.UPHOLD, _K.DISMISS})
+_BUDGETS = {
+    _K.COLLECT: {Clock.ACCEPT: 2, Clock.FILE: 4, Clock.REPLY: 200}, _K.VERIFY: {Clock.VERIFY: 24},
+    _K.FILE: {Clock.DISPATCH: 1}, _K.DISPATCH: {Clock.SIGN: 4, Clock.DISPOSAL: 0}, _K.REDISPATCH: {Clock.SIGN: 4},
+    _K.ARBITRATE: {Clock.SIGN: 4}, _K.ESCALATE: {Clock.SIGN: 8}, _K.RETURN: {Clock.DISPATCH: 2},
+    _K.DISPOSE: {Clock.CHECK: 24}, _K.CHECK: {Clock.CLOSE: 12},
+}  # fmt: skip
+"""Hours of the wall clock; 0: as chance has it."""
+
+
+def _timed(dice: random.Random, kind: ActionKind, at: datetime, case: Case | None) -> tuple[Timed, ...]:
+    """What an action gives the clocks. Some clocks of some cases have no budget."""
+    found = []
+    for clock, hours in _BUDGETS.get(kind, {}).items():
+        if dice.random() < 0.8:
+            limit = Limit(value=hours or dice.choice((4, 24, 72, 240)), unit=LimitUnit.URGENT_WORK_HOUR)
+            found.append(Timed(clock=clock, limit=limit, due=Due(at=at + timedelta(hours=limit.value))))
+    disposal = case.clock(Clock.DISPOSAL) if case else None
+    if disposal is not None and kind in (_K.GRANT_EXTENSION, _K.RESUME, _K.REWORK):
+        due = disposal.due.at if disposal.due else at
+        more = Limit(value=24, unit=LimitUnit.URGENT_WORK_HOUR) if kind is _K.GRANT_EXTENSION else None
+        found.append(Timed(clock=Clock.DISPOSAL, limit=more, due=Due(at=due + timedelta(hours=24 if more else 3))))
+    return tuple(found)
 
 
 def _action(dice: random.Random, kind: ActionKind, at: datetime, case: Case | None) -> Action:
@@ -127,6 +185,20 @@ def _action(dice: random.Random, kind: ActionKind, at: datetime, case: Case | No
         _K.EVALUATE: {"actor": desk, "result": dice.choice(("satisfied", "dissatisfied", "very_satisfied"))},
         _K.VERIFY: {"actor": desk, "reason": "核实"}, _K.REFUSE: {"actor": desk, "reason": "不在范围"},
         _K.CANCEL: {"actor": desk, "reason": "误报"}, _K.COMMENT: {"actor": desk, "reason": "备注"},
+        _K.SETTLE: {
+            "actor": Actor(party=Party.SOURCE, id=source), "class_code": ClassCode.parse(dice.choice(CLASSES)),
+            "place": Place(area=grid[:12], grid=grid), "result": "当场清理",
+        },
+        _K.ARBITRATE: {"actor": desk, "unit": unit, "system": system, "reason": "裁定"},
+        _K.ESCALATE: {"actor": owner, "unit": unit, "system": system, "reason": "超出权限", "level": Level.DISTRICT},
+        _K.GRANT_EXTENSION: {"actor": desk, "limit": Limit(value=24, unit=LimitUnit.URGENT_WORK_HOUR)},
+        _K.SUSPEND: {"actor": desk, "until": at + timedelta(days=3), "reason": "等材料"},
+        _K.RESUME: {"actor": desk, "reason": "材料到了"},
+        _K.SUPERVISE: {"actor": desk, "supervision": dice.choice(tuple(Supervision)), "reason": "领导交办"},
+        _K.FORCE_CLOSE: {"actor": desk, "result": "强制结案", "reason": "无法处置"},
+        _K.APPEAL: {"actor": owner, "reason": "不可抗力"}, _K.UPHOLD: {"actor": desk, "reason": "属实"},
+        _K.DISMISS: {"actor": desk, "reason": "不属实"},
         _K.MERGE: {"actor": desk, "reason": "同一件事", "target": "34022026092400000001"},
     }  # fmt: skip
-    return Action.model_validate({"kind": kind, "at": at} | given[kind])
+    timed = {"timed": _timed(dice, kind, at, case)}
+    return Action.model_validate({"kind": kind, "at": at} | timed | given[kind])

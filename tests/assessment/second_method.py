@@ -24,11 +24,25 @@ STRETCHES: Mapping[str, Callable[[str], bool]] = {
     "close": lambda stage: stage == "checked",
     "reply": lambda stage: stage not in OVER,
 }
+HANDED = ("dispatch", "redispatch", "arbitrate", "escalate")
+STARTED_BY = {
+    "accept": ("collect",), "file": ("collect",), "reply": ("collect",), "verify": ("verify",),
+    "dispatch": ("file", "return"), "sign": HANDED, "disposal": (*HANDED, "rework"), "check": ("dispose",),
+    "close": ("check",),
+}  # fmt: skip
+STOPPED_BY = {
+    "accept": ("verify", "file"), "file": ("file",), "verify": ("file",), "dispatch": HANDED,
+    "sign": ("sign", "return", "escalate", "suspend", "dispose"), "disposal": ("dispose",),
+    "check": ("check", "rework"), "close": ("rework",), "reply": (),
+}  # fmt: skip
 DESK = {
     "collect": "collector", "join": "collector", "verify": "acceptor", "file": "duty_chief", "refuse": "acceptor",
     "dispatch": "dispatcher", "redispatch": "dispatcher", "sign": "handler", "return": "handler",
     "ask_extension": "handler", "dispose": "handler", "check": "collector", "rework": "duty_chief",
     "close": "duty_chief", "evaluate": "acceptor", "cancel": "duty_chief", "merge": "duty_chief", "comment": "",
+    "settle": "collector", "arbitrate": "dispatcher", "escalate": "dispatcher", "grant_extension": "duty_chief",
+    "suspend": "duty_chief", "resume": "duty_chief", "supervise": "duty_chief", "force_close": "duty_chief",
+    "uphold": "duty_chief", "dismiss": "duty_chief", "appeal": "acceptor",
 }  # fmt: skip
 
 
@@ -133,13 +147,18 @@ def _facts(events: Sequence[Found]) -> list[Found]:
             | {"what": f"action.{action['kind']}", "begin": at, "end": at, "due": None, "spent_seconds": 0}
             | {"result": _result(events, event)}
         )
-    for name, begin, end, due in _stretches(events):
+    for name, begin, end, due, stands in _measured(events):
         closing = moments[end] if end is not None else moments[-1]
         since = datetime.fromisoformat(events[begin]["action"]["at"])
         until = datetime.fromisoformat(events[end]["action"]["at"]) if end is not None else None
         spent = (until or datetime.fromisoformat(events[-1]["action"]["at"])) - since
         fact = closing | whole | {"what": f"clock.{name}", "begin": since, "end": until, "due": due}
         fact["spent_seconds"] = int(spent.total_seconds())
+        by_stage = stands is None and name in ("disposal", "case") and events[-1]["to"] == "suspended"
+        fact["suspended"] = bool(stands) or by_stage
+        for pause, on in _pauses(events) if name == "disposal" and stands is not None else ():
+            last = min(on or datetime.max.replace(tzinfo=since.tzinfo), since + spent)
+            fact["spent_seconds"] -= max(0, int((last - pause).total_seconds()))
         fact["result"] = events[end]["action"]["kind"] if end is not None else ""
         if end is None:
             fact |= {"person": "", "post": "", "party": ""}
@@ -151,31 +170,38 @@ def _whole(events: Sequence[Found]) -> Found:
     kinds = [event["action"]["kind"] for event in events]
     return {
         "case": events[0]["case_id"], "stage": events[-1]["to"], "reworks": kinds.count("rework"),
-        "returns": kinds.count("return"), "extensions": 0, "supervised": "", "exempt": False, "forced": False,
-        "on_the_spot": False, "suspended": False,
+        "returns": kinds.count("return"), "extensions": kinds.count("grant_extension"),
+        "supervised": next((e["action"]["supervision"] for e in reversed(events) if "supervision" in e["action"]), ""),
+        "exempt": "uphold" in kinds, "forced": "force_close" in kinds[_last(kinds, "rework") :],
+        "on_the_spot": "settle" in kinds, "suspended": False,
     }  # fmt: skip
+
+
+def _last(kinds: Sequence[str], kind: str) -> int:
+    return max((n for n, one in enumerate(kinds) if one == kind), default=0)
 
 
 def _moments(events: Sequence[Found]) -> list[Found]:
     """Who has the case, where it lies and what it is, at each event."""
     first = events[0]["action"]
     source = first.get("system") or first["actor"]["id"]
-    filing: Found = next((event["action"] for event in events if event["action"]["kind"] == "file"), {})
+    filing: Found = next((event["action"] for event in events if event["action"]["kind"] in ("file", "settle")), {})
     place, code = filing.get("place", {}), filing.get("class_code")
     class_code = "" if code is None else code if isinstance(code, str) else _written(code)
     kind = {"E": "event", "P": "part"}.get(class_code.partition(":")[2][:1], "")
-    unit = system = ""
+    unit = system = level = ""
     found = []
     for event in events:
         action = event["action"]
-        if action["kind"] in ("dispatch", "redispatch"):
+        level = action.get("level", level)
+        if action["kind"] in HANDED:
             unit, system = action["unit"], action.get("system", "")
         party = action["actor"]["party"]
         post = {"hub": "rule", "owner": "handler", "source": "collector"}.get(party, DESK[action["kind"]])
         found.append({
             "unit": unit, "system": system, "source": source, "area": place.get("area") or "",
             "grid": place.get("grid") or "", "class_code": class_code, "kind": kind,
-            "urgency": first["report"].get("urgency", "normal"), "level": "", "person": action["actor"]["id"],
+            "urgency": first["report"].get("urgency", "normal"), "level": level, "person": action["actor"]["id"],
             "post": post, "party": party,
         })  # fmt: skip
     return found
@@ -191,8 +217,8 @@ def _result(events: Sequence[Found], event: Found) -> str:
     later = [one["action"]["kind"] for one in events if one["seq"] > event["seq"]]
     if kind == "evaluate":
         return str(event["action"]["result"])
-    if kind in ("dispatch", "redispatch"):
-        ends = [one for one in later if one in ("return", "dispose", "dispatch", "redispatch")]
+    if kind in HANDED:
+        ends = [one for one in later if one in ("return", "dispose", *HANDED)]
         return "returned" if ends[:1] == ["return"] else ""
     if kind in ("check", "dispose"):
         ends = [one for one in later if one in ("rework", "close", "dispose")]
@@ -200,9 +226,62 @@ def _result(events: Sequence[Found], event: Found) -> str:
     return ""
 
 
-def _stretches(events: Sequence[Found]) -> list[tuple[str, int, int | None, datetime | None]]:
-    """(clock, place of the event that begins it, of the one that ends it, when it is due)."""
-    found: list[tuple[str, int, int | None, datetime | None]] = []
+Stretch = tuple[str, int, int | None, datetime | None, bool | None]
+"""Clock, place of the event that begins it, of the one that ends it, when it is due, whether it stands still. None:
+it has no budget, and runs by the stages.
+"""
+
+
+def _measured(events: Sequence[Found]) -> list[Stretch]:
+    """By the stages, and where a budget was given by the budget."""
+    by_stage, by_budget = _stretches(events), _budgeted(events)
+    known = {(one[0], one[1]) for one in by_budget}
+    disposal = next((one for one in by_budget if one[0] == "disposal"), None)
+    found = [one for one in by_stage if (one[0], one[1]) not in known] + by_budget
+    if disposal is None:
+        return found
+    stands = events[-1]["to"] == "suspended"
+    whole = [("case", one[1], one[2], disposal[3], stands) for one in found if one[0] == "case"]
+    return [one for one in found if one[0] != "case"] + whole
+
+
+def _budgeted(events: Sequence[Found]) -> list[Stretch]:
+    running: dict[str, Stretch] = {}
+    over: list[Stretch] = []
+    for place, event in enumerate(events):
+        kind, given = event["action"]["kind"], {one["clock"]: one for one in event["action"].get("timed", [])}
+        for name, (_, begin, end, due, _stands) in list(running.items()):
+            if end is None and (kind in STOPPED_BY[name] or event["to"] in OVER):
+                running[name] = (name, begin, place, due, False)
+            elif end is None and name == "disposal" and kind in ("suspend", "resume"):
+                running[name] = (name, begin, None, None if kind == "suspend" else due, kind == "suspend")
+        for name, one in given.items():
+            due = datetime.fromisoformat(one["due"]["at"])
+            old, starts = running.get(name), kind in STARTED_BY[name]
+            if old is not None and old[2] is not None and name != "disposal":
+                over.append(running.pop(name))
+                old = None
+            if old is None and starts:
+                running[name] = (name, place, None, due, False)
+            elif old is not None and starts == (old[2] is not None):
+                running[name] = (name, old[1], None, due, old[4])
+    return over + list(running.values())
+
+
+def _pauses(events: Sequence[Found]) -> list[tuple[datetime, datetime | None]]:
+    """When the disposal stood still, as long as its clock ran at all."""
+    found: list[tuple[datetime, datetime | None]] = []
+    for event in events:
+        at = datetime.fromisoformat(event["action"]["at"])
+        if event["action"]["kind"] == "suspend":
+            found.append((at, None))
+        elif found and found[-1][1] is None and (event["action"]["kind"] == "resume" or event["to"] in OVER):
+            found[-1] = (found[-1][0], at)
+    return found
+
+
+def _stretches(events: Sequence[Found]) -> list[Stretch]:
+    found: list[Stretch] = []
     for name, inside in STRETCHES.items():
         place = 0
         while place < len(events):
@@ -210,23 +289,27 @@ def _stretches(events: Sequence[Found]) -> list[tuple[str, int, int | None, date
                 place += 1
                 continue
             end = next((n for n in range(place, len(events)) if not inside(events[n]["to"])), None)
-            found.append((name, place, end, None))
+            found.append((name, place, end, None, None))
             place = end if end is not None else len(events)
     kinds = [event["action"]["kind"] for event in events]
+    again = [n for n in range(len(events)) if kinds[n] == "rework"]
+    due = _first_due(events)
     if "dispatch" in kinds:
-        begin = kinds.index("dispatch")
-        given = [events[n]["action"].get("due") for n in range(len(events)) if kinds[n] in ("dispatch", "redispatch")]
-        due = next((datetime.fromisoformat(one["at"]) for one in given if one), None)
-        ends = [n for n in range(len(events)) if kinds[n] == "dispose" or events[n]["to"] in ("cancelled", "merged")]
-        again = [n for n in range(len(events)) if kinds[n] == "rework"]
-        end = _last_end(ends, again)
-        found.append(("disposal", begin, end, due))
+        ends = [n for n in range(len(events)) if kinds[n] in ("dispose", "force_close") or _ends(events, n)]
+        found.append(("disposal", kinds.index("dispatch"), _last_end(ends, again), due, None))
     if "file" in kinds:
-        begin = kinds.index("file")
-        over = [n for n in range(begin, len(events)) if events[n]["to"] in OVER and events[n - 1]["to"] not in OVER]
-        due = next((one[3] for one in found if one[0] == "disposal"), None)
-        found.append(("case", begin, _last_end(over, [n for n in range(len(events)) if kinds[n] == "rework"]), due))
+        over = [n for n in range(len(events)) if _ends(events, n)]
+        found.append(("case", kinds.index("file"), _last_end(over, again), due, None))
     return found
+
+
+def _first_due(events: Sequence[Found]) -> datetime | None:
+    given = [event["action"].get("due") for event in events if event["action"]["kind"] in HANDED]
+    return next((datetime.fromisoformat(one["at"]) for one in given if one), None)
+
+
+def _ends(events: Sequence[Found], place: int) -> bool:
+    return place > 0 and events[place]["to"] in OVER and events[place - 1]["to"] not in OVER
 
 
 def _last_end(ends: Sequence[int], again: Sequence[int]) -> int | None:

@@ -1,6 +1,7 @@
 """Facts are made of a case's events alone: the same events give the same facts, and each event has its own."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -8,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assessment.facts import facts_of
-from canonical.lifecycle import ActionKind
-from tests.assessment.month import Story, month
+from canonical.clock import Clock, Timed
+from canonical.lifecycle import ActionKind, Stage
+from canonical.time import Due, Limit, LimitUnit
+from tests.assessment.month import Story, desk, month
 
 stories = st.integers(0, 10_000).map(lambda seed: month(seed, 1)[0])
 
@@ -75,3 +78,46 @@ def test_a_returned_dispatch_was_wrong_and_the_disposal_runs_on_with_the_next_un
     disposal = facts["clock.disposal", 3]
     assert disposal.unit == story.case.assignments[1].unit
     assert disposal.spent_seconds >= (story.events[4].action.at - story.events[2].action.at) // timedelta(seconds=1)
+
+
+def test_each_unit_that_was_called_has_clocks_of_its_own_and_only_the_late_one_is_late() -> None:
+    """吹哨: two units are called; one reports in and answers in time, the other does neither until it is too late."""
+    story = next(
+        one for one in month(3, 300) if one.case.stage is Stage.HANDLING and one.case.assignment is not None
+    )  # fmt: skip
+    case, events = story.case, list(story.events)
+    lead = case.assignment.unit if case.assignment else ""
+    at = events[-1].action.at
+
+    def done(kind: ActionKind, hours: float, unit: str, *, round_: int = 0, clocks: Sequence[Clock] = ()) -> None:
+        nonlocal case
+        now = at + timedelta(hours=hours)
+        due = Due(at=now + timedelta(hours=2))
+        limit = Limit(value=2, unit=LimitUnit.URGENT_WORK_HOUR)
+        timed = tuple(Timed(clock=clock, of=unit, limit=limit, due=due) for clock in clocks)
+        event = case.does(desk(kind, now, unit=unit, system=f"system-of-{unit}", round=round_, timed=timed))
+        case = case.after(event)
+        events.append(event)
+
+    rounds = len(case.assignments)
+    for hours, unit in ((1, "u-quick"), (1.1, "u-slow")):
+        done(ActionKind.WHISTLE, hours, unit, clocks=(Clock.REPORT_IN, Clock.JOINT))
+    done(ActionKind.REPORT_IN, 2, "u-quick", round_=rounds + 1)
+    done(ActionKind.ANSWER, 2.5, "u-quick", round_=rounds + 1)
+    done(ActionKind.REPORT_IN, 9, "u-slow", round_=rounds + 2)
+
+    facts = facts_of(case.no, events)
+    called = {(fact.what, fact.unit): fact for fact in facts if fact.what in ("clock.report_in", "clock.joint")}
+    late = {
+        key: fact.done_at is None or (fact.due_at is not None and fact.done_at > fact.due_at)
+        for key, fact in called.items()
+    }
+    assert late == {
+        ("clock.report_in", "u-quick"): False, ("clock.joint", "u-quick"): False,
+        ("clock.report_in", "u-slow"): True, ("clock.joint", "u-slow"): True,
+    }  # fmt: skip
+    assert {fact.system for fact in called.values()} == {"system-of-u-quick", "system-of-u-slow"}
+    assert {fact.unit for fact in facts if fact.what == "action.whistle"} == {lead}
+    assert {fact.unit for fact in facts if fact.what == "action.report_in"} == {"u-quick", "u-slow"}
+    assert {fact.unit for fact in facts if fact.what == "clock.disposal"} == {lead}
+    assert len({(fact.seq, fact.what, fact.unit) for fact in facts}) == len(facts)
