@@ -1,0 +1,57 @@
+"""Reports that the hub takes in by itself end as figures: with its budgets, its calendars and its reminders."""
+
+from datetime import timedelta
+
+from canonical.action import Action, Actor
+from canonical.lifecycle import ActionKind, Party
+from canonical.message import Message
+from canonical.records import Arrival, Command
+from gateway.assessment import sheet_of
+from gateway.assessment.facts import spending
+from gateway.configuration import Configuration
+from storage.facts import Facts
+from tests.gateway.test_case_clock import NOW, Office, told_by
+
+DESK = Actor(party=Party.CENTRE, id="op-1")
+
+
+async def _done(office: Office, numbers: list[str], kind: ActionKind, **given: object) -> None:
+    """What the desk records of these cases, as its orders come in."""
+    hub = office.hubs[0]
+    action = Action.model_validate({"kind": kind, "actor": DESK, "at": office.hours.at} | given)
+    messages = [Message(system="centre", body=b"", at=action.at, id=hub.ids()) for _ in numbers]
+    arrivals = [Arrival(one, Command(no, action)) for one, no in zip(messages, numbers, strict=True)]
+    assert {outcome.verdict.value for outcome in await hub.reception.take_in(arrivals)} == {"applied"}
+
+
+def test_cases_of_the_hub_are_on_time_or_late_by_their_own_ledgers(
+    database_url: str, configuration: Configuration
+) -> None:
+    """Six cases of 4 working hours from 09:30: three done at 12:30, one at 18:00 the next day, two never."""
+
+    async def tell(office: Office) -> None:
+        await office.open_cases(6)
+        numbers = [str(row[0]) for row in await office.rows("SELECT no FROM cases ORDER BY no")]
+        for hours, some in ((3, numbers[:3]), (32.5, numbers[3:4])):
+            office.hours.at = NOW + timedelta(hours=hours)
+            await _done(office, some, ActionKind.SIGN)
+            await _done(office, some, ActionKind.DISPOSE, result="已清运")
+        office.hours.at = NOW + timedelta(days=3)
+        await office.settle()
+        store = office.hubs[0].store
+        run = await Facts(store, spending(configuration)).update(office.hours.now)
+        assert (run.cases, run.trouble) == (6, "")
+
+        sheet = await sheet_of(store, configuration, "2026-05", "unit", now=office.hours.at + timedelta(minutes=1))
+        [unit] = [row for row in sheet.rows if (row.figures["need_dispose"].value or 0) > 0]
+        wanted = ("need_dispose", "dispose", "in_time_dispose", "overtime_dispose", "overtime_to_dispose", "need_sign")
+        assert {name: unit.figures[name].value for name in wanted} == {
+            "need_dispose": 6, "dispose": 4, "in_time_dispose": 3, "overtime_dispose": 1, "overtime_to_dispose": 2,
+            "need_sign": 6,
+        }  # fmt: skip
+        assert (unit.figures["reminded"].value or 0) > 6
+        # 09:30 to 12:00, and 8 hours of each further day: the calendar's time, not the clock's on the wall.
+        spent = "SELECT spent_seconds FROM fact WHERE what = 'clock.disposal' AND done_seq > 0 ORDER BY case_no"
+        assert await office.rows(spent) == [(9000,), (9000,), (9000,), (9000 + 4 * 3600 + 8 * 3600,)]
+
+    told_by(database_url, configuration, tell, processes=1)
