@@ -250,7 +250,7 @@ def _report(declared: ReportFields, scope: Scope, crs: str) -> Get:
 
 def _texts_and_codes(declared: ReportFields, scope: Scope, base: Where) -> dict[str, Get]:
     getters: dict[str, Get] = {}
-    for field in ("title", "description", "given_class", "address", "given_area", "channel", "opinion"):
+    for field in ("title", "description", "given_class", "address", "given_area", "channel", "opinion", "settled"):
         if (node := getattr(declared, field)) is not None:
             getters[field] = text_rule(node, scope, (*base, field))
     for field, name, convert in (

@@ -73,6 +73,7 @@ class ReportFields(Declared):
     channel: Any = None
     share: Any = None
     opinion: Any = None
+    settled: Any = Field(default=None, description="what was done on the spot; the case is closed at once")
     extra: dict[str, Any] = {}
 
 

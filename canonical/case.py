@@ -241,6 +241,7 @@ class Case(Value):
             received_at=action.at,
             reported_at=report.reported_at,
             source_due=action.source_due,
+            result=report.settled,
             clocks=ledgers_after((), _effect(BY_ACTION[action.kind], action), action.timed, action.at, event.seq),
         )
 

@@ -74,5 +74,7 @@ class Report(Value):
     """`lead` 主办 or `joint` 协办 when the source hands out shares of its own case."""
     opinion: str = ""
     """What the source's officer asks us to do."""
+    settled: str = ""
+    """What who found it has done about it on the spot 自行处置; empty: it is to be dealt with."""
     extra: dict[str, str] = {}
     """Source facts a reply will need again, by the source's own names."""

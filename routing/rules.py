@@ -35,10 +35,16 @@ def _by(rule: str) -> Actor:
 
 
 def _judge(case: Case, city: City, now: datetime) -> Action | None:
-    """After collecting: file, refuse or send to verify as the catalogue says; wait when place or class is unknown."""
+    """After collecting: file, refuse or send to verify as the catalogue says; wait when place or class is unknown.
+
+    What was dealt with on the spot is filed and closed at once, unless it is none of the city's: the micro loop 微循环.
+    """
     entry = city.catalogue.classes.get(case.class_code) if case.class_code else None
     if entry is None or not case.place.usable:
         return None
+    if case.result and entry.acceptance is not Acceptance.REFUSE:
+        action = new_action(kind=ActionKind.SETTLE, actor=_by("settled on the spot"), at=now, result=case.result)
+        return filing(action, case, city)
     editions = {"catalogue": city.editions["catalogue"]}
     kind = _BY_ACCEPTANCE[entry.acceptance]
     action = new_action(kind=kind, actor=_by("classes.csv"), at=now, reason=entry.reason, editions=editions)

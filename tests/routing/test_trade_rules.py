@@ -8,6 +8,7 @@ from canonical.clock import Clock
 from canonical.lifecycle import ActionKind, Stage
 from canonical.message import Verdict
 from canonical.organisation import Level
+from canonical.reading import Reading
 from canonical.time import Limit, LimitUnit
 from routing.trade_rules import Extension
 from tests.routing.clock_city import RULES, ClockDesk, at, clock_city
@@ -237,3 +238,21 @@ def test_only_an_urgent_case_skips_a_level_and_none_rises_downwards() -> None:
     assert desk.case.level is Level.STREET
     assert [one.returned_at is not None for one in desk.case.assignments] == [True, True, False]
     assert desk.case.returns == 0
+
+
+def test_what_was_dealt_with_on_the_spot_is_filed_and_closed_at_once() -> None:
+    desk = ClockDesk()
+    arrival = reported("hotline", "1")
+    reading = arrival.content
+    assert isinstance(reading, Reading)
+    assert reading.report is not None
+    report = reading.report.model_copy(update={"settled": "已当场劝离"})
+    [outcome] = desk.take(replace(arrival, content=reading.model_copy(update={"report": report})))
+
+    assert outcome.verdict is Verdict.CASE
+    assert desk.actions() == [K.COLLECT, K.SETTLE]
+    assert (desk.case.stage, desk.case.on_the_spot, desk.case.result) == (Stage.CLOSED, True, "已当场劝离")
+    assert desk.case.standard
+    assert desk.case.assignments == ()
+    assert desk.told() == [("hotline", "done", "1")]
+    assert desk.case.clocks == ()
