@@ -9,6 +9,7 @@ from canonical.lifecycle import ENDED, ActionKind, Stage
 from canonical.place import Coordinate, Place, PlaceMethod
 from canonical.report import Report
 from routing.book import Book
+from routing.extending import within
 from routing.rules import assigning, filing, unit_above
 
 
@@ -73,17 +74,18 @@ def _raised(action: Action, case: Case, book: Book) -> Action:
     return _assigned(action, case, book)
 
 
-def _extended(action: Action, case: Case, _book: Book) -> Action:
-    """By what was asked for, else by the original limit."""
+def _extended(action: Action, case: Case, book: Book) -> Action:
+    """By what was asked for, or the most that the rule allows of it; else by the original limit."""
     disposal = case.clock(Clock.DISPOSAL)
     original = disposal.limits[0] if disposal and disposal.limits else None
-    limit = action.limit or (case.request and case.request.limit) or original
+    asked = (case.request and case.request.limit) or original
+    limit = action.limit or (within(asked, disposal, book.city) if asked and disposal else asked)
     return action.model_copy(update={"limit": limit})
 
 
-def _asked(action: Action, case: Case, _book: Book) -> Action:
+def _asked(action: Action, case: Case, book: Book) -> Action:
     """An extension by one original limit, where the unit does not say by how much."""
-    return action if action.limit else _extended(action, case, _book)
+    return action if action.limit else _extended(action, case, book)
 
 
 def _suspended(action: Action, case: Case, _book: Book) -> Action:

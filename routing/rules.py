@@ -9,12 +9,13 @@ from datetime import datetime
 from functools import lru_cache
 
 from canonical.case import Action, Actor, Case, Event, Share, Told, new_action
-from canonical.clock import CLOCK_TITLES
+from canonical.clock import CLOCK_TITLES, Clock
 from canonical.lifecycle import BY_ACTION, ActionKind, Party, Stage
 from canonical.report import SourceDeadline
 from canonical.time import Due
 from routing.catalogue import Acceptance
 from routing.city import By, City
+from routing.extending import within
 from routing.handing import with_officer
 from routing.responsibility import Match, NoMatch
 from routing.units import CENTRE
@@ -137,8 +138,9 @@ def _grant_extension(case: Case, city: City, now: datetime) -> Action | None:
     request, rule = case.request, city.rules.extension
     if request is None or rule.approvals:
         return None
-    actor = _by("rules.yaml extension.approvals")
-    return new_action(kind=ActionKind.GRANT_EXTENSION, actor=actor, at=now, limit=request.limit, reason=rule.source)
+    actor, disposal = _by("rules.yaml extension.approvals"), case.clock(Clock.DISPOSAL)
+    limit = within(request.limit, disposal, city) if request.limit and disposal else request.limit
+    return new_action(kind=ActionKind.GRANT_EXTENSION, actor=actor, at=now, limit=limit, reason=rule.source)
 
 
 def _suspend(case: Case, city: City, now: datetime) -> Action | None:

@@ -15,6 +15,7 @@ from canonical.organisation import Level
 from canonical.report import Urgency
 from canonical.time import Limit
 from routing.city import City
+from routing.extending import within
 from routing.trade_rules import Asking
 
 LEVELS = (Level.COMMUNITY, Level.STREET, Level.DISTRICT, Level.CITY)
@@ -49,8 +50,6 @@ def _ask_extension(action: Action, case: Case, city: City, now: datetime) -> Non
         )
     if rule.most is not None and disposal.extensions >= rule.most:
         _refuse(f"case {case.no} was extended {disposal.extensions} times, which is all it gets", rule.source)
-    if action.limit is not None:
-        _not_longer(action.limit, disposal, city)
 
 
 def _grant_extension(action: Action, case: Case, city: City, now: datetime) -> None:
@@ -63,18 +62,9 @@ def _grant_extension(action: Action, case: Case, city: City, now: datetime) -> N
 
 
 def _not_longer(limit: Limit, disposal: Ledger, city: City) -> None:
-    """By due time, for limits of different units cannot be compared."""
-    rule = city.rules.extension
-    allowed = [rule.longest] if rule.longest else []
-    if rule.original is not None and disposal.limits:
-        first = disposal.limits[0]
-        allowed.append(first.model_copy(update={"value": first.value * rule.original}))
-    calendar = city.working_time(disposal.unit)
-    asked = calendar.run_out(disposal.started_at, (*disposal.limits, limit), disposal.pauses)
-    for most in allowed:
-        latest = calendar.run_out(disposal.started_at, (*disposal.limits, most), disposal.pauses)
-        if asked is not None and latest is not None and asked.at > latest.at:
-            _refuse(f"an extension may be {most.value} {most.unit} at most", rule.source, at="limit")
+    granted = within(limit, disposal, city)
+    if granted != limit:
+        _refuse(f"an extension may be {granted.value} {granted.unit} at most", city.rules.extension.source, at="limit")
 
 
 def _ask_suspension(action: Action, case: Case, city: City, now: datetime) -> None:

@@ -57,11 +57,21 @@ def test_an_extension_is_asked_for_once_at_a_time() -> None:
 
 
 def test_an_extension_is_no_longer_than_the_rule_allows_whatever_its_unit() -> None:
-    desk = dispatched()
+    rule = Extension(approvals=("中心",), original=1, source="办法第八条")
+    asked = dispatched(extension=rule)
+    assert says(asked, K.ASK_EXTENSION, limit=Limit(value=1, unit=LimitUnit.WORK_DAY)) == "applied"
+    for more in (Limit(value=5, unit=LimitUnit.WORK_HOUR), Limit(value=1, unit=LimitUnit.WORK_DAY)):
+        assert "4 work_hour at most" in refused(asked, K.GRANT_EXTENSION, limit=more)
+    assert asked.order(K.GRANT_EXTENSION).verdict is Verdict.APPLIED
 
-    assert "4 work_hour at most" in says(desk, K.ASK_EXTENSION, limit=Limit(value=5, unit=LimitUnit.WORK_HOUR))
-    assert "4 work_hour at most" in says(desk, K.ASK_EXTENSION, limit=Limit(value=1, unit=LimitUnit.WORK_DAY))
-    assert says(desk, K.ASK_EXTENSION, limit=Limit(value=180, unit=LimitUnit.MINUTE)) == "applied"
+    assert asked.case.due is not None
+    assert asked.case.due.at == at("05-21 09:30")
+
+    less = dispatched(extension=rule)
+    says(less, K.ASK_EXTENSION, limit=Limit(value=180, unit=LimitUnit.MINUTE))
+    assert less.order(K.GRANT_EXTENSION).verdict is Verdict.APPLIED
+    assert less.case.due is not None
+    assert less.case.due.at == at("05-20 18:30")
 
 
 def test_a_case_is_extended_so_often_and_no_more_and_refusals_do_not_count() -> None:
@@ -76,9 +86,9 @@ def test_a_case_is_extended_so_often_and_no_more_and_refusals_do_not_count() -> 
 
 
 def test_what_nobody_has_to_agree_to_is_granted_at_once() -> None:
-    desk = dispatched(extension=Extension(approvals=(), source="办法第八条"))
+    desk = dispatched(extension=Extension(approvals=(), original=1, source="办法第八条"))
 
-    assert says(desk, K.ASK_EXTENSION, limit=FOUR_HOURS) == "applied"
+    assert says(desk, K.ASK_EXTENSION, limit=Limit(value=9, unit=LimitUnit.WORK_DAY)) == "applied"
 
     assert desk.actions()[-1] is K.GRANT_EXTENSION
     assert desk.case.request is None
