@@ -302,7 +302,7 @@ def test_a_process_that_is_killed_in_the_middle_of_judging_loses_and_doubles_not
             child = started(command, variables, tmp_path / "log")
             try:
                 while await one.count(f"alarm WHERE due_at > '{clock() + LEASE / 2}'") < 20:
-                    await asyncio.sleep(0.1)  # another clock of the same process waits for the cases too
+                    await asyncio.to_thread(time.sleep, 0.1)  # another clock of the process waits for the cases too
                 await waits(one)
             finally:
                 child.send_signal(signal.SIGKILL)
