@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from canonical.findings import Finding
+from canonical.findings import Finding, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,9 @@ class TableRow:
     def __getitem__(self, column: str) -> str:
         return self.cells[column]
 
-    def finding(self, key: str, text: str) -> Finding:
-        """An error at this row."""
-        return Finding(self.file, self.line, key, text)
+    def finding(self, key: str, text: str, *, severity: Severity = Severity.ERROR) -> Finding:
+        """An error, or a warning, at this row."""
+        return Finding(self.file, self.line, key, text, severity)
 
 
 def read_table(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from canonical.clock import Clock
 from canonical.codes import ClassCode
-from canonical.findings import Finding
+from canonical.findings import Finding, Severity
 from canonical.organisation import Level
 from canonical.report import Urgency
 from canonical.tables import TableRow, read_table
@@ -109,14 +109,15 @@ def _budget(row: TableRow, systems: set[str] | None, findings: list[Finding]) ->
             findings.append(row.finding(column, f"'{row[column]}' is none of {', '.join(known)}"))
     if not row["id"]:
         findings.append(row.finding("id", "missing"))
-    if systems is not None and row["source"] and row["source"] not in systems:
-        findings.append(row.finding("source", f"'{row['source']}' is not a declared system"))
     class_key, limit = class_key_of(row["class"]), limit_in(row, findings)
     if class_key is None:
         text = f"'{row['class']}': write 30428.2:E04-06, 30428.2:E04-*, 30428.2:E* or *"
         findings.append(row.finding("class", text))
     if len(findings) > before or class_key is None or limit is None:
         return None
+    if systems is not None and row["source"] and row["source"] not in systems:
+        text = f"'{row['source']}' is not a declared system: the row fits no case"
+        findings.append(row.finding("source", text, severity=Severity.WARNING))
     return Budget(
         id=row["id"], clock=clocks[row["clock"]], limit=limit, class_key=class_key, source=row["source"],
         urgency=urgencies.get(row["urgency"]), level=levels.get(row["level"]), basis=row["basis"],

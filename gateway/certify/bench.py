@@ -441,6 +441,9 @@ def _units(config: Path, system: str) -> None:
     header = "id,class,area,hours,unit,valid_from,valid_to,basis"
     row = "certify,*,3402,always,centre,2000-01-01,,认证"
     (config / "responsibility.csv").write_text(f"{header}\n{row}\n", encoding="utf-8")
+    (config / "rules.yaml").write_text(
+        "edition: certification\n", encoding="utf-8"
+    )  # a platform is judged, no city's rule
 
 
 _SOURCE = {

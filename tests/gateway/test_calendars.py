@@ -1,5 +1,6 @@
 """A city's calendars as its folder says them: seasons, local days, units that keep other hours."""
 
+import csv
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -41,10 +42,14 @@ def at(text: str) -> datetime:
 
 def test_a_unit_keeps_the_hours_of_its_calendar_and_so_do_those_under_it(city: Path) -> None:
     units = city / "units.csv"
-    head, *rows = [line for line in units.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    rows = [f"{row}{'duty' if row.startswith('3402-drainage,') else ''}" for row in rows]
-    rows.append("3402-pumps,泵站,city,3402,3402-drainage,,")
-    units.write_text("\n".join([head, *rows]), encoding="utf-8")
+    rows = list(csv.DictReader(line for line in units.read_text("utf-8").splitlines() if not line.startswith("#")))
+    for row in rows:
+        row["calendar"] = "duty" if row["id"] == "3402-drainage" else ""
+    pumps = {"id": "3402-pumps", "name": "泵站", "level": "city", "area": "3402", "parent": "3402-drainage"}
+    with units.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]), restval="")
+        table.writeheader()
+        table.writerows([*rows, pumps])
 
     configuration, told = changed(city, calendars={"duty": {"days": "every", "windows": ["00:00-24:00"]}})
 
