@@ -152,6 +152,9 @@ def local(at: datetime) -> date:
     return at.astimezone(SHANGHAI).date()
 
 
+ENDED_BY = ("dispose", "force_close")
+
+
 def expected(told: Told, first: date, last: date) -> dict[str, int]:
     """By plain Python: actions from the events, clocks from the facts of each case."""
     actions = Counter(
@@ -159,18 +162,22 @@ def expected(told: Told, first: date, last: date) -> dict[str, int]:
     )
     counts = {
         "reported": actions[ActionKind.COLLECT], "filed": actions[ActionKind.FILE],
-        "refused": actions[ActionKind.REFUSE], "closed": actions[ActionKind.CLOSE],
+        "refused": actions[ActionKind.REFUSE], "closed": actions[ActionKind.CLOSE] + actions[ActionKind.FORCE_CLOSE],
         "returned": actions[ActionKind.RETURN], "reworked": actions[ActionKind.REWORK],
         "dispatched": actions[ActionKind.DISPATCH] + actions[ActionKind.REDISPATCH],
     }  # fmt: skip
     end = datetime(last.year, last.month, last.day, tzinfo=SHANGHAI)
     clocks = [fact for fact in told.facts if fact.what == "clock.disposal" and fact.at < end]
-    done = [one for one in clocks if one.done_at and first <= local(one.done_at) < last and one.result == "dispose"]
-    late = [one for one in done if one.due_at and one.done_at and one.done_at > one.due_at]
+    done = [one for one in clocks if one.done_at and first <= local(one.done_at) < last and one.result in ENDED_BY]
+    late = [one for one in done if one.due_at and one.done_at and one.done_at > one.due_at and not one.exempt]
     running = [one for one in clocks if one.done_at is None or one.done_at >= end]
     overdue = [one for one in running if one.due_at and one.due_at < end]
     near = [one for one in running if one.due_at and end <= one.due_at < end + timedelta(hours=24)]
-    counts |= {"disposed": len(done), "late": len(late), "on_time": len(done) - len(late)}
+    counts |= {
+        "disposed": len(done),
+        "late": len(late),
+        "on_time": sum(not one.due_at or one.done_at <= one.due_at for one in done if one.done_at),
+    }
     return counts | {"open": len(running), "overdue": len(overdue), "near_due": len(near)}
 
 
