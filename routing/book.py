@@ -7,7 +7,8 @@ from datetime import datetime
 from uuid import UUID
 
 from canonical.alarm import AlarmState, CapState
-from canonical.case import Action, Binding, BindingRole, Case, Event, checked, latest_told, new_event
+from canonical.case import Action, Binding, BindingRole, Case, Event, checked, latest_told, new_action, new_event
+from canonical.errors import IllegalAction
 from canonical.lifecycle import BY_ACTION, GIVES, ActionKind, Party, Stage
 from canonical.records import CaseFile, Changes, Delivery, Known
 from routing.city import City
@@ -65,7 +66,13 @@ class Book:
             action = next_action(case, self._last[case_id], self.city, self.now)
             if action is None:
                 return case
-            self.do(case_id, action, None)
+            try:
+                self.do(case_id, action, None)
+            except IllegalAction as error:  # what went before stands: what the rules forbid, a person has to decide
+                left = f"{action.kind} is left to the centre: {error}"
+                kind = ActionKind.COMMENT
+                self.do(case_id, new_action(kind=kind, actor=action.actor, at=self.now, reason=left), None)
+                return self.known.cases[case_id]
 
     def bind(self, binding: Binding) -> None:
         """Remember a system's identity of a case; one that is known already stays as it is."""

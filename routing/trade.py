@@ -16,6 +16,7 @@ from canonical.report import Urgency
 from canonical.time import Limit
 from routing.city import City
 from routing.extending import within
+from routing.rules import unit_above
 from routing.trade_rules import Asking
 
 LEVELS = (Level.COMMUNITY, Level.STREET, Level.DISTRICT, Level.CITY)
@@ -189,7 +190,8 @@ def _escalate(action: Action, case: Case, city: City, now: datetime) -> None:
     up, now_at = _moved(action, case, city)
     if up <= now_at:
         _refuse(f"case {case.no} is at the level {LEVELS[now_at]}: a unit above it is expected", at="unit")
-    if up > now_at + 1 and case.urgency is not Urgency.URGENT:
+    next_above = action.unit == unit_above(case, city)  # a unit may have nobody between itself and the city
+    if up > now_at + 1 and not next_above and case.urgency is not Urgency.URGENT:
         _refuse(f"only an urgent case skips a level; next comes {LEVELS[now_at + 1]}", at="unit")
 
 

@@ -266,3 +266,35 @@ def test_what_was_dealt_with_on_the_spot_is_filed_and_closed_at_once() -> None:
     assert desk.case.assignments == ()
     assert desk.told() == [("hotline", "done", "1")]
     assert desk.case.clocks == ()
+
+
+def test_what_the_trade_forbids_to_a_rule_is_left_to_the_centre_and_what_went_before_stands() -> None:
+    """The next unit by the list has a system that has had the case twice, in turns with another: it is not given."""
+    desk = dispatched(returns=replace(RULES.returns, most=None, same_unit=None))
+    units = dict(desk.city.responsibility.units)
+    units["u3"] = units["u3"].model_copy(update={"system": "works"})
+    responsibility = replace(desk.city.responsibility, units=units)
+    desk.city = replace(desk.city, responsibility=responsibility, policy=replace(desk.city.policy, rounds=9))
+    says(desk, K.RETURN)
+    says(desk, K.RETURN, "grid")
+    desk.order(K.REDISPATCH, unit="u1", reason="再派")
+    says(desk, K.RETURN)
+    desk.order(K.REDISPATCH, unit="u2", reason="再派")
+    desk.now = at("05-20 20:00")  # off hours: now u3 is the next of the list
+
+    assert says(desk, K.RETURN, "grid") == "applied"
+
+    assert desk.case.stage is Stage.RETURNED
+    assert desk.actions()[-2:] == [K.RETURN, K.COMMENT]
+    assert "left to the centre" in desk.events[-1].action.reason
+    desk.check_books()
+
+
+def test_the_ladder_raises_to_the_next_unit_there_is() -> None:
+    desk = dispatched()
+    units = dict(desk.city.responsibility.units)
+    units["u1"] = units["u1"].model_copy(update={"parent": "u2"})
+    desk.city = replace(desk.city, responsibility=replace(desk.city.responsibility, units=units))
+
+    assert desk.order(K.ESCALATE, reason="办不了").verdict is Verdict.APPLIED
+    assert desk.case.level is Level.CITY
