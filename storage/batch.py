@@ -5,7 +5,7 @@ holds. The save is one statement with arrays (`storage.rows.SAVE`): writing n ca
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -71,9 +71,9 @@ class Batch:
             await self._lock(known, sorted(ids))
         return known
 
-    async def due(self, now: datetime, limit: int) -> Known:
+    async def due(self, now: datetime, limit: int, *, without: Collection[UUID] = ()) -> Known:
         """Cases of whose clocks something is to be told now; locked until the commit. What others have is theirs."""
-        return await self._locked(_DUE, {"now": now, "limit": limit})
+        return await self._locked(_DUE, {"now": now, "limit": limit, "without": list(without)})
 
     async def open_after(self, last: UUID, limit: int) -> Known:
         """Open cases in the order of their ids, those after `last`; locked until the commit."""
@@ -194,7 +194,10 @@ SELECT 'way', '', w.s, CAST(NULL AS uuid) FROM unnest(CAST(:acting AS text[])) A
 )
 
 _DUE = Prepared(
-    text("SELECT id FROM cases WHERE next_step_at <= :now ORDER BY next_step_at LIMIT :limit FOR UPDATE SKIP LOCKED")
+    text("""
+SELECT id FROM cases WHERE next_step_at <= :now AND id <> ALL(CAST(:without AS uuid[]))
+ ORDER BY next_step_at LIMIT :limit FOR UPDATE SKIP LOCKED
+""")
 )
 _OPEN_AFTER = Prepared(
     text(f"SELECT id FROM cases WHERE id > :last AND stage IN ({OPEN_STAGES}) ORDER BY id LIMIT :limit FOR UPDATE")  # noqa: S608

@@ -38,7 +38,7 @@ def _configuration(config: Any) -> Any:  # noqa: ANN401
     return found
 
 
-def _run(config: Any, job: Any) -> Any:  # noqa: ANN401
+def with_city(config: Any, job: Any) -> Any:  # noqa: ANN401
     """`job(store, configuration)`, its refusals as our own end."""
     from gateway.assessment.sheets import UnknownFigure
 
@@ -73,7 +73,7 @@ def update(
     async def job(opened: Any, configuration: Any) -> Any:  # noqa: ANN401
         return await Facts(opened, spending(configuration)).update(clock, whole=whole)
 
-    done = _run(config, job)
+    done = with_city(config, job)
     if as_json:
         emit(row_view(done))
     else:
@@ -102,7 +102,7 @@ def close(
     async def job(opened: Any, configuration: Any) -> Any:  # noqa: ANN401
         return await closed(opened, configuration, period, by=actor, reason=reason, now=clock)
 
-    edition = _run(config, job)
+    edition = with_city(config, job)
     if as_json:
         emit(row_view(edition))
         return
@@ -121,7 +121,7 @@ def list_(
     async def job(opened: Any, _configuration: Any) -> Any:  # noqa: ANN401
         return await listed(opened, period)
 
-    rows = _run(config, job)
+    rows = with_city(config, job)
     if as_json:
         emit([row_view(row) for row in rows])
         return
@@ -150,7 +150,7 @@ def diff(
     async def job(opened: Any, _configuration: Any) -> Any:  # noqa: ANN401
         return await difference(opened, period, old, new)
 
-    found = _run(config, job)
+    found = with_city(config, job)
     if as_json:
         emit(difference_view(found))
         return
@@ -194,7 +194,7 @@ def figure(
         )  # fmt: skip
         return found, page
 
-    found, page = _run(config, job)
+    found, page = with_city(config, job)
     if as_json:
         emit(figure_view(found) | {"facts": [fact_view(one) for one in page.facts], "next": page.following})
         return

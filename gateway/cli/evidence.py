@@ -106,7 +106,7 @@ def _behind(
     column: str, period: str, by: str, subject: str, edition: int | None, config: Path | None
 ) -> tuple[list[str], dict[str, Any]]:
     from gateway.assessment.tracing import Where
-    from gateway.cli.assess import _run
+    from gateway.cli.assess import with_city
     from gateway.evidence.figure import behind_figure
     from gateway.hub import clock
 
@@ -117,7 +117,7 @@ def _behind(
     async def job(opened: Any, configuration: Any) -> Any:  # noqa: ANN401
         return await behind_figure(opened, configuration, where, now=clock())
 
-    found: tuple[list[str], dict[str, Any]] = _run(config, job)
+    found: tuple[list[str], dict[str, Any]] = with_city(config, job)
     return found
 
 

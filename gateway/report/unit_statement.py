@@ -14,6 +14,7 @@ from assessment.unit_statement import (
     counted,
     lines_of,
 )
+from canonical.clock import CLOCK_TITLES
 from canonical.lifecycle import STAGE_TITLES
 from canonical.time import in_shanghai
 from gateway.assessment.people import merged
@@ -38,11 +39,7 @@ from storage.unit_statement import MOST_CASES, unit_facts
 _COLOURS = {
     Standing.ON_TIME: "#D8F0DF", Standing.LATE: "#F8D7D4", Standing.OVERDUE: "#D93025", Standing.SUSPENDED: "#FDF0C8",
 }  # fmt: skip
-CLOCK_TITLES = {
-    "accept": "受理", "verify": "核实", "file": "立案", "dispatch": "派遣", "sign": "签收", "disposal": "处置",
-    "check": "核查", "close": "结案", "reply": "答复", "source": "来源时限", "owner": "承办系统时限",
-    "report_in": "报到", "joint": "联动处置", "case": "全程",
-}  # fmt: skip
+_CLOCKS = {clock.value: title for clock, title in CLOCK_TITLES.items()} | {"case": "全程"}
 _AT_A_GLANCE = 40
 """So many cases are listed on a terminal."""
 _SUPERVISED = {"": "", "ordinary": "普通", "yellow": "黄牌", "red": "红牌"}
@@ -220,7 +217,7 @@ def _clocks(one: UnitStatement) -> Table:
 
 
 def _run(line: CaseLine, clock: ClockLine) -> Sequence[Cell]:
-    title = CLOCK_TITLES.get(clock.clock, clock.clock)
+    title = _CLOCKS.get(clock.clock, clock.clock)
     return [
         Cell(line.case_no), Cell(title), Cell(STANDING_TITLES[clock.standing], colour=_COLOURS.get(clock.standing, "")),
         Cell(clock.started_at), Cell(clock.due_at or NONE), Cell(clock.done_at or NONE), Cell(clock.spent_hours),

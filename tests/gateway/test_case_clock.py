@@ -173,3 +173,20 @@ def test_when_the_notice_of_next_year_is_loaded_provisional_due_times_are_comput
         assert await office.rows("SELECT count(*) FROM event WHERE action = 'recompute'") == [(3,)]
 
     told_by(database_url, configuration, tell)
+
+
+def test_a_case_that_our_code_cannot_tell_of_does_not_stop_the_clock_of_the_others(
+    database_url: str, configuration: Configuration
+) -> None:
+    async def tell(office: Office) -> None:
+        await office.open_cases(5)
+        [(spoilt,)] = await office.rows("SELECT id FROM cases ORDER BY no LIMIT 1")
+        spoil = "UPDATE cases SET state = jsonb_set(state, '{stage}', '\"closed\"') WHERE id = '{}' RETURNING no"
+        assert len(await office.rows(spoil.replace("{}", str(spoilt)))) == 1
+        office.hours.at = NOW + timedelta(hours=2)
+        await office.settle()
+
+        told = await office.rows("SELECT count(DISTINCT case_id) FROM clock_step WHERE clock = 'disposal'")
+        assert told == [(4,)]
+
+    told_by(database_url, configuration, tell, processes=2)
