@@ -334,11 +334,12 @@ def _deadline(declared: DeadlineFields, scope: Scope, where: Where) -> Get:
 
 def _fields(declared: ActionFields, scope: Scope, where: Where) -> dict[str, Get]:
     getters: dict[str, Get] = {}
-    for field in ("reason", "result", "actor_name"):
+    for field in ("reason", "basis", "result", "actor_name"):
         if (node := getattr(declared, field)) is not None:
             getters[field] = text_rule(node, scope, (*where, field))
-    if declared.stated_at is not None:
-        getters["stated_at"] = _time(declared.stated_at, scope, (*where, "stated_at"))
+    for field in ("stated_at", "until"):
+        if (node := getattr(declared, field)) is not None:
+            getters[field] = _time(node, scope, (*where, field))
     if declared.limit:
         getters["limit"] = _compiled_limit(declared.limit, scope, (*where, "limit"))
     if declared.attachments:

@@ -82,9 +82,18 @@ class ActionFields(Declared):
 
     stated_at: Any = None
     reason: Any = None
+    basis: Any = Field(
+        default=None, description="of a return: what it rests on, as `returns.bases` of rules.yaml has it"
+    )
     result: Any = None
     actor_name: Any = None
-    limit: LimitFields | None = None
+    limit: LimitFields | None = Field(
+        default=None,
+        description="how much longer (extension), how long from now (suspension); with sign, the owner's own limit",
+    )
+    until: Any = Field(
+        default=None, description="or to when an extension or a suspension is asked; a date alone with `day: end`"
+    )
     attachments: AttachmentFields | tuple[AttachmentFields, ...] | None = None
 
 

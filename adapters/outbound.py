@@ -51,7 +51,8 @@ VIEW: Names = {
     "action": {
         name: {}
         for name in (
-            "kind", "at", "stated_at", "reason", "result", "actor", "unit", "officer", "due_at", "target", "standard",
+            "kind", "at", "stated_at", "reason", "result", "actor", "unit", "officer", "due_at", "until_at", "basis",
+            "target", "standard",
         )
     }
     | {"limit": {"value": {}, "unit": {}}, "attachments": _FILES},
@@ -343,6 +344,8 @@ def view_of(outbound: Outbound, around: Mapping[str, Any], files: frozenset[str]
             "unit": action.unit,
             "officer": action.officer,
             "due_at": _at(action.due),
+            "until_at": action.until,
+            "basis": action.basis,
             "target": action.target,
             "standard": action.standard,
             "limit": _limit(action.limit),

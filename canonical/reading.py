@@ -22,9 +22,14 @@ class StatedAction(Value):
     """The status as the source wrote it."""
     stated_at: Instant | None = None
     reason: str = ""
+    basis: str = ""
+    """Of a return: the city's code of what it rests on."""
     result: str = ""
     actor_name: str = ""
     limit: Limit | None = None
+    """How much longer, or for how long."""
+    until: Instant | None = None
+    """Or to when."""
     attachments: tuple[Attachment, ...] = ()
 
 

@@ -23,13 +23,14 @@ def act(book: Book, case_id: UUID, reading: Reading, stated: StatedAction, messa
     if earlier is not None:
         return _of_ended_round(case, earlier, stated)
     parties = [party for party in _parties(book, case, reading.system) if party in stated.kinds]
-    actions = [completed(_action(reading, stated, party, book.now), case, book) for party in parties]
-    if any(said_before(book, case, reading, action) for action in actions):
+    said = [_action(reading, stated, party, book.now) for party in parties]
+    if any(said_before(book, case, reading, action) for action in said):
         return Outcome(Verdict.REPEATED, case_no=case.no)
-    possible = next((action for action in actions if _possible(action, case)), None)
+    actions = [completed(action, case, book) for action in said]
+    possible = next((index for index, action in enumerate(actions) if _possible(action, case)), None)
     if possible is not None:
-        book.do(case_id, possible, message.id)
-        remember_said(book, case, reading, possible)
+        book.do(case_id, actions[possible], message.id)
+        remember_said(book, case, reading, said[possible])
         book.follow(case_id)
         return Outcome(Verdict.APPLIED, case_no=case.no)
     if any(_ALREADY.get(kind, _never)(case, reading.system) for kind in stated.kinds.values()):
@@ -109,8 +110,8 @@ def _parties(book: Book, case: Case, system: str) -> Iterator[Party]:
 def _action(reading: Reading, stated: StatedAction, party: Party, now: datetime) -> Action:
     return Action(
         kind=stated.kinds[party], actor=Actor(party=party, id=reading.system, name=stated.actor_name), at=now,
-        stated_at=stated.stated_at, reason=stated.reason, result=stated.result, limit=stated.limit,
-        attachments=stated.attachments, editions={"declaration": reading.edition},
+        stated_at=stated.stated_at, reason=stated.reason, basis=stated.basis, result=stated.result, limit=stated.limit,
+        until=stated.until, attachments=stated.attachments, editions={"declaration": reading.edition},
     )  # fmt: skip
 
 

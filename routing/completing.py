@@ -9,7 +9,7 @@ from canonical.lifecycle import ENDED, ActionKind, Stage
 from canonical.place import Coordinate, Place, PlaceMethod
 from canonical.report import Report
 from routing.book import Book
-from routing.extending import within
+from routing.extending import lasting, within
 from routing.rules import assigning, filing, unit_above
 
 
@@ -84,13 +84,23 @@ def _extended(action: Action, case: Case, book: Book) -> Action:
 
 
 def _asked(action: Action, case: Case, book: Book) -> Action:
-    """An extension by one original limit, where the unit does not say by how much."""
+    """An extension to the moment that the unit names; by one original limit, where it does not say by how much."""
+    disposal = case.clock(Clock.DISPOSAL)
+    if action.limit is None and action.until is not None and disposal is not None and disposal.due is not None:
+        return action.model_copy(update={"limit": lasting(disposal.due.at, action.until)})
     return action if action.limit else _extended(action, case, book)
 
 
-def _suspended(action: Action, case: Case, _book: Book) -> Action:
-    until = action.until or (case.request and case.request.until) or None
-    return action.model_copy(update={"until": until})
+def _waiting(action: Action, _case: Case, book: Book) -> Action:
+    """A suspension as long as is said, where no day is named: from now, as the rule's longest is counted."""
+    if action.until is not None or action.limit is None:
+        return action
+    return action.model_copy(update={"until": book.city.calendar.due(book.now, action.limit).at})
+
+
+def _suspended(action: Action, case: Case, book: Book) -> Action:
+    said = _waiting(action, case, book)
+    return said.model_copy(update={"until": said.until or (case.request and case.request.until) or None})
 
 
 _COMPLETE: Mapping[ActionKind, Callable[[Action, Case, Book], Action]] = {
@@ -102,6 +112,7 @@ _COMPLETE: Mapping[ActionKind, Callable[[Action, Case, Book], Action]] = {
     ActionKind.DEESCALATE: _assigned,
     ActionKind.WHISTLE: _assigned,
     ActionKind.ASK_EXTENSION: _asked,
+    ActionKind.ASK_SUSPENSION: _waiting,
     ActionKind.GRANT_EXTENSION: _extended,
     ActionKind.SUSPEND: _suspended,
     ActionKind.SETTLE: _filed,

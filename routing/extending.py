@@ -1,7 +1,10 @@
-"""How long an extension 延期 may be by a city's rule, whatever unit it is asked in."""
+"""How long an extension 延期 is, and may be by a city's rule, whatever unit it is asked in."""
+
+from datetime import datetime, timedelta
 
 from canonical.clock import Ledger
-from canonical.time import Limit
+from canonical.errors import IllegalAction
+from canonical.time import Limit, LimitUnit
 from routing.city import City
 
 
@@ -19,3 +22,26 @@ def within(limit: Limit, disposal: Ledger, city: City) -> Limit:
         return due.at.timestamp() if due else float("inf")
 
     return min([limit, *allowed], key=ends)
+
+
+_LARGEST_FIRST = (
+    (LimitUnit.CALENDAR_DAY, timedelta(days=1)),
+    (LimitUnit.URGENT_WORK_HOUR, timedelta(hours=1)),
+    (LimitUnit.MINUTE, timedelta(minutes=1)),
+)
+"""Units of the wall clock: an extension to a moment ends there, whatever the unit's hours are."""
+_AT_MOST = 100_000
+
+
+def lasting(due: datetime, until: datetime) -> Limit:
+    """The limit that moves `due` to `until`, in the largest unit that is exact to the minute.
+
+    Raises IllegalAction where that moment is none that it could be moved to.
+    """
+    if until <= due:
+        raise IllegalAction(f"an extension ends later than the limit it moves, {due:%Y-%m-%d %H:%M}", at="until")
+    more = (until - due) // timedelta(minutes=1) * timedelta(minutes=1)
+    unit, one = next(pair for pair in _LARGEST_FIRST if not more % pair[1])
+    if not 0 < more // one <= _AT_MOST:
+        raise IllegalAction(f"{until:%Y-%m-%d %H:%M} is no moment an extension could end at", at="until")
+    return Limit(value=more // one, unit=unit)

@@ -13,10 +13,11 @@ import pytest
 
 import adapters
 from adapters import System
-from canonical.errors import Unacceptable, Why
+from canonical.errors import Misconfigured, Unacceptable, Why
 from canonical.findings import Severity
 from canonical.message import Message, Verdict
 from canonical.reading import Outcome, Reading
+from canonical.time import Limit, LimitUnit
 from tests.adapters.systems import ID, NOW, outbound_of
 
 HEAD = """\
@@ -505,3 +506,45 @@ def test_a_name_with_a_dot_that_nobody_quoted_is_warned_of(make: Make, tmp_path:
     assert system.doors
     assert [(one.severity, one.key) for one in findings] == [(Severity.WARNING, "external_id.from")] * told
     assert all("\"'@odata.id'\"" in one.text for one in findings)
+
+
+# --- what a platform asks for ---
+
+ASKED = """\
+direction: in
+title: 状态
+contract: any.schema.json
+external_id: {from: id}
+action:
+  status: {from: s}
+  reason: {from: why}
+  steps:
+    wait: {kinds: {owner: ask_suspension}, until: {from: day, time: yyyy-MM-dd, day: end}}
+    later:
+      kinds: {owner: ask_extension}
+      limit: {value: {from: n}, unit: {from: of, codes: {天: calendar_day, 小时: work_hour}}}
+    back: {kinds: {owner: return}, basis: {from: code, codes: {"1": duty, "2": area}}}
+"""
+
+
+def test_a_stated_action_carries_its_day_its_length_and_what_it_rests_on(make: Make) -> None:
+    system = make(door(), m=ASKED)
+
+    def said(**document: Any) -> Any:
+        action = one(system.read(push({"id": "1", "why": "w", **document}))).action
+        assert action is not None
+        return action
+
+    waiting = said(s="wait", day="2026-12-31")
+    assert waiting.until is not None
+    assert waiting.until.isoformat() == "2026-12-31T23:59:59+08:00"
+    assert said(s="later", n=3, of="天").limit == Limit(value=3, unit=LimitUnit.CALENDAR_DAY)
+    assert (said(s="back", code="2").basis, said(s="wait").until) == ("area", None)
+    assert refused(system.read(push({"id": "1", "s": "wait", "day": "年底"}))).why is Why.CONTRACT
+    assert refused(system.read(push({"id": "1", "s": "back", "code": "9"}))).why is Why.UNMAPPED_CODE
+    assert refused(system.read(push({"id": "1", "s": "later", "n": 3}))).why is Why.CONTRACT
+
+
+def test_a_moment_needs_a_pattern(make: Make) -> None:
+    with pytest.raises(Misconfigured, match=r"action.steps.wait.until.*needs a pattern"):
+        make(door(), m=ASKED.replace(", time: yyyy-MM-dd, day: end", ""))

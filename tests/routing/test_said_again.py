@@ -134,3 +134,39 @@ def test_an_id_of_one_case_beside_the_number_of_another_is_refused_and_changes_n
     told = desk.take(by_owner("works", "w1", K.SIGN, reference=other.reference))
     assert verdicts(told) == [Verdict.REFUSED]
     assert {case.stage for case in desk.cases.values()} == {Stage.DISPATCHED}
+
+
+# --- a suspension ---
+
+
+def waits(**more: Any) -> Arrival:
+    """Works asks that its case may wait for thirty days."""
+    days = Limit(value=30, unit=LimitUnit.CALENDAR_DAY)
+    return by_owner("works", "w1", K.ASK_SUSPENSION, **{"reason": "汛期", "limit": days} | more)
+
+
+def test_a_suspension_told_again_is_a_repeat_until_it_is_over() -> None:
+    desk, case = dispatched()
+    desk.take(by_owner("works", "w1", K.SIGN))
+    assert verdicts(desk.take(waits())) == [APPLIED]
+    desk.now += timedelta(minutes=1)  # another `until`, of the same words
+    assert verdicts(desk.take(waits())) == [REPEATED]
+    assert verdicts(desk.take(waits(reason="等路"))) == [REFUSED]
+
+    desk.take(ordered(case.no, K.SUSPEND, reason="同意"))
+    assert desk.cases[case.id].stage is Stage.SUSPENDED
+    assert verdicts(desk.take(waits())) == [REPEATED]
+
+    desk.take(ordered(case.no, K.RESUME, reason="汛期已过"))
+    assert verdicts(desk.take(waits())) == [APPLIED]
+
+
+def test_an_extension_to_another_day_is_another_one_and_to_the_same_day_the_same() -> None:
+    desk, case = dispatched()
+    day, later = NOW + timedelta(days=9), NOW + timedelta(days=12)
+    assert verdicts(desk.take(asked(limit=None, until=day))) == [APPLIED]
+    desk.take(ordered(case.no, K.GRANT_EXTENSION))
+    due = desk.cases[case.id].due
+    assert due is not None
+    assert due.at == day
+    assert verdicts(desk.take(asked(limit=None, until=day), asked(limit=None, until=later))) == [REPEATED, APPLIED]

@@ -1,6 +1,7 @@
 """Rules of the trade: what they allow, and what they say to whom they refuse. Limits as in `clock_city`."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from canonical.case import Supervision
@@ -298,3 +299,29 @@ def test_the_ladder_raises_to_the_next_unit_there_is() -> None:
 
     assert desk.order(K.ESCALATE, reason="办不了").verdict is Verdict.APPLIED
     assert desk.case.level is Level.CITY
+
+
+def test_an_extension_to_a_moment_is_moved_there_in_wall_time_and_no_further_than_the_rule_goes() -> None:
+    desk = dispatched(extension=Extension(approvals=("中心",), longest=Limit(value=2, unit=LimitUnit.CALENDAR_DAY)))
+    assert "later than the limit it moves, 2026-05-20 15:30" in refused(
+        desk, K.ASK_EXTENSION, reason="等料", until=at("05-20 15:30")
+    )
+    assert "no moment" in refused(desk, K.ASK_EXTENSION, reason="等料", until=at("05-20 15:30") + timedelta(seconds=59))
+    assert "no moment" in refused(desk, K.ASK_EXTENSION, reason="等料", until=at("05-20 15:30").replace(year=9998))
+    says(desk, K.ASK_EXTENSION, until=at("05-24 09:00"))
+    assert desk.order(K.GRANT_EXTENSION).verdict is Verdict.APPLIED
+    assert desk.case.due is not None
+    assert desk.case.due.at == at("05-22 15:30")
+
+
+def test_a_moment_counts_before_a_length_and_a_length_is_counted_from_now() -> None:
+    desk = dispatched()
+    days = Limit(value=3, unit=LimitUnit.CALENDAR_DAY)
+    desk.order(K.SUSPEND, reason="雨", limit=days)
+    assert desk.case.resume_at == at("05-23 09:30")
+
+    named = dispatched()
+    named.order(K.SUSPEND, reason="雨", limit=days, until=at("05-21 10:00"))
+    assert named.case.resume_at == at("05-21 10:00")
+
+    assert "needs until" in refused(dispatched(), K.ASK_SUSPENSION, reason="雨")
