@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.errors import Unacceptable
 from gateway.evidence.leaf import leaf_of, strays
-from gateway.evidence.seal import algorithm_of, nodes, said_by
+from gateway.evidence.seal import algorithm_of, form_of, nodes, said_by
 from gateway.evidence.tree import Tree, needed_with, nodes_with, root_of, standing_with
 from gateway.evidence.verify import LEAF, Hash, hash_of
 from storage import evidence, seals
@@ -104,7 +104,7 @@ class Checker:
                 self._finds(
                     Wrong.SLIPPED_IN, _named(row.place), seal.no, "was written after all of its time was sealed"
                 )
-            elif leaf_of(row, over.salt, hash_).digest(hash_) != digest:
+            elif leaf_of(row, over.salt, hash_, form_of(seal)).digest(hash_) != digest:
                 self._finds(Wrong.CHANGED, _named(row.place), seal.no, "is not what was sealed")
             elif stray := strays(row):
                 self._finds(Wrong.CHANGED, _named(row.place), seal.no, f"its {stray} says something else than its body")

@@ -15,7 +15,7 @@ from typing import Any
 from gateway.evidence.verify import DISCLOSED, LEAF, Hash, plain
 from storage.seals import EventRow, MessageRow, Row
 
-FORM = 1
+FORM = 2
 """Of the lines. Who changes what a line holds, or what is committed in it, raises it and keeps the earlier form."""
 
 
@@ -28,10 +28,16 @@ class Kept(StrEnum):
     """Headers and paths: they may hold partners' keys and tokens."""
 
 
-_OF_EVENTS: Mapping[str, Kept] = dict.fromkeys(
-    ("action.report.reporter", "action.report.extra", "action.report.attachments", "action.actor.name",
-     "action.attachments"), Kept.PERSON,
+_FIRST_FORM = (
+    "action.report.reporter", "action.report.extra", "action.report.attachments", "action.actor.name",
+    "action.attachments",
 )  # fmt: skip
+_OF_EVENTS: Mapping[int, Mapping[str, Kept]] = {
+    1: dict.fromkeys(_FIRST_FORM, Kept.PERSON),
+    2: dict.fromkeys((*_FIRST_FORM, "action.officer"), Kept.PERSON),
+}
+"""By form: what of an event stands as a commitment. All else stands as it is; docs/evidence.md says why."""
+COMMITTED = frozenset(_OF_EVENTS[FORM])
 _OF_MESSAGES: Mapping[str, Kept] = {"headers": Kept.TRANSPORT, "path": Kept.TRANSPORT}
 
 
@@ -55,9 +61,12 @@ class Leaf:
         return hash_(LEAF + self.line)
 
 
-def leaf_of(row: Row, salt: bytes, hash_: Hash) -> Leaf:
-    """The leaf of this row under the salt of its seal; before it is sealed, under any that nobody knows."""
-    kind, name, said, kept = _event(row) if isinstance(row, EventRow) else _message(row)
+def leaf_of(row: Row, salt: bytes, hash_: Hash, form: int = FORM) -> Leaf:
+    """The leaf of this row under the salt and in the form of its seal.
+
+    Before it is sealed: under a salt that nobody knows, in the form that seals have now.
+    """
+    kind, name, said, kept = _event(row, form) if isinstance(row, EventRow) else _message(row)
     disclosures = []
     for at, why in kept.items():
         *way, last = at.split(".")
@@ -73,9 +82,9 @@ def leaf_of(row: Row, salt: bytes, hash_: Hash) -> Leaf:
     return Leaf(plain({kind: said}), disclosures)
 
 
-def _event(row: EventRow) -> tuple[str, str, dict[str, Any], Mapping[str, Kept]]:
+def _event(row: EventRow, form: int) -> tuple[str, str, dict[str, Any], Mapping[str, Kept]]:
     body: dict[str, Any] = json.loads(row.body)
-    return "event", f"{row.place.id}/{row.place.seq}", body, _OF_EVENTS
+    return "event", f"{row.place.id}/{row.place.seq}", body, _OF_EVENTS[form]
 
 
 def _message(row: MessageRow) -> tuple[str, str, dict[str, Any], Mapping[str, Kept]]:

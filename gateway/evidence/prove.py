@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.evidence.leaf import Disclosure, instant, leaf_of
-from gateway.evidence.seal import algorithm_of, roots
+from gateway.evidence.seal import algorithm_of, form_of, roots
 from gateway.evidence.tree import Tree, extension_spans, path_spans
 from gateway.evidence.verify import hash_of
 from storage import seals
@@ -39,6 +39,7 @@ class _Sealed:
     index: dict[tuple[UUID, int], int]
     tree: Tree
     salt: bytes
+    form: int
 
 
 class Prover:
@@ -62,7 +63,7 @@ class Prover:
             leaf = leaf_of(row, self._fresh, self.hash)
             return Proven(leaf.line, leaf.disclosures, None)
         sealed = await self._sealed(no)
-        leaf = leaf_of(row, sealed.salt, self.hash)
+        leaf = leaf_of(row, sealed.salt, self.hash, sealed.form)
         at = sealed.index.get((row.place.id, row.place.seq))
         if at is None:  # it was slipped in among what was sealed long ago
             return Proven(leaf.line, leaf.disclosures, None, changed=True)
@@ -75,7 +76,8 @@ class Prover:
         if no not in self._trees:
             leaves = await seals.leaves(self._connection, no)
             index = {key: at for at, key in enumerate(leaves.keys)}
-            self._trees[no] = _Sealed(index, Tree(self.hash, leaves.digests), leaves.salt)
+            form = form_of((await seals.seals(self._connection, [no]))[no])
+            self._trees[no] = _Sealed(index, Tree(self.hash, leaves.digests), leaves.salt, form)
             if len(self._trees) > _REMEMBERED:
                 self._trees.popitem(last=False)
         self._trees.move_to_end(no)

@@ -99,6 +99,14 @@ def algorithm_of(seal: Seal) -> str:
     return str(said_by(seal)["algorithm"])
 
 
+def form_of(seal: Seal) -> int:
+    """The form of its lines. Raises Unacceptable where this hub is older than the seal."""
+    form = said_by(seal).get("form", FORM)
+    if not isinstance(form, int) or not 1 <= form <= FORM:
+        raise Unacceptable(f"seal {seal.no} has lines of form {form}, and this hub knows {FORM} at most: upgrade it")
+    return form
+
+
 async def nodes(connection: AsyncConnection, spans: Iterable[Span]) -> dict[Span, bytes]:
     """The nodes of these whole subtrees of the chain. Raises Unacceptable where a seal is missing."""
     wanted = set(spans)

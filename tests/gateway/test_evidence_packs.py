@@ -178,7 +178,7 @@ def no_proof(folder: Path) -> None:
 
 
 def other_seal(folder: Path) -> None:
-    rewrite(folder, "seals.jsonl", [one.replace(b'"form":1', b'"form":2') for one in _lines(folder, "seals.jsonl")])
+    rewrite(folder, "seals.jsonl", [one.replace(b'"form":2', b'"form":1') for one in _lines(folder, "seals.jsonl")])
 
 
 def no_message(folder: Path) -> None:
