@@ -25,7 +25,7 @@ from adapters.shape_json import write_json
 from adapters.shape_xml import xml_text
 from adapters.value import as_list, as_text, empty, text_at
 from adapters.writing import csv_body, fields_body, fields_parts, multipart, multipart_body, percent, urlencoded_body
-from canonical.case import Binding, Case
+from canonical.case import Binding, Case, Completion, Share
 from canonical.errors import ContractViolation
 from canonical.message import Message
 from canonical.place import Coordinate, Place
@@ -59,6 +59,7 @@ VIEW: Names = {
     "binding": _BINDING,
     "source": _BINDING,
     "unit": {},
+    "joint": {name: {} for name in ("share", "lead", "lead_name", "completion", "report_in_by", "answer_by")},
     "area": {"city": {}, "county": {}, "street": {}, "community": {}},
     "now": {},
     "id": {},
@@ -86,6 +87,8 @@ _VALUES: Mapping[str, tuple[str, ...]] = {
     "case.urgency": tuple(Urgency),
     "action.limit.unit": tuple(LimitUnit),
     "case.reporter.withheld": ("true", "false"),
+    "joint.share": tuple(Share),
+    "joint.completion": tuple(Completion),
 }
 """What the hub itself may write where a list is closed: a table must know all of it, or the rest by `*`."""
 
@@ -354,6 +357,7 @@ def view_of(outbound: Outbound, around: Mapping[str, Any], files: frozenset[str]
         "binding": _binding(outbound.binding),
         "source": _binding(outbound.source_binding),
         "unit": outbound.unit_name,
+        "joint": _called(outbound),
         "area": dict(outbound.area_names),
     }
 
@@ -410,6 +414,20 @@ def _place(place: Place | None) -> dict[str, Any]:
 
 def _at(due: Due | None) -> datetime | None:
     return due.at if due else None
+
+
+def _called(outbound: Outbound) -> dict[str, Any]:
+    called = outbound.called
+    if called is None:
+        return {"share": str(Share.LEAD)}
+    return {
+        "share": str(Share.JOINT),
+        "lead": called.lead,
+        "lead_name": outbound.lead_name,
+        "completion": str(called.completion),
+        "report_in_by": called.report_in_by,
+        "answer_by": called.answer_by,
+    }
 
 
 def _limit(limit: Limit | None) -> dict[str, Any]:

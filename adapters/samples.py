@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from adapters.explain import near
 from adapters.shape import form_document
+from canonical.assignment import Called
 from canonical.case import Action, Binding, Case
 from canonical.errors import HubError, Unacceptable
 from canonical.findings import Finding
@@ -112,6 +113,8 @@ def outbound_of(message: str, given: dict[str, Any]) -> Outbound:
         binding=_binding(given.get("binding"), "owner"),
         source_binding=_binding(given.get("source_binding"), "source"),
         unit_name=given.get("unit_name", ""),
+        called=Called.model_validate(given["called"]) if "called" in given else None,
+        lead_name=given.get("lead_name", ""),
         area_names=given.get("area_names", {}),
         contents={one.url: FileContent(one.content) for one in files},
     )
@@ -243,7 +246,9 @@ def _written_again(system: "System", golden: dict[str, Any], name: str) -> Itera
 
 _OUT_KEYS: dict[str, frozenset[str] | None] = {
     "": frozenset({"message", "given", "names", "before", "file", "now", "session", "path", "body", "headers"}),
-    "given": frozenset({"case", "action", "binding", "source_binding", "unit_name", "area_names"}),
+    "given": frozenset(
+        {"case", "action", "binding", "source_binding", "unit_name", "area_names", "called", "lead_name"}
+    ),
     "names": None,
     "before": None,
     "headers": None,

@@ -64,4 +64,24 @@ class Joint(Value):
     """The unit that blew the whistle."""
 
 
+class Called(Value):
+    """What a called unit's platform is told beside the case: who leads it, and until when the unit is awaited."""
+
+    lead: str = ""
+    """The unit that leads."""
+    completion: Completion = Completion.ALL
+    report_in_by: Instant | None = None
+    answer_by: Instant | None = None
+
+
+def called_address(round_: int) -> str:
+    """The address of a delivery to a called unit's platform: its assignment, whatever id the platform gave it."""
+    return f"#{round_}"
+
+
+def called_round(address: str) -> int:
+    """The assignment that an address means; 0: it is another system's id."""
+    return int(address[1:]) if address[:1] == "#" and address[1:].isdecimal() else 0
+
+
 new_assignment = unchecked(Assignment)

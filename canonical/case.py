@@ -184,6 +184,18 @@ class Case(Value):
         rounds = self.joint.rounds if self.joint else ()
         return tuple(self.assignments[number - 1] for number in rounds)
 
+    @property
+    def joint_missing(self) -> tuple[str, ...]:
+        """The called units without whose word the lead cannot answer; empty: it can. Nobody waits for itself."""
+        joint, lead = self.joint, self.assignment
+        if joint is None or joint.completion is Completion.LEAD:
+            return ()
+        tasks = [one for one in self.joint_tasks if lead is None or one.unit != lead.unit]
+        answered = sum(one.disposed_at is not None for one in tasks)
+        if joint.completion is Completion.QUORUM and answered * 2 > len(tasks):
+            return ()
+        return tuple(one.unit for one in tasks if one.open)
+
     def clock(self, clock: Clock, of: str = "") -> Ledger | None:
         """The ledger of a clock that runs, stands still or may go on; None when there is none."""
         return find(self.clocks, clock, of)

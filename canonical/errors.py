@@ -89,6 +89,10 @@ class IllegalAction(Unacceptable):
     why = Why.NOT_ALLOWED
 
 
+class TooEarly(IllegalAction):
+    """Others have to act first. What a system says too early is kept, and done when they have."""
+
+
 class Refused(Unacceptable):
     """The other system understood and said no."""
 

@@ -157,6 +157,7 @@ _DESK = frozenset({_P.CENTRE, _P.HUB})
 _CENTRE, _HUB = frozenset({_P.CENTRE}), frozenset({_P.HUB})
 _SOURCE, _OWNER, _JOINT = frozenset({_P.SOURCE}), frozenset({_P.OWNER}), frozenset({_P.JOINT})
 _BOTH = _SOURCE | _OWNER
+_ALL = _BOTH | _JOINT
 _C = Clock
 _DECIDED = (_C.ACCEPT, _C.VERIFY, _C.FILE)
 _GIVEN = (_C.SIGN, _C.LEVEL, _C.DISPOSAL)
@@ -189,17 +190,17 @@ LIFECYCLE: tuple[Row, ...] = (
     Row(_A.REPORT_IN, "报到", Step.DISPOSE, _WORKED, None, _JOINT | _CENTRE, ("round", "unit"), stops=(_C.REPORT_IN,), tells=_OWNER),
     Row(_A.ANSWER, "联动反馈", Step.DISPOSE, _WORKED, None, _JOINT | _CENTRE, ("round", "unit", "result"), stops=(_C.REPORT_IN, _C.JOINT), tells=_OWNER),
     Row(_A.DECLINE, "不予报到", Step.DISPOSE, _WORKED, None, _JOINT | _CENTRE, ("round", "unit", "reason"), stops=(_C.REPORT_IN, _C.JOINT), tells=_OWNER),
-    Row(_A.DISPOSE, "处置反馈", Step.DISPOSE, _WITH_OWNER, _S.DISPOSED, _OWNER | _CENTRE, ("result",), starts=(_C.CHECK,), stops=_WORKING),
+    Row(_A.DISPOSE, "处置反馈", Step.DISPOSE, _WITH_OWNER, _S.DISPOSED, _OWNER | _CENTRE, ("result",), starts=(_C.CHECK,), stops=_WORKING, tells=_JOINT),
     Row(_A.CHECK, "核查", Step.CHECK, frozenset({_S.DISPOSED}), _S.CHECKED, _DESK, ("result",), starts=(_C.CLOSE,), stops=(_C.CHECK,)),
     Row(_A.REWORK, "返工", Step.CHECK, _OVER | {_S.DISPOSED, _S.CHECKED}, _S.HANDLING, _DESK, ("reason",), starts=(_C.DISPOSAL,), stops=(_C.CHECK, _C.CLOSE), tells=_OWNER),
     Row(_A.CLOSE, "结案", Step.CLOSE, frozenset({_S.CHECKED}), _S.CLOSED, _DESK, ("result",), tells=_SOURCE),
-    Row(_A.FORCE_CLOSE, "强制结案", Step.CLOSE, _FILED, _S.CLOSED, _CENTRE, ("result", "reason"), tells=_BOTH),
+    Row(_A.FORCE_CLOSE, "强制结案", Step.CLOSE, _FILED, _S.CLOSED, _CENTRE, ("result", "reason"), tells=_ALL),
     Row(_A.EVALUATE, "评价", Step.EVALUATE, frozenset({_S.CLOSED}), _S.EVALUATED, _SOURCE | _DESK, ("result",)),
     Row(_A.APPEAL, "申诉", Step.EVALUATE, _OVER, None, _OWNER | _CENTRE, ("reason",)),
     Row(_A.UPHOLD, "准予剔除", Step.EVALUATE, _OVER, None, _CENTRE, ("reason",), tells=_OWNER),
     Row(_A.DISMISS, "驳回申诉", Step.EVALUATE, _OVER, None, _CENTRE, ("reason",), tells=_OWNER),
-    Row(_A.CANCEL, "作废", Step.FILE, _OPEN, _S.CANCELLED, _SOURCE | _CENTRE, ("reason",), tells=_BOTH),
-    Row(_A.MERGE, "并件", Step.FILE, _UNFILED | {_S.FILED, _S.DISPATCHED, _S.RETURNED}, _S.MERGED, _CENTRE, ("reason", "target"), tells=_OWNER),
+    Row(_A.CANCEL, "作废", Step.FILE, _OPEN, _S.CANCELLED, _SOURCE | _CENTRE, ("reason",), tells=_ALL),
+    Row(_A.MERGE, "并件", Step.FILE, _UNFILED | {_S.FILED, _S.DISPATCHED, _S.RETURNED}, _S.MERGED, _CENTRE, ("reason", "target"), tells=_OWNER | _JOINT),
     Row(_A.COMMENT, "批注", Step.COLLECT, _ANY, None, frozenset(Party), ("reason",)),
     Row(_A.REMIND, "催办", Step.DISPOSE, _OPEN, None, _HUB, ("told",), tells=_OWNER),
     Row(_A.RECOMPUTE, "重算时限", Step.DISPOSE, _OPEN, None, _HUB, ("timed", "reason")),

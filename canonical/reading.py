@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from canonical.alarm import Alarm, AlarmPolicy
+from canonical.assignment import Called
 from canonical.case import Action, Binding, Case
 from canonical.errors import Why
 from canonical.lifecycle import ActionKind, Party
@@ -78,7 +79,8 @@ class SystemRole(Value):
     source: bool
     owner: bool
     tells: dict[str, dict[ActionKind, str]]
-    """`source`, `owner` or `both` (the system reported the case and does the work) to action to outbound message."""
+    """What it is to the case, then action to outbound message. `source`, `owner`; `both`: it reported the case and does
+    the work; `joint`: it has a called unit's part."""
     unsupported: dict[str, dict[ActionKind, str]] = {}
     """In the same shape: what the platform cannot be told, with the reason the dispatcher is shown."""
     alarms: dict[str, AlarmPolicy] = {}
@@ -111,6 +113,9 @@ class Outbound:
     source_binding: Binding | None = None
     """The binding under which this same system reported the case, when it did."""
     unit_name: str = ""
+    called: Called | None = None
+    """To a called unit's platform: who leads, and until when the unit is awaited; `lead_name` goes with it."""
+    lead_name: str = ""
     area_names: dict[str, str] = field(default_factory=dict)
     """Division names by `county`, `street`, `community`, for systems that want them."""
     contents: Mapping[str, FileContent] = field(default_factory=dict, repr=False)

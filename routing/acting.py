@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from canonical.case import Action, Actor, Assignment, BindingRole, Case, Share, checked
-from canonical.errors import IllegalAction
+from canonical.errors import IllegalAction, TooEarly
 from canonical.lifecycle import ActionKind, Party, Stage
 from canonical.message import Message, Verdict
 from canonical.reading import Outcome, Reading, StatedAction
@@ -29,7 +29,10 @@ def act(book: Book, case_id: UUID, reading: Reading, stated: StatedAction, messa
     actions = [completed(action, case, book) for action in said]
     possible = next((index for index, action in enumerate(actions) if _possible(action, case)), None)
     if possible is not None:
-        book.do(case_id, actions[possible], message.id)
+        try:
+            book.do(case_id, actions[possible], message.id)
+        except TooEarly as error:  # its platform says it once: nobody would tell us again when the others are done
+            return Outcome(Verdict.HELD, case_no=case.no, text=str(error))
         remember_said(book, case, reading, said[possible])
         book.follow(case_id)
         return Outcome(Verdict.APPLIED, case_no=case.no)

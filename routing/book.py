@@ -7,12 +7,13 @@ from datetime import datetime
 from uuid import UUID
 
 from canonical.alarm import AlarmState, CapState
+from canonical.assignment import Assignment, called_address
 from canonical.case import Action, Binding, BindingRole, Case, Event, checked, latest_told, new_action, new_event
 from canonical.errors import IllegalAction
 from canonical.lifecycle import BY_ACTION, GIVES, ActionKind, Party, Stage
 from canonical.records import CaseFile, Changes, Delivery, Known
 from routing.city import City
-from routing.joint import consolidated
+from routing.joint import called_message, consolidated, still_called
 from routing.rules import next_action
 from routing.timing import UNITS, Timing
 from routing.trade import check_trade
@@ -54,9 +55,9 @@ class Book:
         check_trade(action, case, self.city, self.now)
         action = consolidated(action, case, self.city)
         event = case.does(self.timing.complete(action, case), message_id=message_id)
-        case = case.after(event)
+        before, case = case, case.after(event)
         self._write(case, event)
-        self._tell(case, event)
+        self._tell(before, case, event)
         return case
 
     def follow(self, case_id: UUID) -> Case:
@@ -139,16 +140,19 @@ class Book:
         if files and action.actor.party in _SYSTEMS:
             self.changes.files += (CaseFile(event.case_id, action.actor.id, file, self.now) for file in files)
 
-    def _tell(self, case: Case, event: Event) -> None:
+    def _tell(self, before: Case, case: Case, event: Event) -> None:
         """Outbox rows for those whom the table tells, except whoever did it. Who plays both parts is told once."""
-        tells, kind = BY_ACTION[event.action.kind].tells, event.action.kind
+        action, kind = event.action, event.action.kind
+        tells = BY_ACTION[kind].tells
         if not tells:
             return
-        if Party.JOINT in tells or (event.action.told is not None and event.action.round):
-            self._tell_called(case, event)
+        if kind is ActionKind.WHISTLE or (action.told is not None and action.round):
+            self._tell_called(case, kind, case.assignments[(action.round or len(case.assignments)) - 1])
             return
-        if event.action.told is not None and event.action.told.clock not in UNITS:
+        if action.told is not None and action.told.clock not in UNITS:
             return  # it is the centre that is late
+        for task in still_called(before, kind) if Party.JOINT in tells else ():
+            self._tell_called(case, kind, task)
         bindings = self.known.of_case.get(case.id, [])
         sources = [binding for binding in bindings if binding.role is BindingRole.SOURCE]
         source_systems = {binding.system for binding in sources}
@@ -171,18 +175,11 @@ class Book:
         if kind in GIVES:
             before = sum(one.system == system for one in case.assignments) > 1
             return self._message(system, ActionKind.REDISPATCH if before else ActionKind.DISPATCH, party)
-        return self._message(system, _AMOUNTS_TO[kind, party], party) if (kind, party) in _AMOUNTS_TO else None
+        return self._message(system, AMOUNTS_TO[kind, party], party) if (kind, party) in AMOUNTS_TO else None
 
-    def _tell_called(self, case: Case, event: Event) -> None:
-        """The system of a called unit. One without a message of its own for a whistle gets the case as any other."""
-        action = event.action
-        number = action.round or len(case.assignments)
-        system = case.assignments[number - 1].system
-        message = self._message(system, action.kind, "joint")
-        if message is None and action.kind is ActionKind.WHISTLE:
-            message = self._message(system, ActionKind.DISPATCH, "owner")
-        if system != action.actor.id:
-            self._deliver(case, system, message, "")
+    def _tell_called(self, case: Case, kind: ActionKind, task: Assignment) -> None:
+        """The system of a called unit, also where that system did it: to it the unit's part is a matter of its own."""
+        self._deliver(case, task.system, called_message(self.city, task.system, kind), called_address(task.round))
 
     def _message(self, system: str, kind: ActionKind, party: str) -> str | None:
         role = self.city.systems.get(system)
@@ -209,7 +206,7 @@ class Book:
         )
 
 
-_AMOUNTS_TO = {
+AMOUNTS_TO = {
     (ActionKind.FORCE_CLOSE, "source"): ActionKind.CLOSE,
     (ActionKind.FORCE_CLOSE, "both"): ActionKind.CLOSE,
     (ActionKind.FORCE_CLOSE, "owner"): ActionKind.CANCEL,

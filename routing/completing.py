@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from canonical.case import Action, Case
+from canonical.case import Action, Case, Share
 from canonical.clock import Clock
 from canonical.errors import IllegalAction
 from canonical.lifecycle import ENDED, ActionKind, Stage
@@ -48,6 +48,8 @@ def _placed(said: Place, case: Case, book: Book) -> Place:
 
 
 def _assigned(action: Action, case: Case, book: Book) -> Action:
+    if not action.unit:
+        raise IllegalAction(f"{action.kind} needs unit: the id of a unit in units.csv", at="unit")
     if action.unit not in book.city.responsibility.units:
         raise IllegalAction(f"unit '{action.unit}' is not in units.csv", at="unit")
     return assigning(action, case, book.city, book.now)
@@ -72,6 +74,33 @@ def _raised(action: Action, case: Case, book: Book) -> Action:
     if not action.unit:
         action = action.model_copy(update={"unit": unit_above(case, book.city)})
     return _assigned(action, case, book)
+
+
+def _whistled(action: Action, case: Case, book: Book) -> Action:
+    """Done when the city's rule says, where the first whistle does not."""
+    if case.stage in _NOBODYS:
+        raise IllegalAction(f"nobody leads case {case.no} yet: dispatch it first, then call others", at="kind")
+    action = _assigned(action, case, book)
+    if action.completion is None and case.joint is None:
+        action = action.model_copy(update={"completion": book.city.rules.whistle.completion})
+    return action
+
+
+_NOBODYS = frozenset({Stage.REPORTED, Stage.VERIFYING, Stage.FILED, Stage.RETURNED})
+
+
+def _of_called(action: Action, case: Case, _book: Book) -> Action:
+    """Which part of the joint work it is about: a person names the unit, and has no need to know the round."""
+    called = [one for one in case.assignments if one.share is Share.JOINT]
+    if action.round or not action.unit:
+        unit = action.unit or next((one.unit for one in called if one.round == action.round), "")
+        return action.model_copy(update={"unit": unit})
+    own = [one for one in called if one.unit == action.unit]
+    if not own:
+        units = ", ".join(dict.fromkeys(one.unit for one in called)) or "nobody"
+        raise IllegalAction(f"{action.unit} was not called in case {case.no}; called: {units}", at="unit")
+    latest = next((one for one in own if one.open), own[-1])
+    return action.model_copy(update={"round": latest.round})
 
 
 def _extended(action: Action, case: Case, book: Book) -> Action:
@@ -110,7 +139,10 @@ _COMPLETE: Mapping[ActionKind, Callable[[Action, Case, Book], Action]] = {
     ActionKind.ARBITRATE: _assigned,
     ActionKind.ESCALATE: _raised,
     ActionKind.DEESCALATE: _assigned,
-    ActionKind.WHISTLE: _assigned,
+    ActionKind.WHISTLE: _whistled,
+    ActionKind.REPORT_IN: _of_called,
+    ActionKind.ANSWER: _of_called,
+    ActionKind.DECLINE: _of_called,
     ActionKind.ASK_EXTENSION: _asked,
     ActionKind.ASK_SUSPENSION: _waiting,
     ActionKind.GRANT_EXTENSION: _extended,

@@ -17,6 +17,7 @@ from routing.catalogue import Acceptance
 from routing.city import By, City
 from routing.extending import within
 from routing.handing import with_officer
+from routing.joint import called_message
 from routing.responsibility import Match, NoMatch
 from routing.units import CENTRE
 
@@ -114,6 +115,8 @@ def _carrier(action: Action, case: Case, city: City) -> str:
     unit = city.responsibility.units.get(action.unit)
     system = (unit and unit.system) or ""
     role = city.systems.get(system)
+    if action.kind is ActionKind.WHISTLE:  # a part of its own there, whoever reported the case
+        return system if called_message(city, system, action.kind) else ""
     if role is None or system != case.source:
         return system
     own = role.tells.get("both")

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NoReturn
 
-from canonical.case import Action, Assignment, Case, Completion, Request
+from canonical.case import Action, Assignment, Case, Request
 from canonical.clock import Clock, Ledger
-from canonical.errors import IllegalAction
+from canonical.errors import IllegalAction, TooEarly
 from canonical.lifecycle import ActionKind
 from canonical.organisation import Level
 from canonical.report import Urgency
@@ -218,19 +218,15 @@ def _whistle(action: Action, case: Case, city: City, now: datetime) -> None:
         _refuse(f"{action.unit} leads the case: others are called", at="unit")
     if any(one.unit == action.unit and one.open for one in case.joint_tasks):
         _refuse(f"{action.unit} is called already", at="unit")
+    if case.joint is not None and action.completion not in (None, case.joint.completion):
+        _refuse(f"the first whistle has said when it is done: {case.joint.completion}", at="completion")
 
 
 def _dispose(action: Action, case: Case, city: City, now: datetime) -> None:
     """The lead answers for all when those have answered who must."""
-    joint = case.joint
-    if joint is None or joint.completion is Completion.LEAD:
-        return
-    tasks = case.joint_tasks
-    answered = sum(one.disposed_at is not None for one in tasks)
-    open_ = [one.unit for one in tasks if one.open]
-    enough = answered * 2 > len(tasks) if joint.completion is Completion.QUORUM else not open_
-    if not enough and open_:
-        _refuse(f"joint work is not done: {', '.join(open_)} have not answered", city.rules.whistle.source)
+    if missing := case.joint_missing:
+        text, source = f"joint work is not done: {', '.join(missing)} have not answered", city.rules.whistle.source
+        raise TooEarly(f"{text} ({source})" if source else text, at="kind")
 
 
 def _appeal(action: Action, case: Case, city: City, now: datetime) -> None:

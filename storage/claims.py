@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from canonical.case import Action, Binding, BindingRole, Case, Event, Share, latest_told
+from canonical.assignment import Called, called_round
+from canonical.case import Action, Assignment, Binding, BindingRole, Case, Completion, Event, Share, latest_told
+from canonical.clock import Clock
 from canonical.errors import Unavailable
 from canonical.lifecycle import ActionKind
 from storage import lanes
@@ -59,6 +61,8 @@ class Claimed:
     """Of a replay: the message whose very bytes are sent again; None where it is written."""
     edition: str = ""
     """Of a replay: the edition it is written by; empty for what is no replay."""
+    called: Called | None = None
+    """Of a message to a called unit's platform: who leads, and until when the unit is awaited."""
 
 
 class NotOurs(Unavailable):
@@ -120,10 +124,12 @@ def loaded_at_once(records: Sequence[Any]) -> list[Claimed]:
 
 def _claimed(row: _Row, state: str, body: str, rounds: int, own: Sequence[str], called: str | None) -> Claimed:
     action = Event.model_validate_json(body).action
-    case = _as_of(Case.model_validate_json(state), rounds, row.system, action)
+    whole = Case.model_validate_json(state)
+    task = _called_task(whole, row, rounds, action)
+    case = _as_called(whole, task) if task else _as_of(whole, rounds, row.system)
     bindings = [Binding.model_validate_json(one) for one in own]
     source = next((binding for binding in bindings if binding.role is BindingRole.SOURCE), None)
-    if row.address:
+    if row.address and not called_round(row.address):
         addressed = Binding.model_validate_json(called) if called else None
     else:  # the owner may have told us its id since this was decided
         owners = [one for one in bindings if one.role is BindingRole.OWNER and one.round == case.round]
@@ -132,20 +138,39 @@ def _claimed(row: _Row, state: str, body: str, rounds: int, own: Sequence[str], 
         id=row.id, system=row.system, message=row.message, seq=row.seq, attempts=row.attempts, claims=row.claims,
         in_doubt=row.in_doubt, created_at=row.created_at, since=row.since, sent_at=row.sent_at, case=case,
         action=action, binding=addressed, source_binding=source,
-        replays=row.replays, edition=row.edition,
+        replays=row.replays, edition=row.edition, called=_told_called(whole, task, action) if task else None,
     )  # fmt: skip
 
 
-def _as_of(case: Case, rounds: int, system: str, action: Action) -> Case:
+def _as_of(case: Case, rounds: int, system: str) -> Case:
     """The case with the rounds this message is about: a later round must not lend an earlier one its number.
 
-    `rounds`: how many there were when this was decided; 0 before the first dispatch. Who was called to help sees its
-    own assignment as the one that leads.
+    `rounds`: how many there were when this was decided; 0 before the first dispatch.
     """
     known = case.assignments[: rounds or None]
-    joint = action.round or (rounds if action.kind is ActionKind.WHISTLE else 0)
-    if 0 < joint <= len(known):
-        called = known[joint - 1].model_copy(update={"share": Share.LEAD})
-        return case.model_copy(update={"assignments": (*known[: joint - 1], called)})
     own = [one.round for one in known if one.system == system and one.share is Share.LEAD]
     return case.model_copy(update={"assignments": case.assignments[: own[-1]]}) if own else case
+
+
+def _called_task(case: Case, row: _Row, rounds: int, action: Action) -> Assignment | None:
+    """The called unit's assignment that the message is about; None: it is about the case itself."""
+    number = called_round(row.address) or (rounds if action.kind is ActionKind.WHISTLE else 0)
+    task = case.assignments[number - 1] if 0 < number <= len(case.assignments) else None
+    return task if task is not None and task.share is Share.JOINT and task.system == row.system else None
+
+
+def _as_called(case: Case, task: Assignment) -> Case:
+    """The case as a called unit's platform sees it: the unit's own assignment leads, under its own reference."""
+    own = task.model_copy(update={"share": Share.LEAD})
+    return case.model_copy(update={"assignments": (*case.assignments[: task.round - 1], own)})
+
+
+def _told_called(case: Case, task: Assignment, action: Action) -> Called:
+    """Whom the unit was called by, and until when: as the whistle said, else as its clocks stand."""
+    before = [one for one in case.assignments[: task.round - 1] if one.share is Share.LEAD]
+    due = {one.clock: one.due.at for one in case.clocks if one.of == task.unit and one.due is not None}
+    due |= {one.clock: one.due.at for one in action.timed if one.of == task.unit and one.due is not None}
+    return Called(
+        lead=before[-1].unit if before else "", completion=case.joint.completion if case.joint else Completion.ALL,
+        report_in_by=due.get(Clock.REPORT_IN), answer_by=due.get(Clock.JOINT),
+    )  # fmt: skip

@@ -79,7 +79,8 @@ _LOCK_CASE = text("SELECT 1 FROM cases WHERE id = :case_id FOR UPDATE")
 _SEND = text("""
 INSERT INTO delivery (id, case_id, system, seq, event_seq, message, address, created_at, next_at, replays, edition)
 SELECT :result, d.case_id, d.system, w.seq, d.event_seq, d.message,
-       CASE WHEN b.body ->> 'role' = 'source' THEN d.address ELSE '' END, :now, :now, :original, :edition
+       CASE WHEN b.body ->> 'role' = 'source' OR d.address LIKE '#%' THEN d.address ELSE '' END,
+       :now, :now, :original, :edition
   FROM delivery d JOIN cases c ON c.id = d.case_id
        JOIN LATERAL (SELECT greatest(max(e.seq) + 1, c.version * 1000) AS seq FROM delivery e
                  WHERE e.case_id = d.case_id AND e.system = d.system) w ON true

@@ -286,11 +286,14 @@ class Deliverer:
 
     def _outbound(self, claimed: Claimed) -> Outbound:
         city, case = self.hub.configuration.city, claimed.case
-        unit = city.responsibility.units.get(case.assignment.unit) if case.assignment else None
+        units, called = city.responsibility.units, claimed.called
+        unit = units.get(case.assignment.unit) if case.assignment else None
+        lead = units.get(called.lead) if called else None
         area = (case.place.grid or "")[:12] or case.place.area or ""
         return Outbound(
             message=claimed.message, case=case, action=claimed.action, binding=claimed.binding,
             source_binding=claimed.source_binding, unit_name=unit.name if unit else "",
+            called=called, lead_name=lead.name if lead else "",
             area_names=city.divisions.names(area) if area else {},
         )  # fmt: skip
 
