@@ -46,7 +46,10 @@ class ActionOrder(BaseModel):
         default=None, description="or to when a case is suspended 挂账 or extended 延期, with its offset"
     )
     basis: str = Field(default="", max_length=64, description="code of what a return rests on, see rules.yaml")
-    level: Level | None = Field(default=None, description="loop; default: that of the unit")
+    level: Level | None = Field(
+        default=None,
+        description="loop it goes to, default: that of the unit; of a closing, the loop for which it is done",
+    )
     supervision: Supervision | None = Field(default=None, description="ordinary, yellow or red 督办")
     completion: Completion | None = Field(default=None, description="of the first whistle: all, lead or quorum")
     round: int = Field(default=0, ge=0, le=10_000, description="assignment of a called unit, for its report or answer")

@@ -10,9 +10,23 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from canonical.action import Completion, Supervision
 from canonical.clock import Clock
 from canonical.findings import Finding, Severity
+from canonical.organisation import Level
+from canonical.report import Urgency
 from canonical.time import Limit, LimitUnit
 from routing.steps import Step, Steps, read_step
-from routing.trade_rules import Appeals, Extension, Returns, Rework, Rung, Suspension, TradeRules, Whistle
+from routing.trade import LEVELS
+from routing.trade_rules import (
+    Appeals,
+    Closing,
+    Extension,
+    Loops,
+    Returns,
+    Rework,
+    Rung,
+    Suspension,
+    TradeRules,
+    Whistle,
+)
 
 
 class _File(BaseModel):
@@ -112,6 +126,27 @@ class WhistleFile(_File):
     source: str = Field(min_length=1, description=_SOURCE)
 
 
+class ClosingFile(_File):
+    """Closing right 结案权 over the cases of one loop."""
+
+    level: Level = Field(description="the loop that has the case: `community`, `street`, `district` or `city`")
+    by: Level = Field(description="the lowest loop that may close it; who closes names his loop in `level`")
+    on_the_spot: bool = Field(
+        default=True, description="false: what was dealt with on the spot 自行处置 is not closed at once"
+    )
+    source: str = Field(min_length=1, description=_SOURCE)
+
+
+class LoopsFile(_File):
+    """The four loops 四级循环."""
+
+    skip: list[Urgency] = Field(
+        default=[Urgency.URGENT], description="`urgent`, `normal`: cases that may skip a level upwards. Empty: none"
+    )
+    closing: list[ClosingFile] = Field(default=[], description="who may close; a loop without a row closes; each:")
+    source: str = Field(min_length=1, description=_SOURCE)
+
+
 class RungFile(_File):
     """One rung of a ladder 逐级升级: what happens at a step of a clock."""
 
@@ -134,6 +169,7 @@ class RulesFile(_File):
     rework: ReworkFile | None = Field(default=None, description="rework 返工")
     appeals: AppealsFile | None = Field(default=None, description="appeal 申诉")
     whistle: WhistleFile | None = Field(default=None, description="joint work 吹哨联动")
+    loops: LoopsFile | None = Field(default=None, description="four loops 四级循环: skipping a level, closing right")
     ladder: list[RungFile] = Field(default=[], description="automatic escalation 逐级升级; each:")
 
 
@@ -163,6 +199,13 @@ def trade_rules(file: RulesFile, name: str, findings: list[Finding]) -> TradeRul
             source=file.appeals.source,
         ),
         "whistle": file.whistle and Whistle(completion=file.whistle.completion, source=file.whistle.source),
+        "loops": file.loops and Loops(
+            skip=frozenset(file.loops.skip), source=file.loops.source,
+            closing={
+                row.level: Closing(by=row.by, on_the_spot=row.on_the_spot, source=row.source)
+                for row in file.loops.closing
+            },
+        ),
     }  # fmt: skip
     ladder = tuple(Rung(**{**dict(rung), "notify": tuple(rung.notify)}) for rung in file.ladder)
     said = {key: part for key, part in parts.items() if part is not None}
@@ -199,6 +242,14 @@ def _contradictions(file: RulesFile, steps: Steps, name: str) -> list[Finding]:
         found.append(("extension.most", "0 forbids what `original` and `longest` allow"))
     if file.suspension and file.suspension.most == 0 and file.suspension.longest:
         found.append(("suspension.most", "0 forbids what `longest` allows"))
+    closing: set[Level] = set()
+    for index, row in enumerate(file.loops.closing if file.loops else ()):
+        key = f"loops.closing.{index}"
+        if row.level in closing:
+            found.append((f"{key}.level", f"'{row.level}' has a row already"))
+        if LEVELS.index(row.by) < LEVELS.index(row.level):
+            found.append((f"{key}.by", f"the {row.by} is below the {row.level}, whose cases it would close"))
+        closing.add(row.level)
     rungs: set[tuple[Clock, str]] = set()
     for index, rung in enumerate(file.ladder):
         key = f"ladder.{index}"

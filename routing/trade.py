@@ -12,7 +12,6 @@ from canonical.clock import Clock, Ledger
 from canonical.errors import IllegalAction, TooEarly
 from canonical.lifecycle import ActionKind
 from canonical.organisation import Level
-from canonical.report import Urgency
 from canonical.time import Limit
 from routing.city import City
 from routing.extending import within
@@ -191,8 +190,10 @@ def _escalate(action: Action, case: Case, city: City, now: datetime) -> None:
     if up <= now_at:
         _refuse(f"case {case.no} is at the level {LEVELS[now_at]}: a unit above it is expected", at="unit")
     next_above = action.unit == unit_above(case, city)  # a unit may have nobody between itself and the city
-    if up > now_at + 1 and not next_above and case.urgency is not Urgency.URGENT:
-        _refuse(f"only an urgent case skips a level; next comes {LEVELS[now_at + 1]}", at="unit")
+    rule = city.rules.loops
+    if up > now_at + 1 and not next_above and case.urgency not in rule.skip:
+        who = f"only {' or '.join(sorted(rule.skip))} cases skip" if rule.skip else "no case skips"
+        _refuse(f"{who} a level; next comes {LEVELS[now_at + 1]}", rule.source, at="unit")
 
 
 def _deescalate(action: Action, case: Case, city: City, now: datetime) -> None:
@@ -208,7 +209,23 @@ def _moved(action: Action, case: Case, city: City) -> tuple[int, int]:
     return LEVELS.index(unit.level), LEVELS.index(case.level or Level.COMMUNITY)
 
 
-# --- joint work, closing, appeals ---
+def _close(action: Action, case: Case, city: City, now: datetime) -> None:
+    """Who closes does so for a loop: the one he names, else the one that has the case."""
+    level = case.level or Level.COMMUNITY
+    rule = city.rules.loops.closing.get(level)
+    if rule is not None and LEVELS.index(action.level or level) < LEVELS.index(rule.by):
+        text = f"a case at the level {level} is closed by the {rule.by} or above: `level` says for which loop you close"
+        _refuse(text, rule.source, at="level")
+
+
+def _settle(action: Action, case: Case, city: City, now: datetime) -> None:
+    level = action.level or case.level or Level.COMMUNITY
+    rule = city.rules.loops.closing.get(level)
+    if rule is not None and not rule.on_the_spot:
+        _refuse(f"what the {level} dealt with on the spot is not closed at once: file it", rule.source)
+
+
+# --- joint work, appeals ---
 
 
 def _whistle(action: Action, case: Case, city: City, now: datetime) -> None:
@@ -262,6 +279,9 @@ _CHECKS: Mapping[ActionKind, Callable[[Action, Case, City, datetime], None]] = {
     ActionKind.REDISPATCH: _redispatch,
     ActionKind.ESCALATE: _escalate,
     ActionKind.DEESCALATE: _deescalate,
+    ActionKind.SETTLE: _settle,
+    ActionKind.CLOSE: _close,
+    ActionKind.FORCE_CLOSE: _close,
     ActionKind.WHISTLE: _whistle,
     ActionKind.DISPOSE: _dispose,
     ActionKind.APPEAL: _appeal,

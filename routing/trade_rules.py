@@ -1,4 +1,4 @@
-"""Rules of the trade as a city writes them: extension, suspension, return, arbitration, appeal, ladders, joint work.
+"""Rules of the trade as a city writes them: extension, suspension, return, ruling, appeal, loops, ladders, joint work.
 
 Each rule carries the text it rests on. What a rule does not say is not limited by it.
 """
@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from canonical.action import Completion, Supervision
 from canonical.clock import Clock
+from canonical.organisation import Level
+from canonical.report import Urgency
 from canonical.time import Limit
 from routing.steps import Steps
 
@@ -88,6 +90,28 @@ class Whistle:
 
 
 @dataclass(frozen=True, slots=True)
+class Closing:
+    """Closing right 结案权 over the cases of one loop."""
+
+    by: Level
+    """The lowest loop that may close them."""
+    on_the_spot: bool = True
+    """Whether what was dealt with on the spot is closed at once."""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Loops:
+    """四级循环."""
+
+    skip: frozenset[Urgency] = frozenset({Urgency.URGENT})
+    """Cases that may skip a level on their way up."""
+    closing: Mapping[Level, Closing] = field(default_factory=dict)
+    """By the loop that has the case; a loop that is not here closes as it likes."""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rung:
     """One rung of a ladder: when a step of a clock is told, this is done, and they are notified."""
 
@@ -113,6 +137,7 @@ class TradeRules:
     rework: Rework = Rework()
     appeals: Appeals = Appeals()
     whistle: Whistle = Whistle()
+    loops: Loops = Loops()
     ladder: Sequence[Rung] = ()
 
     def rung(self, clock: Clock, step: str) -> Rung | None:

@@ -4,14 +4,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from canonical.case import Supervision
 from canonical.clock import Clock
 from canonical.lifecycle import ActionKind, Stage
 from canonical.message import Verdict
 from canonical.organisation import Level
 from canonical.reading import Reading
+from canonical.report import Urgency
 from canonical.time import Limit, LimitUnit
-from routing.trade_rules import Extension
+from routing.trade_rules import Closing, Extension, Loops
 from tests.routing.clock_city import RULES, ClockDesk, at, clock_city
 from tests.routing.intake_city import by_owner, reported
 
@@ -240,7 +243,7 @@ def test_what_a_loop_does_not_finish_in_its_time_rises_by_itself() -> None:
 
 def test_only_an_urgent_case_skips_a_level_and_none_rises_downwards() -> None:
     desk = dispatched()
-    assert "only an urgent case" in refused(desk, K.ESCALATE, unit="u2", reason="大事")
+    assert "only urgent cases skip a level; next comes district" in refused(desk, K.ESCALATE, unit="u2", reason="大事")
     assert "a unit above it" in refused(desk, K.ESCALATE, unit="u1", reason="大事")
     assert "a unit below it" in refused(desk, K.DEESCALATE, unit="d1", reason="小事")
 
@@ -325,3 +328,76 @@ def test_a_moment_counts_before_a_length_and_a_length_is_counted_from_now() -> N
     assert named.case.resume_at == at("05-21 10:00")
 
     assert "needs until" in refused(dispatched(), K.ASK_SUSPENSION, reason="雨")
+
+
+# --- the loops ---
+
+STREET_BY_DISTRICT = Loops(
+    closing={
+        Level.COMMUNITY: Closing(by=Level.STREET, on_the_spot=False, source="办法第十三条"),
+        Level.STREET: Closing(by=Level.DISTRICT, source="办法第十三条"),
+    }
+)
+
+
+def test_a_loop_without_the_right_to_close_has_its_cases_closed_above_it() -> None:
+    """u1 is a street's: its cases are the district's to close."""
+    desk = dispatched(loops=STREET_BY_DISTRICT)
+    says(desk, K.DISPOSE)
+    assert desk.order(K.CHECK, result="好").verdict is Verdict.APPLIED
+
+    assert (desk.case.stage, desk.actions()[-1]) == (Stage.CHECKED, K.COMMENT)  # the hub closes for the case's own loop
+    said = refused(desk, K.CLOSE)
+    assert "a case at the level street is closed by the district or above" in said
+    assert "办法第十三条" in said
+    assert "district" in refused(desk, K.FORCE_CLOSE, result="好", reason="拖延", level=Level.COMMUNITY)
+
+    assert desk.order(K.CLOSE, level=Level.DISTRICT).verdict is Verdict.APPLIED
+    assert desk.events[-1].action.level is Level.DISTRICT
+    assert desk.case.level is Level.STREET
+
+
+def test_a_loop_above_the_one_that_may_close_may_too_and_one_without_a_rule_closes() -> None:
+    desk = dispatched(loops=STREET_BY_DISTRICT)
+    assert desk.order(K.FORCE_CLOSE, result="好", reason="拖延", level=Level.CITY).verdict is Verdict.APPLIED
+
+    raised = dispatched(loops=STREET_BY_DISTRICT)
+    raised.order(K.ESCALATE, reason="办不了")
+    assert raised.case.level is Level.DISTRICT
+    assert raised.order(K.FORCE_CLOSE, result="好", reason="拖延").verdict is Verdict.APPLIED
+
+
+def test_what_was_dealt_with_on_the_spot_waits_where_that_loop_may_not_close_it() -> None:
+    desk = ClockDesk(clock_city(replace(RULES, loops=STREET_BY_DISTRICT)))
+    arrival = reported("hotline", "1")
+    reading = arrival.content
+    assert isinstance(reading, Reading)
+    assert reading.report is not None
+    report = reading.report.model_copy(update={"settled": "已当场劝离"})
+    [outcome] = desk.take(replace(arrival, content=reading.model_copy(update={"report": report})))
+
+    assert outcome.verdict is Verdict.CASE
+    assert (desk.case.stage, desk.case.result) == (Stage.REPORTED, "已当场劝离")
+    assert "on the spot is not closed at once" in desk.events[-1].action.reason
+    assert desk.order(K.FILE).verdict is Verdict.APPLIED
+
+
+@pytest.mark.parametrize(
+    ("skip", "urgency", "said"),
+    [
+        ({Urgency.URGENT}, Urgency.NORMAL, "only urgent cases skip a level"),
+        (set(), Urgency.URGENT, "no case skips a level"),
+        ({Urgency.URGENT}, Urgency.URGENT, ""),
+        ({Urgency.URGENT, Urgency.NORMAL}, Urgency.NORMAL, ""),
+    ],
+)
+def test_which_cases_skip_a_level_a_rule_says(skip: set[Urgency], urgency: Urgency, said: str) -> None:
+    desk = dispatched(loops=Loops(skip=frozenset(skip), source="办法第十四条"))
+    desk.cases = {case.id: case.model_copy(update={"urgency": urgency}) for case in desk.cases.values()}
+    if said:
+        text = refused(desk, K.ESCALATE, unit="u2", reason="险情")
+        assert said in text
+        assert "办法第十四条" in text
+    else:
+        assert desk.order(K.ESCALATE, unit="u2", reason="险情").verdict is Verdict.APPLIED
+        assert desk.case.level is Level.CITY
