@@ -20,6 +20,7 @@ from canonical.records import Arrival, Command
 from gateway.assessment.api import assessment_routes
 from gateway.asyncapi import document
 from gateway.bulk import BulkDoor, bulk_operation
+from gateway.clock_list import clock_routes
 from gateway.clock_view import clocks_view
 from gateway.deliveries import delivery_routes
 from gateway.door import LONGEST_BODY, IntakeDoor
@@ -90,6 +91,7 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     for router in parts:
         app.include_router(router)
     app.include_router(duty_routes(hub))
+    app.include_router(clock_routes(hub, [Depends(guard(hub))]))
     app.include_router(reconcile_routes(hub, [Depends(guard(hub))]))
     app.include_router(assessment_routes(hub, [Depends(guard(hub))]))
     app.include_router(report_routes(hub, [Depends(guard(hub))]))

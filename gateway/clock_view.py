@@ -20,10 +20,11 @@ def clocks_view(events: Sequence[Event], city: City, now: datetime) -> list[View
         if (one := event.action.told) is not None:
             steps = {"step": one.step, "at": _at(one.at), "told_at": _at(event.action.at), "late": one.late}
             told[one.since, one.clock, one.of].append(steps)
-    return [_view(one, city, now) | {"told": told[one.since, one.clock, one.of]} for one in runs_of(events)]
+    return [ledger_view(one, city, now) | {"told": told[one.since, one.clock, one.of]} for one in runs_of(events)]
 
 
-def _view(one: Ledger, city: City, now: datetime) -> View:
+def ledger_view(one: Ledger, city: City, now: datetime) -> View:
+    """One clock: by its calendar, what it used and has left now or at its end."""
     calendar = city.working_time(one.unit) if one.unit else city.calendar
     end = one.stopped_at or now
     used = calendar.spent(one.started_at, end, one.limits, one.pauses) if one.limits else end - one.started_at

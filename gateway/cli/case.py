@@ -1,15 +1,15 @@
 """`gridhub case`: cases and their journeys."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
+from gateway.cli.clocks import print_clocks
 from gateway.cli.shared import AsJson, Config, emit, missing, out, run, store
 
 if TYPE_CHECKING:
-    from canonical.reading import SystemRole
+    from routing.city import City
 
 commands = typer.Typer(help="Cases and their journeys. 案件", no_args_is_help=True)
 
@@ -26,13 +26,20 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One case with everything that happened to it. 案件全程"""
+    from gateway.clock_view import clocks_view
+    from gateway.hub import clock
     from gateway.views import journey_view
     from storage.casebook import Casebook
+
+    city = _city(config)
 
     async def job() -> dict[str, Any] | None:
         async with store(config) as opened:
             journey = await Casebook(opened).journey(number)
-            return journey_view(journey, _roles(config)) if journey else None
+        if journey is None:
+            return None
+        clocks = clocks_view(journey.events, city, clock()) if city else []
+        return journey_view(journey, city.systems if city else {}) | {"clocks": clocks}
 
     view = run(job)
     if view is None:
@@ -43,8 +50,8 @@ def show(
     _print(view)
 
 
-def _roles(config: Config) -> "Mapping[str, SystemRole]":
-    """What the city's systems are, though their addresses and secrets may not be set here."""
+def _city(config: Config) -> "City | None":
+    """The city, though addresses and secrets of its systems may not be set here; None when it cannot be read."""
     import os
 
     from canonical.findings import Severity
@@ -52,7 +59,7 @@ def _roles(config: Config) -> "Mapping[str, SystemRole]":
     from gateway.settings import settings
 
     configuration, _ = read(settings(config).config, os.environ, unset=Severity.WARNING)
-    return configuration.city.systems if configuration else {}
+    return configuration.city if configuration else None
 
 
 def _print(view: dict[str, Any]) -> None:
@@ -73,6 +80,7 @@ def _print(view: dict[str, Any]) -> None:
             f"{binding['system']} ({binding['role']}): {binding['visible_no']} {binding['external_id']}",
             highlight=False,
         )
+    print_clocks(view["clocks"])
     for event in view["events"]:
         action = event["action"]
         who = f"{action['actor']['party']} {action['actor']['id']}"

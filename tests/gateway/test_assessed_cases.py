@@ -10,7 +10,7 @@ from gateway.assessment import sheet_of
 from gateway.assessment.facts import spending
 from gateway.configuration import Configuration
 from storage.facts import Facts
-from tests.gateway.test_case_clock import NOW, Office, told_by
+from tests.gateway.clock_office import NOW, Office, told_by
 
 DESK = Actor(party=Party.CENTRE, id="op-1")
 

@@ -34,8 +34,8 @@ def test_the_exit_codes_are_those_of_the_help() -> None:
     assert set(re.findall(r"^\| (\d) \|", PAGE, re.MULTILINE)) == told
 
 
-@pytest.mark.parametrize("line", re.findall(r"^gridhub (?:replay|editions) .*", PAGE, re.MULTILINE))
-def test_each_shown_command_of_replays_can_be_typed(line: str) -> None:
+@pytest.mark.parametrize("line", re.findall(r"^gridhub (?:replay|editions|clocks) .*", PAGE, re.MULTILINE))
+def test_each_shown_command_of_replays_and_clocks_can_be_typed(line: str) -> None:
     command = typer.main.get_command(app)
     _, *words = shlex.split(line)
     while words and words[0] in (below := getattr(command, "commands", {})):
