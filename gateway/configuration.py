@@ -6,14 +6,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 import adapters
 from adapters import System
-from adapters.yaml_file import TOO_DEEP, composed
 from assessment.indicator_file import load_rulebook
 from assessment.rulebook import Rulebook
 from canonical.announcement import Right
@@ -26,8 +24,9 @@ from gateway.delivery.traffic_file import BreakerFile, RetriesFile, seconds, tra
 from gateway.edition_files import digest_of, files_of
 from gateway.notify_file import Notify, NotifyFile, notify
 from gateway.retention_file import RetentionFile
-from gateway.rules_file import RulesFile, read_rules
+from gateway.rules_review import read_rules
 from gateway.team_file import TeamFile, read_team
+from gateway.yaml_model import line_of, lines_of, modelled, read_document, read_model
 from routing.budgets import NONE as NO_BUDGETS
 from routing.budgets import load_budgets
 from routing.catalogue import load_catalogue
@@ -37,6 +36,7 @@ from routing.grids import load_districts, load_grids
 from routing.locate import Locator
 from routing.responsibility import load_responsibility
 from routing.responsibility_review import review
+from routing.trade_rules import TradeRules
 from routing.units import load_units
 from storage.retention_rules import Keep
 
@@ -200,7 +200,6 @@ class Configuration:
     """What is counted and how it is scored; None: nobody is assessed."""
 
 
-M = TypeVar("M", bound=BaseModel)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -221,15 +220,15 @@ def read(
     `unset`: how grave it is that a variable of systems.yaml is not set; a check of the files alone only warns.
     """
     findings: list[Finding] = []
-    file = _yaml(folder / "city.yaml", CityFile, findings)
+    file = read_model(folder / "city.yaml", CityFile, findings)
     if file is None:
         return None, findings
     systems, names = _systems(folder, file.systems, environment, findings, unset)
     findings += _uncertified(folder, file, systems)
-    city, lines = _city(folder, file, systems, names, findings), _lines(folder / "city.yaml")
+    city, lines = _city(folder, file, systems, names, findings), lines_of(folder / "city.yaml")
 
     def filled(key: str, text: str) -> str:
-        at = _line(lines, key)
+        at = line_of(lines, key)
         return _filled(text, environment, lambda said: findings.append(Finding("city.yaml", at, key, said, unset)))
 
     told = notify(file.notify, filled)
@@ -242,7 +241,7 @@ def read(
 def policy(folder: Path) -> Keep:
     """How long what is kept, by city.yaml alone. Raises Misconfigured with every error found, one a line."""
     findings: list[Finding] = []
-    file = _yaml(folder / "city.yaml", CityFile, findings)
+    file = read_model(folder / "city.yaml", CityFile, findings)
     if file is None:
         raise Misconfigured("\n".join(map(str, findings)))
     return file.retention.keep()
@@ -266,8 +265,7 @@ def _city(
         parts = (grids, divisions, catalogue, responsibility, lambda unit: own.get(unit, calendar))
         team = read_team(folder, file.team, *parts, findings)
     budgets = load_budgets(folder / file.clocks, names, findings) if file.clocks else NO_BUDGETS
-    said = _yaml(folder / file.rules, RulesFile, findings) if file.rules else None
-    rules = read_rules(folder / file.rules, said, findings)
+    rules = read_rules(folder / file.rules, findings) if file.rules else TradeRules()
     return City(
         code=file.city.code, name=file.city.name, divisions=divisions, catalogue=catalogue,
         locator=Locator(divisions, grids, districts, file.city.code), responsibility=responsibility,
@@ -290,16 +288,16 @@ def _systems(
     """
     path = folder / name
     found = len(findings)
-    document = _document(path, findings)
+    document = read_document(path, findings)
     if len(findings) > found:
         return {}, None
     if not isinstance(document, dict):
         findings.append(Finding(name, 0, "", "a mapping of system names is expected"))
         return {}, None
-    lines = _lines(path)
+    lines = lines_of(path)
     connected: dict[str, ConnectedSystem] = {}
     for key, value in document.items():
-        entry = _model(value, SystemFile, name, lines, str(key), findings)
+        entry = modelled(value, SystemFile, name, lines, str(key), findings)
         if entry is not None:
             system = _system(folder, str(key), entry, environment, findings, (name, lines.get(str(key), 0), unset))
             connected |= {str(key): system} if system else {}
@@ -310,7 +308,7 @@ def _uncertified(folder: Path, city: CityFile, systems: Mapping[str, ConnectedSy
     """Systems below the tier that is asked for: a warning, for a hub in service goes on."""
     if not systems:  # none, or a file that could not be read: that is told already
         return []
-    lines, found = _lines(folder / city.systems), []
+    lines, found = lines_of(folder / city.systems), []
     for name, one in systems.items():
         key = "certificate" if one.certificate else "min_tier"
         if said := shortfall(one.folder, one.certificate, one.min_tier or city.min_tier):
@@ -394,64 +392,3 @@ def _networks(
         except ValueError:
             findings.append(Finding(*where, f"'{text}' is no network: write 10.1.0.0/16 or one address"))
     return tuple(networks)
-
-
-def _document(path: Path, findings: list[Finding]) -> Any:  # noqa: ANN401 whatever the YAML holds
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        findings.append(Finding(path.name, 0, "", "missing"))
-    except UnicodeDecodeError:
-        findings.append(Finding(path.name, 0, "", "not UTF-8"))
-    except RecursionError:
-        findings.append(Finding(path.name, 0, "", TOO_DEEP))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        text = f"not YAML: {getattr(error, 'problem', error)}"
-        if mark and "${" in path.read_text(encoding="utf-8").splitlines()[mark.line]:
-            text += '; inside { } a variable stands in quotes: "${NAME}"'
-        findings.append(Finding(path.name, mark.line + 1 if mark else 0, "", text))
-    return None
-
-
-def _yaml(path: Path, model: type[M], findings: list[Finding]) -> M | None:
-    found = len(findings)
-    document = _document(path, findings)
-    if len(findings) > found:
-        return None
-    return _model(document, model, path.name, _lines(path), "", findings)
-
-
-def _model(
-    document: object, model: type[M], file: str, lines: Mapping[str, int], prefix: str, findings: list[Finding]
-) -> M | None:  # fmt: skip
-    try:
-        return model.model_validate(document)
-    except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False):
-            key = ".".join([*([prefix] if prefix else []), *map(str, problem["loc"])])
-            findings.append(Finding(file, _line(lines, key), key, problem["msg"]))
-    return None
-
-
-def _lines(path: Path) -> dict[str, int]:
-    """Line of each key, by its dotted path."""
-    lines: dict[str, int] = {}
-    seen: set[int] = set()  # an alias may lead back to where it stands
-    waiting = [("", composed(path.read_text(encoding="utf-8")))]
-    while waiting:
-        prefix, node = waiting.pop()
-        if not isinstance(node, yaml.MappingNode) or id(node) in seen:
-            continue
-        seen.add(id(node))
-        for key, value in node.value:
-            lines[f"{prefix}{key.value}"] = key.start_mark.line + 1
-            waiting.append((f"{prefix}{key.value}.", value))
-    return lines
-
-
-def _line(lines: Mapping[str, int], key: str) -> int:
-    """Line of the key, or of the nearest one above it that is there; 0 for the whole file."""
-    while key and key not in lines:
-        key = key.rpartition(".")[0]
-    return lines.get(key, 0)

@@ -1,20 +1,16 @@
 """`rules.yaml`: the rules of the trade of one city, each with the text it rests on."""
 
 from collections.abc import Sequence
-from itertools import pairwise
-from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from canonical.action import Completion, Supervision
 from canonical.clock import Clock
-from canonical.findings import Finding, Severity
 from canonical.organisation import Level
 from canonical.report import Urgency
 from canonical.time import Limit, LimitUnit
-from routing.steps import Step, Steps, read_step
-from routing.trade import LEVELS
+from routing.steps import Steps, read_step
 from routing.trade_rules import (
     Appeals,
     Closing,
@@ -90,7 +86,7 @@ class ReturnsFile(_File):
     """Return 退件."""
 
     within: LimitFile | None = Field(default=None, description="from the dispatch, by the unit's calendar")
-    most: int | None = Field(default=None, ge=1, description="rounds; then the centre rules 裁定, and that binds")
+    most: int | None = Field(default=None, ge=0, description="rounds; then the centre rules 裁定, and that binds")
     bases: dict[str, str] = Field(default={}, description="code to title of what a return may rest on")
     same_unit: int | None = Field(
         default=None, ge=1, description="returns of one unit after which only a ruling gives it the case again"
@@ -173,13 +169,8 @@ class RulesFile(_File):
     ladder: list[RungFile] = Field(default=[], description="automatic escalation 逐级升级; each:")
 
 
-T = TypeVar("T")
-
-
-def trade_rules(file: RulesFile, name: str, findings: list[Finding]) -> TradeRules:
-    """The rules as decisions use them. What contradicts itself goes to `findings`."""
-    steps = _steps(file.steps, name, findings)
-    findings += _contradictions(file, steps, name)
+def trade_rules(file: RulesFile) -> TradeRules:
+    """The rules as decisions use them. What contradicts itself, `gateway.rules_review` tells."""
     parts = {
         "extension": file.extension and Extension(
             approvals=tuple(file.extension.approvals), most=file.extension.most, source=file.extension.source,
@@ -209,62 +200,12 @@ def trade_rules(file: RulesFile, name: str, findings: list[Finding]) -> TradeRul
     }  # fmt: skip
     ladder = tuple(Rung(**{**dict(rung), "notify": tuple(rung.notify)}) for rung in file.ladder)
     said = {key: part for key, part in parts.items() if part is not None}
-    return TradeRules(edition=file.edition, steps=steps, ladder=ladder, **said)  # type: ignore[arg-type]
+    return TradeRules(edition=file.edition, steps=_steps(file.steps), ladder=ladder, **said)  # type: ignore[arg-type]
 
 
 def _limit(file: LimitFile | None) -> Limit | None:
     return file.limit() if file else None
 
 
-def _steps(said: Sequence[StepsFile], name: str, findings: list[Finding]) -> Steps:
-    of_clock: dict[Clock, tuple[Step, ...]] = {}
-    for index, one in enumerate(said):
-        steps = [step for step in map(read_step, one.at) if step is not None]
-        in_order = all(_order(earlier) <= _order(later) for earlier, later in pairwise(steps))
-        if len(set(one.at)) < len(one.at) or not in_order:
-            findings.append(Finding(name, 0, f"steps.{index}.at", "steps come in the order of time, each once"))
-        for clock in one.clocks:
-            if clock in of_clock:
-                findings.append(Finding(name, 0, f"steps.{index}.clocks", f"'{clock}' has its steps already"))
-            of_clock[clock] = tuple(steps)
-    return Steps(of_clock)
-
-
-def _order(step: Step) -> tuple[float, bool]:
-    """Shares by their size; what comes after the due time is only known to come after it."""
-    return (step.share, False) if step.after is None else (2, True)
-
-
-def _contradictions(file: RulesFile, steps: Steps, name: str) -> list[Finding]:
-    found: list[tuple[str, str]] = []
-    extension = file.extension
-    if extension and extension.most == 0 and (extension.original or extension.longest):
-        found.append(("extension.most", "0 forbids what `original` and `longest` allow"))
-    if file.suspension and file.suspension.most == 0 and file.suspension.longest:
-        found.append(("suspension.most", "0 forbids what `longest` allows"))
-    closing: set[Level] = set()
-    for index, row in enumerate(file.loops.closing if file.loops else ()):
-        key = f"loops.closing.{index}"
-        if row.level in closing:
-            found.append((f"{key}.level", f"'{row.level}' has a row already"))
-        if LEVELS.index(row.by) < LEVELS.index(row.level):
-            found.append((f"{key}.by", f"the {row.by} is below the {row.level}, whose cases it would close"))
-        closing.add(row.level)
-    rungs: set[tuple[Clock, str]] = set()
-    for index, rung in enumerate(file.ladder):
-        key = f"ladder.{index}"
-        if rung.step not in {step.name for step in steps.of_clock.get(rung.clock, ())}:
-            found.append((f"{key}.step", f"'{rung.step}' is no step of '{rung.clock}': add it to `steps`"))
-        if (rung.clock, rung.step) in rungs:
-            found.append((f"{key}.step", f"'{rung.clock}' has a rung at '{rung.step}' already"))
-        if rung.supervise and rung.escalate:
-            found.append((f"{key}.escalate", "one rung supervises or escalates; make two"))
-        if not (rung.supervise or rung.escalate or rung.notify):
-            found.append((key, "the rung does nothing: `supervise`, `escalate` or `notify` is expected"))
-        rungs.add((rung.clock, rung.step))
-    return [Finding(name, 0, key, text, Severity.ERROR) for key, text in found]
-
-
-def read_rules(path: Path, file: RulesFile | None, findings: list[Finding]) -> TradeRules:
-    """The rules of a file that was read; none where there is none."""
-    return trade_rules(file, path.name, findings) if file else TradeRules()
+def _steps(said: Sequence[StepsFile]) -> Steps:
+    return Steps({clock: tuple(filter(None, map(read_step, one.at))) for one in said for clock in one.clocks})

@@ -166,6 +166,7 @@ def _standards(
     rows: Iterable[TableRow], classes: Mapping[ClassCode, CatalogueClass], findings: list[Finding]
 ) -> dict[str, Standard]:
     standards: dict[str, Standard] = {}
+    spoken: dict[tuple[ClassCode, frozenset[str]], Standard] = {}
     for row in rows:
         standard = _standard(row, findings)
         if standard is None:
@@ -176,6 +177,12 @@ def _standards(
         if standard.class_code not in classes:
             findings.append(row.finding("class", f"{standard.class_code} is not in classes.csv"))
         standards[standard.id] = standard
+        if standard.keywords:
+            before = spoken.setdefault((standard.class_code, frozenset(standard.keywords)), standard)
+            if before is not standard and _length(standard.limit) >= _length(before.limit):
+                # a shorter one is for urgent reports, see `standard_for`
+                text = f"those of '{before.id}', which is always taken: '{standard.id}' says something else of the same"
+                findings.append(row.finding("keywords", text))
     return standards
 
 

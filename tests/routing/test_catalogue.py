@@ -138,6 +138,7 @@ S7,30428.2:E03-01,占道,占道,yes,200000,minute,恢复,演示
         ("classes.csv", 8, "code"),  # no default
         ("classes.csv", 9, "code"),  # no rows
         ("standards.csv", 3, "id"),
+        ("standards.csv", 4, "keywords"),  # those of S1, and a longer limit
         ("standards.csv", 6, "class"),  # unknown
         ("standards.csv", 7, "class"),
         ("standards.csv", 8, "default"),
