@@ -294,8 +294,8 @@ def _watching_routes(hub: Hub) -> APIRouter:
         return row_view(await Announcements(hub.store).backlog())
 
     @router.get("/api/notices", summary="What people were told of failures, and what could not be told")
-    async def notices(limit: Limited = 50) -> View:
-        found = await Notices(hub.store).listed(limit=limit)
+    async def notices(source: str = "", limit: Limited = 50) -> View:
+        found = await Notices(hub.store).listed(source=plain(source), limit=limit)
         return {"items": [row_view(notice) | {"tellings": list(told)} for notice, told in found]}
 
     @router.get("/api/parked", summary="Outbound messages that wait for a person")

@@ -10,14 +10,19 @@ from datetime import timedelta
 from uuid import UUID
 
 from gateway.hub import Hub
+from gateway.ladder import rung_notices
 from gateway.log import log
 from gateway.metrics import CLOCK_STEPS
+from gateway.notify import channels
 from routing.book import Book
 from routing.ticking import recompute, tick
 from storage.batch import Batch
 from storage.memories import Memories
+from storage.rung_notices import save_rung_notices
 
-AT_ONCE = 200
+AT_ONCE = 75
+"""Cases a batch: so many keep the database busy for less than 50 ms (tests/bench/clocks.py)."""
+_RECOMPUTED_AT_ONCE = 200
 PAUSE = 1.0
 _LEASE = timedelta(minutes=5)
 _OURS, _CALENDAR = "hub", "calendar"
@@ -48,6 +53,8 @@ class CaseClock:
                 self._at_once = 1
                 return 0.0
             await _save(batch, book)
+            told_of = rung_notices(book, self.hub.ids)
+            await save_rung_notices(batch.connection, told_of, channels(self.hub.configuration.notify), now)
         steps = [event.action.told for event in book.changes.events if event.action.told is not None]
         for step in steps:
             CLOCK_STEPS.labels(step.clock, step.step, str(step.late).lower()).inc()
@@ -75,13 +82,13 @@ class CalendarWatch:
             return PAUSE * 60
         last = UUID(at) if edition == self.edition and at else _FIRST
         async with hub.store.batch() as batch:
-            known = await batch.open_after(last, AT_ONCE)
+            known = await batch.open_after(last, _RECOMPUTED_AT_ONCE)
             book = Book(known, hub.configuration.city, now, hub.ids)
             changed = sum(recompute(book, case_id) for case_id in list(known.cases))
             await _save(batch, book)
         if changed:
             log.info("clock.recomputed", cases=len(known.cases), changed=changed)
-        done = len(known.cases) < AT_ONCE
+        done = len(known.cases) < _RECOMPUTED_AT_ONCE
         position = self.edition if done else f"{self.edition} {max(known.cases)}"
         await self._memories.move(_OURS, _CALENDAR, position, now=now, by=self._id)
         return PAUSE if done else 0.0

@@ -1,6 +1,7 @@
 """Telling people: what waits for a person is told by webhook and mail, once, again after a while, and when it is over.
 
-Nothing of a case is told, only how many of what system and why. Traffic never waits for any of it.
+Nothing of a case is told, only how many of what system and why; of a rung of the ladder (gateway.ladder) also which.
+Traffic never waits for any of it.
 """
 
 import asyncio
@@ -8,7 +9,7 @@ import hashlib
 import hmac
 import smtplib
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from email.message import EmailMessage
 from types import MappingProxyType
@@ -19,6 +20,7 @@ import httpx
 import orjson
 
 from canonical.time import in_shanghai
+from gateway import ladder
 from gateway.hub import Hub
 from gateway.log import log
 from gateway.notify_file import MailFile, Notify
@@ -52,9 +54,6 @@ class Notifier:
     def _declared(self) -> Notify:
         return self.hub.configuration.notify
 
-    def _channels(self) -> list[str]:
-        return [name for name in CHANNELS if getattr(self._declared, name) is not None]
-
     async def _look(self, source: str) -> None:
         now, declared = self.hub.now(), self._declared
         waiting, known = await self.notices.waiting(source), await self.notices.open(source)
@@ -80,7 +79,7 @@ class Notifier:
             "last_at": in_shanghai(waiting.last_at).isoformat() if waiting else None,
             "at": in_shanghai(self.hub.now()).isoformat(),
         }  # fmt: skip
-        return dict.fromkeys(self._channels(), body)
+        return dict.fromkeys(channels(self._declared), body)
 
     async def _tell(self, telling: Telling) -> None:
         now = self.hub.now()
@@ -96,6 +95,11 @@ class Notifier:
             return
         await self.notices.settle(telling, "told", "", at=now)
         log.info("notice.told", channel=telling.channel, occasion=telling.occasion)
+
+
+def channels(declared: Notify) -> list[str]:
+    """The channels that people are told over."""
+    return [name for name in CHANNELS if getattr(declared, name) is not None]
 
 
 def _why(error: Exception) -> str:
@@ -135,20 +139,25 @@ def _mail(declared: Notify, telling: Telling, _: float) -> None:
 
 def written(mail: MailFile, telling: Telling) -> EmailMessage:
     """The mail. Its id is that of the occasion: sent twice, it is one."""
-    body, message = telling.body, EmailMessage()
+    body, message = dict(telling.body), EmailMessage()
+    rung = body["occasion"] == ladder.OCCASION
     message["From"], message["To"] = mail.sender, ", ".join(mail.to)
     message["Message-ID"] = f"<{telling.notice}.{telling.occasion.replace(' ', '-')}@gridhub>"
-    message["Subject"] = f"[gridhub {body['city']}] {body['system']}: {_SUBJECTS[body['occasion']].format(**body)}"
-    lines = [f"{body['system']} {body['title']}", *(f"  {count} {what}" for what, count in body["counts"].items())]
-    if body["first_at"]:
-        lines += [
-            f"from {body['first_at']} to {body['last_at']}",
-            "",
-            "gridhub parked list",
-            "gridhub parked release ID",
-        ]
+    about = ladder.subject(body) if rung else _SUBJECTS[body["occasion"]].format(**body)
+    message["Subject"] = f"[gridhub {body['city']}] {body['system'] or 'centre'}: {about}"
+    lines = [
+        f"{body['system'] or 'centre 指挥中心'} {body['title']}",
+        *(ladder.lines(body) if rung else _waiting(body)),
+    ]
     message.set_content("\n".join(lines) + "\n")
     return message
+
+
+def _waiting(body: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"  {count} {what}" for what, count in body["counts"].items())
+    if body["first_at"]:
+        yield f"from {body['first_at']} to {body['last_at']}"
+        yield from ("", "gridhub parked list", "gridhub parked release ID")
 
 
 _SUBJECTS: Mapping[str, str] = MappingProxyType(

@@ -150,7 +150,9 @@ class RungFile(_File):
     step: StepName = Field(description="one of its steps")
     supervise: Supervision | None = Field(default=None, description="`ordinary`, `yellow` or `red` 督办")
     escalate: bool = Field(default=False, description="true: the unit above gets the case")
-    notify: list[str] = Field(default=[], description="offices or posts that are told, in words")
+    notify: list[str] = Field(
+        default=[], description="offices or posts, in words, that are told over the channels of `notify` in city.yaml"
+    )
     source: str = Field(min_length=1, description=_SOURCE)
 
 

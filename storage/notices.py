@@ -120,10 +120,11 @@ class Notices:
         async with self.store.transaction() as transaction:
             await transaction.connection.execute(_SETTLE, values | {"state": state, "text": why, "at": at})
 
-    async def listed(self, *, limit: int = 50) -> list[tuple[Notice, Sequence[Mapping[str, Any]]]]:
+    async def listed(self, *, source: str = "", limit: int = 50) -> list[tuple[Notice, Sequence[Mapping[str, Any]]]]:
         """The newest notices, and how each was told."""
         async with self.store.transaction() as transaction:
-            notices = [Notice(*row) for row in await transaction.connection.execute(_LISTED, {"limit": limit})]
+            values = {"source": source, "limit": limit}
+            notices = [Notice(*row) for row in await transaction.connection.execute(_LISTED, values)]
             keys = {"ids": [one.id for one in notices]}
             rows = (await transaction.connection.execute(_TOLD, keys)).mappings().all()
         return [(one, [dict(row) for row in rows if row["notice"] == one.id]) for one in notices]
@@ -142,7 +143,9 @@ SELECT system, concat_ws(' ', state, nullif(why, '')) AS what, count(*) AS count
 
 _COLUMNS = "id, source, system, opened_at, told, told_at, count, closed_at"
 _OPEN = text(f"SELECT {_COLUMNS} FROM notice WHERE source = :source AND closed_at IS NULL")  # noqa: S608
-_LISTED = text(f"SELECT {_COLUMNS} FROM notice ORDER BY opened_at DESC, id DESC LIMIT :limit")  # noqa: S608
+_LISTED = text(f"""
+SELECT {_COLUMNS} FROM notice WHERE :source IN ('', source) ORDER BY opened_at DESC, id DESC LIMIT :limit
+""")  # noqa: S608
 _BEGIN = text("""
 INSERT INTO notice (id, source, system, opened_at, told, told_at, count)
 VALUES (:id, :source, :system, :now, 1, :now, :count)

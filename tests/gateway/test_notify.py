@@ -5,10 +5,7 @@ import hashlib
 import hmac
 import json
 import socket
-import socketserver
-import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from email import message_from_string
@@ -20,68 +17,15 @@ import pytest
 
 from gateway.configuration import load, read
 from gateway.notify import GIVE_UP, Notifier
-from gateway.notify_file import MailFile, Notify, WebhookFile
+from gateway.notify_file import Notify, WebhookFile
 from gateway.settings import example_city
 from storage.notices import Notices
+from tests.gateway.notice_desk import SECRET, MailServer, declared, serving
 from tests.gateway.pulling import Platform, Said, platform
 from tests.gateway.replaying import NAME, Yard, edition, order, yard
 from tests.gateway.running import ENVIRONMENT
 
 Story = Callable[[Yard, Notifier], Coroutine[Any, Any, None]]
-SECRET = "the-key-of-the-notices"
-
-
-class MailServer(socketserver.ThreadingTCPServer):
-    """Takes mails as RFC 5321 says; refuses what the test says."""
-
-    allow_reuse_address, daemon_threads = True, True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Mail)
-        self.mails: list[str] = []
-        self.refusing = ""
-
-
-class _Mail(socketserver.StreamRequestHandler):
-    server: MailServer
-
-    def say(self, text: str) -> None:
-        self.wfile.write(f"{text}\r\n".encode())
-
-    def handle(self) -> None:
-        self.say("220 mail.example ready")
-        while line := self.rfile.readline():
-            word = line.decode().strip().upper()
-            if word.startswith("QUIT"):
-                self.say("221 bye")
-                return
-            if word == "DATA":
-                self.take()
-            elif word.startswith("MAIL") and self.server.refusing:
-                self.say(self.server.refusing)
-            else:
-                self.say("250 ok")
-
-    def take(self) -> None:
-        self.say("354 go on")
-        lines = []
-        while (line := self.rfile.readline().decode()) not in (".\r\n", ""):
-            lines.append(line)
-        self.server.mails.append("".join(lines))
-        self.say("250 taken")
-
-
-@contextmanager
-def serving(server: MailServer) -> Iterator[MailServer]:
-    """Up until the block ends."""
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.fixture
@@ -96,12 +40,6 @@ def duty() -> Iterator[Platform]:
     with platform() as server:
         server.on["/duty"] = lambda _asked: {}
         yield server
-
-
-def declared(duty: Platform, desk: MailServer) -> Notify:
-    port = int(desk.server_address[1])
-    mail = MailFile(host="127.0.0.1", port=port, starttls=False, sender="hub@city.example", to=["desk@city.example"])
-    return Notify(webhook=WebhookFile(url=f"{duty.url}/duty", secret=SECRET), mail=mail)
 
 
 def told(url: str, place: Path, notify: Notify, story: Story, *, failures: int = 3) -> None:
