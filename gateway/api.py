@@ -28,6 +28,7 @@ from gateway.duty import duty_routes
 from gateway.evidence.api import evidence_routes
 from gateway.figures import Watch
 from gateway.hub import Hub
+from gateway.joint_view import joint_view
 from gateway.metrics import CONTENT_TYPE_LATEST
 from gateway.open311 import filing, open311_routes
 from gateway.orders import ActionOrder, SwitchOrder, ordered
@@ -196,7 +197,11 @@ def _case_routes(hub: Hub) -> APIRouter:
         if journey is None:
             raise Refusal(404, Why.UNKNOWN_CASE, f"nobody knows a case {number[:64]}")
         city = hub.configuration.city
-        return journey_view(journey, city.systems) | {"clocks": clocks_view(journey.events, city, hub.now())}
+        now = hub.now()
+        return journey_view(journey, city.systems) | {
+            "clocks": clocks_view(journey.events, city, now),
+            "joint_work": joint_view(journey, city.responsibility.units, now),
+        }
 
     return router
 

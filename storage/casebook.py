@@ -34,6 +34,16 @@ class SentRow:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldRow:
+    """A message about a case that came too early: it is read again until what it waits for has come."""
+
+    at: datetime
+    system: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Journey:
     """A case with everything that happened to it."""
 
@@ -42,6 +52,7 @@ class Journey:
     bindings: list[Binding]
     deliveries: list[SentRow]
     replays: list[CaseReplay]
+    held: list[HeldRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,8 @@ class Move:
     event: Event
 
 
+# Rare, and found by the index of what was put off.
+_HELD = text("SELECT at, system, kind, text FROM message WHERE verdict = 'held' AND case_id = :case_id ORDER BY at, id")
 _LOOK_BACK = (timedelta(minutes=10), timedelta(days=1), None)
 """How far back is looked for what moved last, until enough is found: all that ever happened is not sorted for five."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -90,12 +103,14 @@ class Casebook:
             bindings = (await connection.execute(_BINDINGS, {"id": case.id})).scalars().all()
             deliveries = (await connection.execute(_DELIVERIES, {"id": case.id})).all()
             replays = (await connection.execute(OF_CASE, {"case_id": case.id})).all()
+            held = (await connection.execute(_HELD, {"case_id": case.id})).all()
         return Journey(
             case=case,
             events=[Event.model_validate_json(body) for body in events],
             bindings=[Binding.model_validate_json(body) for body in bindings],
             deliveries=[SentRow(*row) for row in deliveries],
             replays=[CaseReplay(*row) for row in replays],
+            held=[HeldRow(*row) for row in held],
         )
 
     async def moves(self, systems: Sequence[str], first: datetime, last: datetime, *, limit: int) -> list[Move]:

@@ -6,6 +6,7 @@ import typer
 from rich.table import Table
 
 from gateway.cli.clocks import print_clocks
+from gateway.cli.joint import joint_lines
 from gateway.cli.shared import AsJson, Config, emit, missing, out, run, store
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def show(
     """One case with everything that happened to it. 案件全程"""
     from gateway.clock_view import clocks_view
     from gateway.hub import clock
+    from gateway.joint_view import joint_view
     from gateway.views import journey_view
     from storage.casebook import Casebook
 
@@ -39,7 +41,8 @@ def show(
         if journey is None:
             return None
         clocks = clocks_view(journey.events, city, clock()) if city else []
-        return journey_view(journey, city.systems if city else {}) | {"clocks": clocks}
+        work = joint_view(journey, city.responsibility.units if city else {}, clock())
+        return journey_view(journey, city.systems if city else {}) | {"clocks": clocks, "joint_work": work}
 
     view = run(job)
     if view is None:
@@ -105,6 +108,8 @@ def _print(view: dict[str, Any]) -> None:
                     highlight=False,
                     markup=False,
                 )
+    for line in joint_lines(view["joint_work"]):
+        out.print(line, highlight=False, markup=False)
     for one in view["replays"]:
         said = f"{one['direction']} {one['system']} {one['kind']}: {one['outcome'] or one['state']}"
         out.print(

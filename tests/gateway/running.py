@@ -19,7 +19,7 @@ from gateway.delivery.deliver import Deliverer
 from gateway.delivery.lanes import Lanes
 from gateway.door import LONGEST_BODY
 from gateway.hub import Hub, clock, wire
-from gateway.reception import QUEUE
+from gateway.reception import QUEUE, Reception
 from gateway.serve import _config
 from gateway.session import Session
 from gateway.settings import Settings
@@ -90,6 +90,8 @@ class HubUnderTest:
         self, settings: Settings, configuration: Configuration, database_url: str, listener: socket.socket
     ) -> None:
         self.settings, self.configuration, self.database_url = settings, configuration, database_url
+        self.now: Callable[[], datetime] = clock
+        """Of doors and worker; another than the machine's where a test lets days pass."""
         self.worker_database_url = ""
         """Where the worker finds the database: somewhere between, where it is to lose it."""
         self._listener = listener
@@ -102,7 +104,13 @@ class HubUnderTest:
 
     def wired(self) -> Hub:
         """A hub of its own on the same database; whoever asks closes its store."""
-        return wire(self.settings, self.database_url, configuration=self.configuration)
+        return self._wired(self.database_url)
+
+    def _wired(self, database_url: str) -> Hub:
+        hub = wire(self.settings, database_url, configuration=self.configuration)
+        if self.now is clock:
+            return hub
+        return replace(hub, now=self.now, reception=Reception(self.configuration, hub.store, now=self.now, ids=hub.ids))
 
     # Starting and stopping
 
@@ -124,7 +132,8 @@ class HubUnderTest:
         until(lambda: server.started, what="opening the doors")
 
     def start_worker(
-        self, roles: frozenset[Role] = frozenset(Role), *, now: Callable[[], datetime] = clock, follow: bool = False
+        self, roles: frozenset[Role] = frozenset(Role), *, now: Callable[[], datetime] | None = None,
+        follow: bool = False,
     ) -> None:  # fmt: skip
         """Deliver and poll, in a thread of its own. `now`: its clock; a later one makes leases run out.
 
@@ -133,10 +142,10 @@ class HubUnderTest:
 
         async def main(loop: Loop) -> None:
             assert loop.stop is not None
-            wired = wire(self.settings, self.worker_database_url or self.database_url, configuration=self.configuration)
-            hub = replace(wired, now=now)
+            its = now or self.now
+            hub = replace(self._wired(self.worker_database_url or self.database_url), now=its)
             try:
-                await Worker(hub, roles, follow=follow or now is clock).run(loop.stop)
+                await Worker(hub, roles, follow=follow or its is clock).run(loop.stop)
             finally:
                 await hub.store.close()
 

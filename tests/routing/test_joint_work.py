@@ -7,14 +7,14 @@ import pytest
 
 from canonical.case import Case, Completion, Share
 from canonical.clock import Clock
-from canonical.lifecycle import ActionKind, Stage
+from canonical.lifecycle import ActionKind, Party, Stage
 from canonical.message import Verdict
 from canonical.organisation import Level, Unit
 from canonical.reading import Outcome
 from routing.city import City
 from routing.trade_rules import Whistle
 from tests.routing.clock_city import RULES, ClockDesk, at, clock_city
-from tests.routing.intake_city import by_owner, reported
+from tests.routing.intake_city import by_owner, reported, stated
 
 K = ActionKind
 
@@ -256,3 +256,13 @@ def test_the_reporting_platform_gets_a_called_units_part_as_a_matter_of_its_own(
     desk.order(K.WHISTLE, unit="u2", reason="请到场")
 
     assert desk.told() == [("grid", "work", "#2")]
+
+
+def test_a_platform_with_words_for_joint_work_is_read_in_them() -> None:
+    desk = whistled("u2")
+    for kind in (K.REPORT_IN, K.ANSWER):
+        kinds = {Party.JOINT: kind, Party.OWNER: K.RETURN}  # what it would mean of a case of its own
+        [outcome] = desk.take(stated("grid", "g2", kinds, reference=f"{desk.case.no}-2"))
+        assert outcome.verdict is Verdict.APPLIED
+
+    assert desk.actions()[-2:] == [K.REPORT_IN, K.ANSWER]
