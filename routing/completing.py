@@ -8,9 +8,11 @@ from canonical.errors import IllegalAction
 from canonical.lifecycle import ENDED, ActionKind, Stage
 from canonical.place import Coordinate, Place, PlaceMethod
 from canonical.report import Report
+from canonical.time import SHANGHAI
 from routing.book import Book
 from routing.extending import lasting, within
 from routing.rules import assigning, filing, unit_above
+from routing.units import gone_to
 
 
 def completed(action: Action, case: Case, book: Book) -> Action:
@@ -50,8 +52,11 @@ def _placed(said: Place, case: Case, book: Book) -> Place:
 def _assigned(action: Action, case: Case, book: Book) -> Action:
     if not action.unit:
         raise IllegalAction(f"{action.kind} needs unit: the id of a unit in units.csv", at="unit")
-    if action.unit not in book.city.responsibility.units:
+    unit = book.city.responsibility.units.get(action.unit)
+    if unit is None:
         raise IllegalAction(f"unit '{action.unit}' is not in units.csv", at="unit")
+    if unit.gone(book.now.astimezone(SHANGHAI).date()):
+        raise IllegalAction(f"{gone_to(unit)}: name that one", at="unit")
     return assigning(action, case, book.city, book.now)
 
 
@@ -72,7 +77,7 @@ def _merged(action: Action, case: Case, book: Book) -> Action:
 def _raised(action: Action, case: Case, book: Book) -> Action:
     """To the unit above, where none is named."""
     if not action.unit:
-        action = action.model_copy(update={"unit": unit_above(case, book.city)})
+        action = action.model_copy(update={"unit": unit_above(case, book.city, book.now)})
     return _assigned(action, case, book)
 
 

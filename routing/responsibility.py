@@ -13,12 +13,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from canonical.codes import ClassCode
-from canonical.findings import Finding
+from canonical.findings import Finding, Severity
 from canonical.organisation import Unit
 from canonical.tables import TableRow, read_table
 from canonical.time import SHANGHAI
 from routing.divisions import Divisions
-from routing.units import CENTRE
+from routing.units import CENTRE, gone_to
 
 COLUMNS = ("id", "class", "area", "hours", "unit", "valid_from", "valid_to", "basis")
 ANY = "*"
@@ -164,6 +164,10 @@ def _row(line: TableRow, units: Mapping[str, Unit], divisions: Divisions, findin
         return None
     why = f"responsibility.csv {line['id']}: {line['class']} in {line['area']}, {hours}"
     why += f" ({line['basis']})" if line["basis"] else ""
+    unit = units.get(line["unit"])
+    if unit and unit.merged_into and (unit.valid_to is None or unit.valid_to < last):
+        text = f"{gone_to(unit)}, and so are new cases: end this row too, and name that one"
+        findings.append(Finding(line.file, line.line, "unit", text, Severity.WARNING))
     match = Match(line["id"], line["unit"], why)
     return Row(line["id"], class_key, line["area"], hours, line["unit"], first, last, line, match)
 

@@ -12,14 +12,14 @@ from canonical.case import Action, Actor, Case, Event, Share, Told, new_action
 from canonical.clock import CLOCK_TITLES, Clock
 from canonical.lifecycle import BY_ACTION, ActionKind, Party, Stage
 from canonical.report import SourceDeadline
-from canonical.time import Due
+from canonical.time import SHANGHAI, Due
 from routing.catalogue import Acceptance
 from routing.city import By, City
 from routing.extending import within
 from routing.handing import with_officer
 from routing.joint import called_message
 from routing.responsibility import Match, NoMatch
-from routing.units import CENTRE
+from routing.units import CENTRE, at_work, gone_to, successors
 
 
 def next_action(case: Case, event: Event, city: City, now: datetime) -> Action | None:
@@ -87,14 +87,19 @@ def _redispatch(case: Case, city: City, now: datetime) -> Action | None:
 
 def _assign(case: Case, city: City, now: datetime, kind: ActionKind) -> Action:
     assert case.class_code is not None  # filing needs one
+    units, today = city.responsibility.units, now.astimezone(SHANGHAI).date()
     tried = frozenset(one.unit for one in case.assignments if one.share is Share.LEAD)
+    if tried:
+        tried |= {former for former, new in successors(units, today).items() if new in tried}
     where = case.place.grid or case.place.area or city.code
     found = city.responsibility.match(case.class_code, where, now, city.calendar.is_working(now), exclude=tried)
     editions = {"responsibility": city.editions["responsibility"]}
     actor = _by(f"responsibility.csv {found.row}" if isinstance(found, Match) else "responsibility.csv")
     if isinstance(found, NoMatch) or found.unit == CENTRE:
         return new_action(kind=ActionKind.COMMENT, actor=actor, at=now, reason=found.why, editions=editions)
-    action = new_action(kind=kind, actor=actor, at=now, unit=found.unit, reason=found.why, editions=editions)
+    unit = at_work(found.unit, units, today)
+    why = found.why if unit == found.unit else f"{found.why}; {gone_to(units[found.unit])}"
+    action = new_action(kind=kind, actor=actor, at=now, unit=unit, reason=why, editions=editions)
     return assigning(action, case, city, now)
 
 
@@ -124,14 +129,14 @@ def _carrier(action: Action, case: Case, city: City) -> str:
     return "" if deaf else system
 
 
-def unit_above(case: Case, city: City) -> str:
+def unit_above(case: Case, city: City, now: datetime) -> str:
     """The unit above the one that has, or last had, the case; empty: there is none."""
     units = city.responsibility.units
     unit = units.get(case.assignment.unit) if case.assignment else None
     while unit is not None and unit.parent is not None:
         above = units[unit.parent]
         if above.level is not unit.level:
-            return above.id
+            return at_work(above.id, units, now.astimezone(SHANGHAI).date())
         unit = above
     return ""
 
@@ -165,7 +170,7 @@ def climb(case: Case, told: Told, city: City, now: datetime) -> Action | None:
     if rung.supervise is not None and rung.supervise is not case.supervision:
         kind = ActionKind.SUPERVISE
         return new_action(kind=kind, actor=actor, at=now, supervision=rung.supervise, reason=reason)
-    unit = unit_above(case, city)
+    unit = unit_above(case, city, now)
     if not rung.escalate or not unit or case.stage not in BY_ACTION[ActionKind.ESCALATE].from_:
         return None
     action = new_action(kind=ActionKind.ESCALATE, actor=actor, at=now, unit=unit, reason=reason)

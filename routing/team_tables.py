@@ -21,6 +21,7 @@ from routing.divisions import Divisions
 from routing.responsibility import ANY, ClassKey, class_key_of
 from routing.roster import DAY, Cycle, DayKind, DayRule, Kind, RosterRow, Span, roster_of
 from routing.team import Entry, Team, Term, team_of
+from routing.units import gone_to
 
 OFFICERS = ("id", "name", "unit", "post", "classes", "valid_from", "valid_to")
 GRIDS = ("id", "officer", "area", "order", "valid_from", "valid_to", "note")
@@ -178,10 +179,7 @@ def _term(row: _Row, known: Known, findings: list[Finding]) -> Term:
     first, last = row.dates()
     unit = known.units.get(row["unit"])
     if unit and unit.merged_into and (unit.valid_to is None or unit.valid_to < last):
-        when = f" on {unit.valid_to}" if unit.valid_to else ""
-        text = (
-            f"{unit.id} ended{when}, its work is {unit.merged_into}'s: end this row too, and appoint the officer there"
-        )
+        text = f"{gone_to(unit)}: end this row too, and appoint the officer there"
         findings.append(_warning(row.line, "unit", text))
     return Term(officer, classes, first, last, row.line)
 

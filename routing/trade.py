@@ -189,7 +189,7 @@ def _escalate(action: Action, case: Case, city: City, now: datetime) -> None:
     up, now_at = _moved(action, case, city)
     if up <= now_at:
         _refuse(f"case {case.no} is at the level {LEVELS[now_at]}: a unit above it is expected", at="unit")
-    next_above = action.unit == unit_above(case, city)  # a unit may have nobody between itself and the city
+    next_above = action.unit == unit_above(case, city, now)  # a unit may have nobody between itself and the city
     rule = city.rules.loops
     if up > now_at + 1 and not next_above and case.urgency not in rule.skip:
         who = f"only {' or '.join(sorted(rule.skip))} cases skip" if rule.skip else "no case skips"

@@ -47,15 +47,22 @@ def load_units(
 
 def successors(units: Mapping[str, Unit], last: date) -> dict[str, str]:
     """Units whose work is another's on this day, to the one that has it in the end."""
-    found = {}
-    for unit in units.values():
-        now, seen = unit, {unit.id}
-        while now.gone(last) and now.merged_into in units and now.merged_into not in seen:
-            now = units[now.merged_into]
-            seen.add(now.id)
-        if now is not unit:
-            found[unit.id] = now.id
-    return found
+    return {unit: new for unit in units if (new := at_work(unit, units, last)) != unit}
+
+
+def at_work(unit: str, units: Mapping[str, Unit], day: date) -> str:
+    """The unit that has the work of this one on this day: itself, or the one that it was merged into."""
+    now, seen = units[unit], {unit}
+    while now.gone(day) and now.merged_into in units and now.merged_into not in seen:
+        now = units[now.merged_into]
+        seen.add(now.id)
+    return now.id
+
+
+def gone_to(unit: Unit) -> str:
+    """That it has become another one, in words."""
+    when = f" on {unit.valid_to}" if unit.valid_to else ""
+    return f"{unit.id} ended{when}, its work is {unit.merged_into}'s"
 
 
 def _merger_problems(unit: Unit, units: Mapping[str, Unit]) -> Iterator[str]:
