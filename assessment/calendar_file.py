@@ -73,6 +73,10 @@ def read_days(path: Path, findings: list[Finding]) -> Published:
         row = unpublished[year]
         text = f"no row of {year} names a notice: deadlines that reach {year} stay provisional"
         findings.append(Finding(row.file, row.line, "notice", text, Severity.WARNING))
+    if published:
+        for year in set(range(min(published), max(published))) - published - unpublished.keys():
+            text = f"{year} is missing between published years: deadlines that reach it stay provisional"
+            findings.append(Finding(path.name, 0, "date", text, Severity.WARNING))
     return Published(days, frozenset(published))
 
 

@@ -35,16 +35,19 @@ def add_to(app: typer.Typer) -> None:
 
         from canonical.findings import Severity
 
-        where, findings = _findings(folder)
+        where, findings, until = _findings(folder)
         errors = [finding for finding in findings if finding.severity is Severity.ERROR]
         if as_json:
             rows = [asdict(finding) for finding in findings]
-            emit({"folder": str(where), "errors": len(errors), "findings": rows})
+            emit({"folder": str(where), "errors": len(errors), "findings": rows, "calendar_until": until})
         else:
             for finding in findings:
                 style = "red" if finding.severity is Severity.ERROR else "yellow"
                 for line in told(finding):
                     out.print(line, style=style, markup=False, highlight=False, emoji=False, soft_wrap=True)
+            if until is not None:
+                ends = f"to the end of {until}" if until else "for no year"
+                out.print(f"calendar 日历: published {ends}; later due times are provisional 暂定", highlight=False)
             warnings = len(findings) - len(errors)
             out.print(f"{where}: {len(errors)} errors 错误, {warnings} warnings 警告", soft_wrap=True)
         if errors or (strict and findings):
@@ -68,19 +71,20 @@ def wrapped(text: str, width: int) -> list[str]:
     return lines or [""]
 
 
-def _findings(folder: Path | None) -> tuple[Path, list[Any]]:
-    """The folder that is meant, and everything wrong with it."""
+def _findings(folder: Path | None) -> tuple[Path, list[Any], int | None]:
+    """The folder that is meant, everything wrong with it, and the last year of its calendar: 0 none, None no calendar."""
     import os
     from dataclasses import replace
 
     import adapters
+    from assessment.calendar import Calendar
     from canonical.findings import Severity
     from gateway.configuration import read
     from gateway.settings import settings
     from gateway.soap_review import soap_findings
 
     if folder and (folder / "system.yaml").is_file() and not (folder / "city.yaml").is_file():
-        return folder, sorted([*adapters.check(folder.resolve()), *soap_findings(folder.resolve())])
+        return folder, sorted([*adapters.check(folder.resolve()), *soap_findings(folder.resolve())]), None
     told = settings(folder)
     with err.status(f"checking {told.config}"):
         configuration, findings = read(told.config, os.environ, unset=Severity.WARNING)
@@ -90,4 +94,7 @@ def _findings(folder: Path | None) -> tuple[Path, list[Any]]:
             for system in sorted(folders)
             for one in soap_findings(system)
         ]
-        return told.config, [*findings, *unfit]
+        calendar = configuration.city.calendar if configuration else None
+        years = calendar.published_years if isinstance(calendar, Calendar) else None
+        until = None if years is None else max(years, default=0)
+        return told.config, [*findings, *unfit], until

@@ -108,11 +108,24 @@ def test_the_wall_clock_needs_no_calendar(calendar: Calendar, unit: str) -> None
 
 
 def test_a_year_missing_between_published_ones_is_provisional(tmp_path: Path) -> None:
-    calendar = loaded(table(tmp_path, "2026-10-01,off,国庆节,n1\n2028-10-01,off,国庆节,n2\n"))
+    path = table(tmp_path, "2026-10-01,off,国庆节,n1\n2028-10-01,off,国庆节,n2\n")
+    calendar = load_calendar(path, WINDOWS, [])
 
     assert calendar.edition.startswith("2026,2028/")
     assert calendar.due(at("2026-12-31 17:00"), Limit(value=300, unit=LimitUnit.WORK_DAY)).provisional
     assert not calendar.due(at("2028-03-01 09:00"), hours(8)).provisional
+
+
+def test_years_that_are_missing_between_published_ones_are_told(tmp_path: Path) -> None:
+    rows = "2020-10-01,off,国庆节,x\n2021-10-01,off,国庆节,\n2024-10-01,off,国庆节,x\n"
+    findings: list[Finding] = []
+    path = tmp_path / "holidays.csv"
+    path.write_text("date,day_type,name,notice\n" + rows, encoding="utf-8")
+
+    load_calendar(path, ["08:00-12:00"], findings)
+
+    assert sorted(one.text[:4] for one in findings if "is missing between" in one.text) == ["2022", "2023"]
+    assert {one.severity for one in findings} == {Severity.WARNING}  # 2021 is told by its row
 
 
 def test_a_local_day_without_a_notice_counts_and_publishes_nothing(tmp_path: Path) -> None:

@@ -20,10 +20,11 @@ from gateway.configuration import Configuration, load
 from gateway.settings import Settings, example_city
 from simulators import Behaviour, Setup, running
 from tests.databases import Databases
+from tests.gateway.lamps import with_lamps
 from tests.gateway.pulling import parks, telling
 from tests.gateway.running import CENTRE_SECRET, ENVIRONMENT, SECRET, STILL, City, HubUnderTest, Side, connected
 
-__all__ = ["parks", "telling"]
+__all__ = ["parks", "telling", "with_lamps"]
 
 StartHub = Callable[..., HubUnderTest]
 StartCity = Callable[..., City]

@@ -222,6 +222,21 @@ def test_a_city_without_indicators_says_so(
     assert (answer.status_code, "no indicators" in answer.json()["error"]["text"]) == (409, True)
 
 
+def test_a_rate_without_a_base_says_so_down_to_its_facts(hub: HubUnderTest) -> None:
+    """Nobody gave the gas repairers a case: their rate is no figure on any page, and its parts are noughts."""
+    _kept(hub, month(28, 12, until=LATE))
+    _typed(hub, "update")
+    where = {"period": PERIOD, "by": "unit", "subject": "3402-gas", "column": "in_time_dispose_rate"}
+
+    traced = hub.get("/api/assessment/figure", **where)
+
+    assert (traced["value"], traced["no_base"], traced["denominator"]) == (None, True, 0)
+    assert {part["value"] for part in traced["parts"]} == {0}
+    assert _facts(hub, **where) == []
+    said = _typed(hub, "figure", "in_time_dispose_rate", "--by", "unit", "--of", "3402-gas", "--period", PERIOD).stdout
+    assert "按期处置率 = 无基数" in said
+
+
 def test_a_closed_figure_that_was_changed_in_the_database_is_not_shown_as_closed(hub: HubUnderTest) -> None:
     _kept(hub, month(26, 20, until=LATE))
     assert _closed(hub).status_code == 200

@@ -142,6 +142,17 @@ def test_a_variable_that_breaks_the_yaml_is_the_one_finding_and_says_how_it_is_w
     assert 'in quotes: "${NAME}"' in next(one["text"] for one in findings if one["file"] == "systems.yaml")
 
 
+@pytest.mark.parametrize(("last", "said"), [("2026", "to the end of 2025"), ("20", "for no year")])
+def test_check_says_until_when_the_calendar_goes(folder: Path, last: str, said: str) -> None:
+    path = folder / "calendar" / "holidays.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join(line for line in lines if not line.startswith(last)), encoding="utf-8")
+
+    result = CliRunner(env=ENVIRONMENT | {"COLUMNS": "200"}).invoke(app, ["check", str(folder)])
+
+    assert f"published {said}; later due times are provisional" in result.stdout
+
+
 @pytest.mark.parametrize("file", ["city.yaml", "systems.yaml", "responsibility.csv", "grids/unit-grids.geojson"])
 def test_check_names_a_file_that_is_empty(folder: Path, file: str) -> None:
     (folder / file).write_bytes(b"")
