@@ -36,6 +36,7 @@ from adapters.value import empty, int_at, number_at, text_at
 from adapters.yaml_file import Where
 from canonical.codes import ClassCode
 from canonical.errors import ContractViolation, HubError, Unacceptable, UnmappedCode, Why
+from canonical.lifecycle import BY_ACTION
 from canonical.message import Message
 from canonical.reading import Reading
 from canonical.report import Urgency
@@ -349,6 +350,12 @@ def _fields(declared: ActionFields, scope: Scope, where: Where) -> dict[str, Get
 
 def _stated(declared: StatedFields, scope: Scope) -> Get:
     status = text_rule(declared.status, scope, ("action", "status"))
+    for given, step in declared.steps.items():
+        for party, kind in step.kinds.items():
+            if party not in BY_ACTION[kind].who:
+                theirs = ", ".join(sorted(one.action for one in BY_ACTION.values() if party in one.who))
+                text = f"{kind} is not for who has the part {party} in a case; that does: {theirs}"
+                scope.wrong(("action", "steps", given, "kinds", str(party)), text)
     common = _fields(declared, scope, ("action",))
     steps = {
         given: (step.kinds, compiled(Filled(common | _fields(step, scope, ("action", "steps", given)))))
