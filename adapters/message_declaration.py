@@ -68,8 +68,10 @@ class ReportFields(Declared):
     reporter: ReporterFields | None = None
     urgency: Any = None
     attachments: AttachmentFields | tuple[AttachmentFields, ...] | None = None
-    deadline: DeadlineFields | None = None
-    sign_deadline: DeadlineFields | None = None
+    deadline: DeadlineFields | None = Field(default=None, description="until when the source wants it done")
+    sign_deadline: DeadlineFields | None = Field(
+        default=None, description="until when it wants its report taken on: filed or refused"
+    )
     channel: Any = None
     share: Any = None
     opinion: Any = None
@@ -92,7 +94,9 @@ class ActionFields(Declared):
         description="how much longer (extension), how long from now (suspension); with sign, the owner's own limit",
     )
     until: Any = Field(
-        default=None, description="or to when an extension or a suspension is asked; a date alone with `day: end`"
+        default=None,
+        description="or to when an extension or a suspension is asked, or with sign the owner's own limit runs; a date "
+        "alone with `day: end`",
     )
     attachments: AttachmentFields | tuple[AttachmentFields, ...] | None = None
 

@@ -283,10 +283,13 @@ class Case(Value):
 
     def _clocks_after(self, row: Row, event: Event) -> dict[str, object]:
         clocks = kept(self.clocks_after(event))
+        changes: dict[str, object] = {"clocks": clocks}
+        if event.action.kind is ActionKind.RECOMPUTE and (source := find(clocks, Clock.SOURCE)) is not None:
+            changes["source_due"] = source.due
         disposal = find(clocks, Clock.DISPOSAL)
         if disposal is None or disposal.stopped_at is not None:
-            return {"clocks": clocks}
-        changes: dict[str, object] = {"clocks": clocks, "due": disposal.due}
+            return changes
+        changes["due"] = disposal.due
         if Clock.DISPOSAL in row.starts:
             changes["disposed_at"] = None
         return changes

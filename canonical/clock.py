@@ -39,6 +39,8 @@ class Clock(StrEnum):
     """答复: from the report to the answer its source gets."""
     SOURCE = "source"
     """The deadline that the source itself gave."""
+    SOURCE_SIGN = "source_sign"
+    """The deadline that the source gave for taking its report on: to filing, of which it is told, or to a refusal."""
     OWNER = "owner"
     """The deadline that the system which does the work gave itself."""
     REPORT_IN = "report_in"
@@ -60,6 +62,7 @@ CLOCK_TITLES = {
     Clock.CLOSE: "结案时限",
     Clock.REPLY: "答复时限",
     Clock.SOURCE: "来源时限",
+    Clock.SOURCE_SIGN: "来源签收时限",
     Clock.OWNER: "承办系统时限",
     Clock.LEVEL: "本级办理时限",
     Clock.REPORT_IN: "报到时限",
@@ -78,6 +81,8 @@ class Timed(Value):
     """The joint task's unit, where it is the clock of one; empty: the case's own."""
     limit: Limit | None = None
     """The first budget when it starts, a further one when it is extended; None: what it had."""
+    since: Instant | None = None
+    """When it began, by the word of the other party whose deadline it is; None: with the event."""
     due: Due | None = None
     """None: it stands still."""
     unit: str = ""
@@ -168,9 +173,9 @@ _ledger = unchecked(Ledger)
 def started(timed: Timed, at: datetime, seq: int) -> Ledger:
     """A clock that starts."""
     return _ledger(
-        clock=timed.clock, of=timed.of, since=seq, limits=(timed.limit,) if timed.limit else (), started_at=at,
-        due=timed.due, unit=timed.unit, calendar=timed.calendar, basis=timed.basis, step=timed.step,
-        step_at=timed.step_at,
+        clock=timed.clock, of=timed.of, since=seq, limits=(timed.limit,) if timed.limit else (),
+        started_at=timed.since or at, due=timed.due, unit=timed.unit, calendar=timed.calendar, basis=timed.basis,
+        step=timed.step, step_at=timed.step_at,
     )  # fmt: skip
 
 

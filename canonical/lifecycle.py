@@ -164,10 +164,10 @@ _GIVEN = (_C.SIGN, _C.LEVEL, _C.DISPOSAL)
 _WORKING = (_C.SIGN, _C.LEVEL, _C.DISPOSAL, _C.OWNER, _C.REPORT_IN, _C.JOINT)
 
 LIFECYCLE: tuple[Row, ...] = (
-    Row(_A.COLLECT, "采集", Step.COLLECT, frozenset(), _S.REPORTED, _SOURCE | _DESK, ("report",), starts=(_C.ACCEPT, _C.FILE, _C.REPLY, _C.SOURCE)),
+    Row(_A.COLLECT, "采集", Step.COLLECT, frozenset(), _S.REPORTED, _SOURCE | _DESK, ("report",), starts=(_C.ACCEPT, _C.FILE, _C.REPLY, _C.SOURCE, _C.SOURCE_SIGN)),
     Row(_A.JOIN, "并入上报", Step.COLLECT, _ANY - {_S.MERGED}, None, _SOURCE | _DESK, ("report",)),
     Row(_A.VERIFY, "核实", Step.FILE, frozenset({_S.REPORTED}), _S.VERIFYING, _DESK, ("reason",), starts=(_C.VERIFY,), stops=(_C.ACCEPT,)),
-    Row(_A.FILE, "立案", Step.FILE, _UNFILED, _S.FILED, _DESK, ("class_code", "standard", "place"), starts=(_C.DISPATCH,), stops=_DECIDED, tells=_SOURCE),
+    Row(_A.FILE, "立案", Step.FILE, _UNFILED, _S.FILED, _DESK, ("class_code", "standard", "place"), starts=(_C.DISPATCH,), stops=(*_DECIDED, _C.SOURCE_SIGN), tells=_SOURCE),
     Row(_A.REFUSE, "不予立案", Step.FILE, _UNFILED, _S.REFUSED, _DESK, ("reason",), tells=_SOURCE),
     Row(_A.SETTLE, "自行处置", Step.DISPOSE, frozenset({_S.REPORTED}), _S.CLOSED, _SOURCE | _DESK, ("class_code", "place", "result"), tells=_SOURCE),
     Row(_A.DISPATCH, "派遣", Step.DISPATCH, frozenset({_S.FILED}), _S.DISPATCHED, _DESK, ("unit",), starts=_GIVEN, stops=(_C.DISPATCH,), tells=_OWNER),

@@ -68,6 +68,7 @@ class Report(Value):
     attachments: tuple[Attachment, ...] = ()
     deadline: SourceDeadline | None = None
     sign_deadline: SourceDeadline | None = None
+    """Until when the source wants its report taken on."""
     channel: str = ""
     """How it reached the source, in the source's words (电话, 网站, 采集员上报, ...)."""
     share: str = ""

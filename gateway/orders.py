@@ -41,9 +41,13 @@ class ActionOrder(BaseModel):
     place: PlaceOrder | None = None
     unit: str = Field(default="", max_length=64, description="id of a unit, see /api/units")
     target: str = Field(default="", max_length=32, description="case number that remains, when merging")
-    limit: Limit | None = Field(default=None, description="how much longer 延期, or from now how long suspended 挂账")
+    limit: Limit | None = Field(
+        default=None,
+        description="how much longer 延期, or from now how long suspended 挂账; with sign, the owner's own limit",
+    )
     until: AwareDatetime | None = Field(
-        default=None, description="or to when a case is suspended 挂账 or extended 延期, with its offset"
+        default=None,
+        description="or to when a case is suspended 挂账 or extended 延期, or the owner's limit runs, with its offset",
     )
     basis: str = Field(default="", max_length=64, description="code of what a return rests on, see rules.yaml")
     level: Level | None = Field(

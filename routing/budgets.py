@@ -18,7 +18,7 @@ from routing.catalogue import limit_in
 from routing.responsibility import ClassKey, class_key_of
 
 COLUMNS = ("id", "clock", "class", "urgency", "source", "level", "limit_value", "limit_unit", "basis")
-NOT_HERE = frozenset({Clock.DISPOSAL, Clock.SOURCE, Clock.OWNER})
+NOT_HERE = frozenset({Clock.DISPOSAL, Clock.SOURCE, Clock.SOURCE_SIGN, Clock.OWNER})
 """Their budgets come with the standard row, or from the other side."""
 
 

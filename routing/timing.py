@@ -3,7 +3,7 @@
 Only here is a calendar asked for a case. The answer goes into the event, so that folding needs no calendar.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from canonical.case import Action, Case
@@ -11,11 +11,12 @@ from canonical.clock import Clock, Ledger, Timed
 from canonical.codes import ClassCode
 from canonical.lifecycle import BY_ACTION, GIVES, ActionKind
 from canonical.organisation import Level
-from canonical.report import Urgency
-from canonical.time import Due, Limit, Pause
+from canonical.report import SourceDeadline, Urgency
+from canonical.time import Limit, Pause
 from canonical.value import unchecked
 from routing.budgets import Budget
 from routing.city import City
+from routing.rules import source_due
 from routing.steps import Run
 
 UNITS = frozenset({Clock.SIGN, Clock.LEVEL, Clock.DISPOSAL, Clock.REPORT_IN, Clock.JOINT})
@@ -61,11 +62,8 @@ class Timing:
             yield self.again(ledger_, ledger_.pauses, limit=action.limit, basis=action.reason)
 
     def _start(self, clock: Clock, action: Action, case: Case | None) -> Timed | None:
-        if clock is Clock.SOURCE:
-            return self._instant(clock, action.source_due)
-        if clock is Clock.OWNER:
-            limit = action.limit
-            return None if limit is None else self._instant(clock, self.city.calendar.due(self.now, limit), limit)
+        if clock in _THEIRS:
+            return self._theirs(clock, _THEIRS[clock](action))
         if clock is Clock.DISPOSAL:
             return self._disposal(action, case)
         budget = self._budget(clock, action, case)
@@ -112,12 +110,16 @@ class Timing:
             )  # fmt: skip
         return self._known[key]
 
-    def _instant(self, clock: Clock, due: Due | None, limit: Limit | None = None) -> Timed | None:
-        """A clock of another party, which said when it runs out."""
-        if due is None:
+    def _theirs(self, clock: Clock, deadline: SourceDeadline | None) -> Timed | None:
+        """A clock of another party, which said when it runs out, or how much time there is and since when."""
+        due = source_due(deadline, self.now, self.city)
+        if deadline is None or due is None:
             return None
-        step, at = self.city.rules.steps.next(clock, Run(self.now, (), (), due), self.city.calendar)
-        return _timed(clock=clock, limit=limit, due=due, step=step, step_at=at)
+        since, limit = (None, None) if deadline.at else (deadline.since, deadline.limit)
+        run = Run(since or self.now, (limit,) if limit else (), (), due)
+        step, at = self.city.rules.steps.next(clock, run, self.city.calendar)
+        edition = self.city.calendar.edition if limit else ""
+        return _timed(clock=clock, limit=limit, since=since, due=due, calendar=edition, step=step, step_at=at)
 
     def again(self, ledger: Ledger, pauses: Sequence[Pause], *, limit: Limit | None = None, basis: str = "") -> Timed:
         """A clock that goes on, with a further budget or as its calendar now is: due anew."""
@@ -151,4 +153,15 @@ class Timing:
         return (*ledger.pauses[:-1], ledger.pauses[-1].model_copy(update={"until": self.now}))
 
 
+def _owners(action: Action) -> SourceDeadline | None:
+    """The owner's own deadline, as it says when it signs."""
+    return SourceDeadline(at=action.until, limit=action.limit) if action.until or action.limit else None
+
+
+_THEIRS: Mapping[Clock, Callable[[Action], SourceDeadline | None]] = {
+    Clock.SOURCE: lambda action: action.report.deadline if action.report else None,
+    Clock.SOURCE_SIGN: lambda action: action.report.sign_deadline if action.report else None,
+    Clock.OWNER: _owners,
+}
+"""The deadlines of others, kept beside ours and never mixed with them."""
 _GIVING = frozenset({ActionKind.GRANT_EXTENSION})

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from assessment.calendar import Calendar, calendar_of
 from assessment.days import DayType
-from canonical.case import Supervision
+from canonical.case import Supervision, runs_of
 from canonical.clock import Clock, Ledger
 from canonical.lifecycle import ActionKind, Stage
 from canonical.message import Verdict
+from canonical.reading import Reading
+from canonical.report import SourceDeadline
 from canonical.time import Limit, LimitUnit
 from routing.steps import read_step
 from tests.routing.clock_city import ClockDesk, at, clock_city
@@ -175,6 +177,72 @@ def test_a_new_calendar_moves_open_clocks_only_and_tells_why() -> None:
     assert clock(other, Clock.DISPOSAL).due.at == at("05-20 15:30")  # type: ignore[union-attr]
     desk.recompute()
     assert [event.action.kind for event in desk.events].count(K.RECOMPUTE) == 1
+
+
+def hastened(**deadlines: SourceDeadline) -> ClockDesk:
+    """A report whose source sets deadlines of its own."""
+    desk, arrival = ClockDesk(), reported("hotline", "1", class_code=LAMP)
+    assert isinstance(arrival.content, Reading)
+    assert arrival.content.report is not None
+    report = arrival.content.report.model_copy(update=deadlines)
+    desk.take(replace(arrival, content=arrival.content.model_copy(update={"report": report})))
+    return desk
+
+
+def test_the_deadlines_of_the_source_run_beside_ours_from_when_it_says() -> None:
+    half_past_eight = at("05-20 08:30")
+    desk = hastened(
+        deadline=SourceDeadline(limit=Limit(value=1, unit=LimitUnit.WORK_DAY), since=at("05-19 17:00")),
+        sign_deadline=SourceDeadline(limit=Limit(value=90, unit=LimitUnit.MINUTE), since=half_past_eight),
+    )
+
+    theirs, sign = clock(desk, Clock.SOURCE), clock(desk, Clock.SOURCE_SIGN)
+    assert (sign.started_at, sign.due and sign.due.at) == (half_past_eight, at("05-20 10:00"))
+    assert theirs.due == desk.case.source_due
+    assert desk.case.due != theirs.due
+    desk.order(K.VERIFY, reason="现场看一下")  # of this the source hears nothing
+    assert desk.case.clock(Clock.SOURCE_SIGN) is not None
+    desk.now = at("05-20 10:05")
+    desk.order(K.FILE)
+    assert desk.case.clock(Clock.SOURCE_SIGN) is None
+    assert clock(desk, Clock.SOURCE).running
+    [run] = [one for one in runs_of(desk.events) if one.clock is Clock.SOURCE_SIGN]
+    assert (run.stopped_at, run.overdue(desk.now)) == (at("05-20 10:05"), True)
+
+
+def test_a_source_that_names_a_moment_is_taken_at_its_word() -> None:
+    desk = hastened(sign_deadline=SourceDeadline(at=at("05-20 12:34")))
+
+    sign = clock(desk, Clock.SOURCE_SIGN)
+    assert (sign.due and sign.due.at, sign.limits) == (at("05-20 12:34"), ())
+
+
+def test_a_source_s_limit_follows_a_new_calendar_and_its_moment_does_not() -> None:
+    limit = SourceDeadline(limit=Limit(value=4, unit=LimitUnit.WORK_HOUR), since=at("05-20 09:30"))
+    desk, fixed = hastened(deadline=limit), hastened(deadline=SourceDeadline(at=at("05-20 15:30")))
+    holiday = calendar_of({at("05-20 00:00").date(): DayType.OFF}, published_years=frozenset({2026}))
+    for one in (desk, fixed):
+        one.city = replace(one.city, calendar=holiday)
+        one.now = at("05-20 10:00")
+        one.recompute()
+
+    assert clock(desk, Clock.SOURCE).due == desk.case.source_due
+    assert desk.case.source_due is not None
+    assert desk.case.source_due.at > at("05-21 00:00")
+    assert fixed.case.source_due is not None
+    assert fixed.case.source_due.at == at("05-20 15:30")
+
+
+def test_the_owner_s_own_deadline_begins_when_it_signs_and_ends_with_its_answer() -> None:
+    for said in ({"until": at("05-22 17:00")}, {"limit": Limit(value=2, unit=LimitUnit.WORK_DAY)}):
+        desk = dispatched()
+        desk.order(K.SIGN, **said)
+        owners = clock(desk, Clock.OWNER)
+        assert owners.due is not None
+        assert owners.due.at.date() == at("05-22 00:00").date()
+        assert clock(desk, Clock.DISPOSAL).due.at == at("05-20 15:30")  # type: ignore[union-attr]
+        desk.order(K.DISPOSE, result="已修复")
+        assert desk.case.clock(Clock.OWNER) is None
 
 
 STEPS = ("disposal 50%", "disposal 80%", "disposal due", "disposal +1 work_hour")
