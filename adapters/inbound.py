@@ -251,13 +251,24 @@ def _report(declared: ReportFields, scope: Scope, crs: str) -> Get:
 
 def _texts_and_codes(declared: ReportFields, scope: Scope, base: Where) -> dict[str, Get]:
     getters: dict[str, Get] = {}
-    for field in ("title", "description", "given_class", "address", "given_area", "channel", "opinion", "settled"):
+    for field in (
+        "title",
+        "description",
+        "given_class",
+        "address",
+        "given_area",
+        "channel",
+        "opinion",
+        "collector",
+        "settled",
+    ):
         if (node := getattr(declared, field)) is not None:
             getters[field] = text_rule(node, scope, (*base, field))
     for field, name, convert in (
         ("class_code", "class_", _class),
         ("urgency", "urgency", _urgency),
         ("share", "share", _share),
+        ("leader_assigned", "leader_assigned", _flag),
     ):
         if (node := getattr(declared, name)) is not None:
             getters[field] = _coded(node, convert, scope, (*base, name.rstrip("_")))

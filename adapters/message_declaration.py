@@ -75,6 +75,11 @@ class ReportFields(Declared):
     channel: Any = None
     share: Any = None
     opinion: Any = None
+    leader_assigned: Any = Field(default=None, description="whether a leader handed it down 领导交办: yes or no")
+    collector: Any = Field(
+        default=None,
+        description="the system's own id of the collector 采集员 who found it; never a citizen's, and no name",
+    )
     settled: Any = Field(default=None, description="what was done on the spot; the case is closed at once")
     extra: dict[str, Any] = {}
 

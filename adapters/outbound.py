@@ -45,6 +45,7 @@ VIEW: Names = {
             "no", "reference", "sequence", "title", "description", "class", "given_class", "address", "lon", "lat", "x",
             "y", "crs", "area", "county", "street", "community", "grid", "given_area", "urgency", "channel", "result",
             "received_at", "reported_at", "filed_at", "due_at", "disposed_at", "closed_at", "evaluation", "source",
+            "leader_assigned",
         )
     }
     | {"reporter": {"name": {}, "phone": {}, "withheld": {}}, "attachments": _FILES},
@@ -378,6 +379,7 @@ def _case(case: Case) -> dict[str, Any]:
         "given_class": case.given_class,
         "urgency": str(case.urgency),
         "channel": case.channel,
+        "leader_assigned": case.leader_assigned,
         "result": case.result,
         "evaluation": case.evaluation,
         "source": case.source,

@@ -2,19 +2,23 @@
 
 Dimensions (unit, class, area, ...) say what held at that point; what became of the case in the end stands in all of
 its facts. Folding the same events again gives the same facts.
+
+A case that lived through a period's end has facts as at that end too: of what had happened by then. What came later
+does not change them, but for what corrects them (ADR 29).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from itertools import takewhile
 from types import MappingProxyType
 from typing import Any
 
 from assessment.runs import Run, runs_of
-from canonical.case import Case, Event
-from canonical.fact import ACTION, CLOCK, Fact
+from canonical.case import Action, Case, Event
+from canonical.fact import ACTION, CLOCK, LATEST, Fact
 from canonical.lifecycle import BY_ACTION, GIVES, ActionKind, Party, Step
-from canonical.time import Limit, Pause
+from canonical.time import SHANGHAI, Limit, Pause, in_shanghai
 
 Spent = Callable[[str, datetime, datetime, Sequence[Limit], Sequence[Pause]], timedelta]
 """What a unit's clock used of its limits between two instants, pauses left out."""
@@ -47,16 +51,56 @@ class _Moment:
     case: Case
 
 
+@dataclass(frozen=True, slots=True)
+class _History:
+    """A case as it is looked at: what had happened, and what is known by now."""
+
+    moments: Sequence[_Moment]
+    known: Sequence[_Moment]
+    """All there are. What was not known yet, and what corrects, is taken from the later ones."""
+    outcome: Mapping[str, Any]
+
+
 def facts_of(no: str, events: Sequence[Event], *, spent: Spent | None = None) -> list[Fact]:
-    """All facts of the case with this number. `spent`: by whose calendars; None: the wall clock, pauses left out.
+    """All facts of the case with this number, as it stands. `spent`: by whose calendars; None: the wall clock, pauses
+    left out.
 
     Raises ValueError when the events are not the whole history of one case.
     """
     moments = list(_moments(no, events))
-    outcome = _outcome(moments)
-    actions = [_action_fact(moments, index, outcome) for index in range(len(moments))]
-    runs = runs_of([one.case for one in moments], events)
-    return [*actions, *(_clock_fact(run, moments, spent or _wall, outcome) for run in runs)]
+    return _made(moments, moments, LATEST, spent or _wall)
+
+
+def folded(
+    no: str, events: Sequence[Event], ends: Iterable[datetime] = (), *, spent: Spent | None = None
+) -> list[Fact]:
+    """As `facts_of`, and with it the facts as at each month's end, and each of these `ends`, that the case lived
+    through.
+    """
+    moments, found = list(_moments(no, events)), []
+    first, last = moments[0].event.action.at, _last_move(moments)
+    for end in sorted({*month_ends(first, last), *(one for one in ends if first < one <= last)}):
+        found += _made(_before(moments, end), moments, end, spent or _wall)
+    return found + _made(moments, moments, LATEST, spent or _wall)
+
+
+def month_ends(first: datetime, last: datetime) -> Iterator[datetime]:
+    """The ends of months after `first`, up to `last`: what quarters and years end with too."""
+    day = in_shanghai(first).date()
+    while True:
+        day = date(day.year + day.month // 12, day.month % 12 + 1, 1)
+        end = datetime.combine(day, time(), SHANGHAI)
+        if end > last:
+            return
+        if end > first:
+            yield end
+
+
+def _made(moments: Sequence[_Moment], known: Sequence[_Moment], as_at: datetime, spent: Spent) -> list[Fact]:
+    history = _History(moments, known, _outcome(moments, known) | {"as_at": as_at})
+    actions = [_action_fact(history, index) for index in range(len(moments))]
+    runs = runs_of([one.case for one in moments], [one.event for one in moments])
+    return [*actions, *(_clock_fact(run, history, spent) for run in runs)]
 
 
 def post_of(kind: ActionKind, party: Party) -> str:
@@ -77,18 +121,34 @@ def _moments(no: str, events: Sequence[Event]) -> Iterator[_Moment]:
         yield _Moment(event, case)
 
 
-def _action_fact(moments: Sequence[_Moment], index: int, outcome: Mapping[str, Any]) -> Fact:
+def _before(moments: Sequence[_Moment], end: datetime) -> list[_Moment]:
+    return list(takewhile(lambda one: one.event.action.at < end, moments))
+
+
+def _last_move(moments: Sequence[_Moment]) -> datetime:
+    return max(one.event.action.at for one in moments)
+
+
+def _action_fact(history: _History, index: int) -> Fact:
+    moments = history.moments
     event = moments[index].event
     action = event.action
     kind = action.kind
-    place = _dimensions(moments, index)
+    place = _dimensions(history, index)
     if action.round:  # a called unit's own part of the work
         place |= _called(moments[index].case, action.unit)
     return Fact(
         what=f"{ACTION}.{kind}", seq=event.seq, at=action.at, done_at=action.at, done_seq=event.seq,
-        person=action.actor.id, post=post_of(kind, action.actor.party), party=action.actor.party,
-        result=_result(moments, index), **place, **outcome,
+        person=_person(action), post=post_of(kind, action.actor.party), party=action.actor.party,
+        result=_result(moments, index), **place, **history.outcome,
     )  # fmt: skip
+
+
+def _person(action: Action) -> str:
+    """A report is its collector's, if anybody's: the system that passed it on collects nothing."""
+    if action.report is None or action.actor.party is not Party.SOURCE:
+        return action.actor.id
+    return f"{action.system or action.actor.id}/{action.report.collector}" if action.report.collector else ""
 
 
 def _result(moments: Sequence[_Moment], index: int) -> str:
@@ -106,12 +166,13 @@ def _result(moments: Sequence[_Moment], index: int) -> str:
     return ""
 
 
-def _clock_fact(run: Run, moments: Sequence[_Moment], spent: Spent, outcome: Mapping[str, Any]) -> Fact:
+def _clock_fact(run: Run, history: _History, spent: Spent) -> Fact:
+    moments = history.moments
     index = (run.until or len(moments)) - 1
     last = moments[index]
     actor = last.event.action.actor
     end = run.stopped_at or last.event.action.at
-    place = _dimensions(moments, index)
+    place = _dimensions(history, index)
     if run.of:
         place |= _called(last.case, run.of)
     return Fact(
@@ -120,18 +181,18 @@ def _clock_fact(run: Run, moments: Sequence[_Moment], spent: Spent, outcome: Map
         result=last.event.action.kind if run.until else "",
         spent_seconds=_seconds(spent(run.unit, run.started_at, end, run.limits, run.pauses)),
         person=actor.id if run.until else "", post=post_of(last.event.action.kind, actor.party) if run.until else "",
-        party=actor.party if run.until else "", **place, **outcome,
+        party=actor.party if run.until else "", **place, **history.outcome,
     )  # fmt: skip
 
 
-def _dimensions(moments: Sequence[_Moment], index: int) -> dict[str, Any]:
+def _dimensions(history: _History, index: int) -> dict[str, Any]:
     """What holds of the case at this point. Who gives work back has had it until then.
 
     Where it lies and what it is are often found out later than it was reported: what was not known yet is filled in.
     """
-    case = moments[index].case
-    assignment = case.assignment or moments[max(index - 1, 0)].case.assignment
-    later = [one.case for one in moments[index:]]
+    case = history.moments[index].case
+    assignment = case.assignment or history.moments[max(index - 1, 0)].case.assignment
+    later = [one.case for one in history.known[index:]]
     located = next((one.place for one in later if one.place.area), case.place)
     class_code = next((one.class_code for one in later if one.class_code), None)
     return {
@@ -149,14 +210,16 @@ def _called(case: Case, unit: str) -> dict[str, str]:
     return {"unit": unit, "system": system}
 
 
-def _outcome(moments: Sequence[_Moment]) -> dict[str, Any]:
-    """What became of the case: the same in all of its facts."""
+def _outcome(moments: Sequence[_Moment], known: Sequence[_Moment]) -> dict[str, Any]:
+    """What became of the case: the same in all of its facts. An appeal that was upheld later corrects it."""
     case = moments[-1].case
     kinds = [one.event.action.kind for one in moments]
     return {
         "stage": str(case.stage), "reworks": case.reworks, "returns": case.returns,
         "extensions": kinds.count(ActionKind.GRANT_EXTENSION), "supervised": str(case.supervision or ""),
-        "exempt": case.exempt, "forced": case.forced, "on_the_spot": case.on_the_spot,
+        "exempt": known[-1].case.exempt, "forced": case.forced, "on_the_spot": case.on_the_spot,
+        "leader_assigned": case.leader_assigned,
+        "moved_at": _last_move(moments),
     }  # fmt: skip
 
 

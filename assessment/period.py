@@ -50,6 +50,11 @@ class Period:
         return datetime.combine(self.ends, time(), SHANGHAI)
 
     @property
+    def ends_a_month(self) -> bool:
+        """True when it ends with a month: any month, quarter or year."""
+        return self.ends.day == 1
+
+    @property
     def days(self) -> int:
         """How many days it has."""
         return (self.ends - self.begins).days

@@ -154,6 +154,8 @@ class Case(Value):
     on_the_spot: bool = False
     appeals: int = 0
     appealing: bool = False
+    leader_assigned: bool = False
+    """One of its reports was handed down by a leader 领导交办."""
     exempt: bool = False
     """An appeal was upheld: what happened stays, and is not counted 剔除."""
 
@@ -250,6 +252,7 @@ class Case(Value):
             urgency=report.urgency,
             attachments=report.attachments,
             channel=report.channel,
+            leader_assigned=report.leader_assigned,
             received_at=action.at,
             reported_at=report.reported_at,
             source_due=action.source_due,

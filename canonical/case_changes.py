@@ -95,7 +95,9 @@ def _with(case: "Case", attachments: Sequence[Attachment]) -> tuple[Attachment, 
 
 def _joined(case: "Case", action: Action) -> Changed:
     assert action.report is not None
-    return {"reports": case.reports + 1, "attachments": _with(case, action.report.attachments)}
+    assigned = case.leader_assigned or action.report.leader_assigned
+    attachments = _with(case, action.report.attachments)
+    return {"reports": case.reports + 1, "attachments": attachments, "leader_assigned": assigned}
 
 
 def _commented(case: "Case", action: Action) -> Changed:

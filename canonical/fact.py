@@ -5,10 +5,14 @@ stays known by the number of the run that replaced them, so that a closed month 
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 ACTION, CLOCK = "action", "clock"
+LATEST = datetime(9999, 12, 31, tzinfo=UTC)
+"""`as_at` of what is made of all events there are."""
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""`moved_at` of what nobody knows to have moved later: facts of before the hub, or of before this was kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +38,8 @@ class Fact:
     spent_seconds: int = 0
     """What of its budget the clock used, by its calendar; of the wall clock where it has no budget."""
     person: str = ""
-    """Who did it, or stopped the clock: the operator's id, or the rule's name."""
+    """Who did it, or stopped the clock: the operator's id, the rule's name, or the system that said so. Of a report its
+    collector as `system/id`; empty: nobody is named, or a citizen reported."""
     post: str = ""
     """collector, acceptor, duty_chief, dispatcher, handler or rule: the post that does such a thing."""
     party: str = ""
@@ -53,12 +58,14 @@ class Fact:
     level: str = ""
     """The loop that has the case: community, street, district or city."""
     stage: str = ""
-    """Where the case stands today: what became of it."""
+    """Where the case stands: what became of it."""
     result: str = ""
     """What the action found or said: `satisfied`, `dissatisfied`; of a dispatch `returned` when it came back; of a
     check or disposal `failed` when rework followed; of a clock the kind of action that stopped it."""
     supervised: str = ""
     """Of the case: ordinary, yellow or red 督办."""
+    leader_assigned: bool = False
+    """Of the case: a leader handed it down 领导交办."""
     exempt: bool = False
     """An appeal was upheld 剔除: it stands, and is not counted against the unit."""
     forced: bool = False
@@ -71,3 +78,8 @@ class Fact:
     reworks: int = 0
     """Of the case, so far."""
     returns: int = 0
+    as_at: datetime = LATEST
+    """The period's end that it is as at: made of what happened before that instant, and of what the rules let correct
+    it later. LATEST: of all events there are. A case that lived through the end of a month has facts of both."""
+    moved_at: datetime = LONG_AGO
+    """When the case last moved."""

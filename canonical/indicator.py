@@ -30,7 +30,7 @@ TEXTS = frozenset({
 })  # fmt: skip
 MADE_TEXTS = frozenset({"kind", "major", "district"})
 """Texts made of others: `event` or `part`; class major as `30428.2:E04`; district code."""
-FLAGS = frozenset({"exempt", "forced", "on_the_spot", "suspended"})
+FLAGS = frozenset({"exempt", "forced", "on_the_spot", "suspended", "leader_assigned"})
 NUMBERS = frozenset({"spent_seconds", "extensions", "reworks", "returns"})
 AT_THE_END = frozenset({"done", "on_time", "late", "overdue"})
 """Flags that are as at the end of the period."""

@@ -75,6 +75,11 @@ class Report(Value):
     """`lead` 主办 or `joint` 协办 when the source hands out shares of its own case."""
     opinion: str = ""
     """What the source's officer asks us to do."""
+    leader_assigned: bool = False
+    """A leader handed it down 领导交办: assessment counts it apart, often double. Field facts 1.7, rule [14]."""
+    collector: str = ""
+    """The source's own id of the collector 采集员 who found it, without a name: who is assessed by post. Never a
+    citizen's: what a citizen reported has none. Field facts 1.7, report PatrolId."""
     settled: str = ""
     """What who found it has done about it on the spot 自行处置; empty: it is to be dealt with."""
     extra: dict[str, str] = {}

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
+from storage.facts import LATEST_FACTS, OPEN
 from storage.store import Store
 
 Row = Mapping[str, Any]
@@ -62,7 +63,7 @@ async def read(store: Store, now: Span, before: Span, since: datetime) -> Read:
         )  # fmt: skip
 
 
-_HOLDS = "until_run = 2147483647"
+_HOLDS = f"until_run = {OPEN} AND {LATEST_FACTS}"
 _STANDS = "stage NOT IN ('cancelled', 'merged')"
 _RUNS = "at < :last AND (done_seq = 0 OR (done_seq > seq AND done_at >= :last))"
 _DIMENSIONS = "unit, system, source, left(area, 6) AS district"

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from canonical.indicator import COMPARED, FLAGS, NUMBERS, TEXTS, By, Condition, Counter, compared
 from canonical.organisation import Level
+from storage.facts import LATEST_FACTS
 
 _DONE = "(done_seq > 0 AND done_at < :end)"
 DERIVED = MappingProxyType({
@@ -49,6 +50,8 @@ class Scope:
     by: str
     successors: Mapping[str, str] = field(default_factory=dict)
     """Former unit to the one that its figures go to."""
+    as_at: datetime | None = None
+    """The period's end that facts are as at; None: as they are now."""
 
 
 class Statement:
@@ -57,6 +60,8 @@ class Statement:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.values: dict[str, object] = {"first": scope.first, "end": scope.end, "run": scope.run}
+        if scope.as_at is not None:
+            self.values["as_at"] = scope.as_at
 
     def value(self, given: object) -> str:
         """The name of a parameter that holds this value."""
@@ -95,8 +100,11 @@ class Statement:
 
     @property
     def known(self) -> str:
-        """That a fact held after the run."""
-        return "since_run <= :run AND until_run > :run"
+        """That a fact held after the run. As at an end: of a case that moved later, what it was then."""
+        held = "since_run <= :run AND until_run > :run"
+        if self.scope.as_at is None:
+            return f"{held} AND {LATEST_FACTS}"
+        return f"{held} AND (as_at = :as_at OR {LATEST_FACTS} AND moved_at < :as_at)"
 
     def of_whats(self, whats: Iterable[str]) -> str:
         """That it is one of these things. Written out, for the planner picks the table by it."""
@@ -159,6 +167,7 @@ _PERIOD = MappingProxyType({
 
 _MARKED = MappingProxyType({
     "supervised": "supervised <> ''", "exempt": "exempt", "suspended": "suspended", "forced": "forced",
+    "leader_assigned": "leader_assigned",
 })  # fmt: skip
 """What is rare, in the words by which the planner knows the index over it."""
 

@@ -3,7 +3,8 @@
 A run takes what was written since the transactions that were under way when the last one began: each event carries
 its transaction, so one that is committed late is not missed. Its cases are worked off in batches, each a transaction,
 by any number of processes; whoever is killed leaves nothing half done. What a run replaced stays readable until the
-run is through, and for ever where a closed edition rests on it.
+run is through, and for ever where a closed edition rests on it. The fold keeps facts as at the ends of months; those as
+at another end are made when they are first asked for, and kept up from then on.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.case import Event
-from canonical.fact import Fact
+from canonical.fact import LATEST, Fact
 from storage.counting import OLDEST_OPEN
 from storage.store import Store
 
@@ -27,8 +28,11 @@ OPEN = 2_147_483_647
 LOCK = 4_702_003
 """Advisory lock: who opens or ends a run, and who closes an edition."""
 
-Fold = Callable[[str, Sequence[Event]], list[Fact]]
-"""The facts of the case with this number. Raises ValueError for a history that is none."""
+LATEST_FACTS = f"as_at = '{LATEST:%Y-%m-%d} UTC'"
+"""Those that are made of all events there are."""
+
+Fold = Callable[[str, Sequence[Event], Iterable[datetime]], list[Fact]]
+"""The facts of the case with this number, also as at these ends. Raises ValueError for a history that is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,17 @@ class Facts:
     def __init__(self, store: Store, fold: Fold) -> None:
         self.store, self.fold = store, fold
 
-    async def update(self, now: Callable[[], datetime], *, whole: bool = False, batch: int = BATCH) -> Run:
-        """Bring the facts up to date, and give the run that did it. `whole`: of all cases, moved or not.
+    async def update(
+        self, now: Callable[[], datetime], *, whole: bool = False, batch: int = BATCH, end: datetime | None = None
+    ) -> Run:
+        """Bring the facts up to date, and give the run that did it. `whole`: of all cases, moved or not; `end`: a
+        period's end, not a month's, that they are wanted as at.
 
-        Another process's run under way is helped to its end, and counts as this one unless `whole` is asked.
+        Another process's run under way is helped to its end, and counts as this one unless more was asked of it.
         """
+        if end is not None:
+            async with self.store.transaction() as transaction:
+                await transaction.connection.execute(_WANT, {"end": end})
         joined = await self.open(now(), whole=whole)
         while True:
             while await self.batch(batch):
@@ -63,8 +73,8 @@ class Facts:
             run = await self.finish(now())
             if run is None:  # another process has its last batch in hand
                 await asyncio.sleep(0.05)
-            elif joined and whole:
-                joined = await self.open(now(), whole=True)
+            elif joined and (whole or end is not None):
+                joined = await self.open(now(), whole=whole)
             else:
                 return run
 
@@ -79,9 +89,12 @@ class Facts:
             oldest, server = (await connection.execute(_MARK)).one()
             known = last is not None and last.server == server and last.oldest <= oldest and not whole
             since = last.oldest if known and last else 0
+            number = last.number + 1 if last else 1
             cases = (await connection.execute(_TODO if known else _TODO_ALL, {"since": since})).rowcount
+            for end in list((await connection.execute(_NEW_ENDS, {"number": number})).scalars()):
+                cases += (await connection.execute(_TODO_AT, {"end": end})).rowcount
             values = {"now": now, "since": since, "oldest": oldest, "server": server, "cases": cases}
-            await connection.execute(_OPEN, values | {"number": last.number + 1 if last else 1})
+            await connection.execute(_OPEN, values | {"number": number})
             return False
 
     async def batch(self, limit: int = BATCH) -> int:
@@ -93,7 +106,8 @@ class Facts:
             if not ids or number is None:
                 return 0
             histories = await _histories(connection, ids)
-            made, failed = await asyncio.to_thread(self._made, histories)
+            ends = list((await connection.execute(_ENDS)).scalars())
+            made, failed = await asyncio.to_thread(self._made, histories, ends)
             there = await _present(connection, [case for case in histories if case not in failed])
             gone = [key for key, row in there.items() if made.get(key) != row]
             new = [row for key, row in made.items() if there.get(key) != row]
@@ -127,22 +141,22 @@ class Facts:
             rows = await transaction.connection.execute(_OF_CASE, values)
             return [Fact(**row) for row in rows.mappings()]
 
-    def _made(self, histories: "Histories") -> "tuple[dict[Key, Row], set[UUID]]":
+    def _made(self, histories: "Histories", ends: Sequence[datetime]) -> "tuple[dict[Key, Row], set[UUID]]":
         made: dict[Key, Row] = {}
         failed: set[UUID] = set()
         for case_id, (no, bodies, least) in histories.items():
             try:
                 if len(bodies) < least:
                     raise ValueError("events are missing")
-                facts = self.fold(no, [Event.model_validate_json(body) for body in bodies])
+                facts = self.fold(no, [Event.model_validate_json(body) for body in bodies], ends)
             except Exception:  # noqa: BLE001 one history that cannot be folded must not keep all others from it
                 failed.add(case_id)
                 continue
-            made |= {(fact.case_id, fact.seq, fact.what, fact.unit): _row(fact) for fact in facts}
+            made |= {(fact.case_id, fact.seq, fact.what, fact.unit, fact.as_at): _row(fact) for fact in facts}
         return made, failed
 
 
-Key = tuple[UUID, int, str, str]
+Key = tuple[UUID, int, str, str, datetime]
 Row = tuple[object, ...]
 Histories = dict[UUID, tuple[str, list[str], int]]
 """Number, events, and how many there must be at least."""
@@ -150,13 +164,19 @@ COLUMNS = tuple(field.name for field in fields(Fact))
 _KINDS = {
     "case_id": "uuid", "seq": "int", "at": "timestamptz", "due_at": "timestamptz", "done_at": "timestamptz",
     "done_seq": "int", "spent_seconds": "int", "extensions": "int", "reworks": "int", "returns": "int",
-    "exempt": "bool", "forced": "bool", "on_the_spot": "bool", "suspended": "bool",
+    "exempt": "bool", "forced": "bool", "on_the_spot": "bool", "suspended": "bool", "as_at": "timestamptz",
+    "moved_at": "timestamptz", "leader_assigned": "bool",
 }  # fmt: skip
 
 
 async def alone(connection: AsyncConnection, lock: int) -> None:
     """Wait until nobody else has it; ours until the transaction ends."""
     await connection.execute(_ALONE, {"lock": lock})
+
+
+async def kept_as_at(connection: AsyncConnection, end: datetime, run: int) -> bool:
+    """True when this run has facts as at this end of a day or week. As at the end of a month it always has."""
+    return bool((await connection.execute(_KEPT_AS_AT, {"end": end, "run": run})).scalar_one())
 
 
 async def finished(connection: AsyncConnection) -> Run | None:
@@ -189,15 +209,14 @@ async def _events(connection: AsyncConnection, ids: list[UUID]) -> dict[UUID, li
 
 async def _present(connection: AsyncConnection, ids: list[UUID]) -> dict[Key, Row]:
     rows = await connection.execute(_PRESENT, {"ids": ids})
-    return {(row.case_id, row.seq, row.what, row.unit): tuple(row) for row in rows}
+    return {(row.case_id, row.seq, row.what, row.unit, row.as_at): tuple(row) for row in rows}
 
 
 async def _replace(connection: AsyncConnection, number: int, gone: Sequence[Key], new: Sequence[Row]) -> None:
     if gone:
-        ids, seqs, whats, units = (list(column) for column in zip(*gone, strict=True))
-        await connection.execute(
-            _END, {"number": number, "ids": ids, "seqs": seqs, "whats": whats, "units": units}
-        )  # fmt: skip
+        ids, seqs, whats, units, ends = (list(column) for column in zip(*gone, strict=True))
+        keys = {"ids": ids, "seqs": seqs, "whats": whats, "units": units, "ends": ends}
+        await connection.execute(_END, {"number": number} | keys)
     if new:
         await _add(connection, number, new)
 
@@ -223,6 +242,16 @@ _TODO = text("""
 INSERT INTO fact_todo (case_id) SELECT DISTINCT case_id FROM event WHERE xact >= :since ON CONFLICT DO NOTHING
 """)
 _TODO_ALL = text("INSERT INTO fact_todo (case_id) SELECT id FROM cases WHERE :since = 0 ON CONFLICT DO NOTHING")
+_WANT = text("INSERT INTO fact_end (at) VALUES (:end) ON CONFLICT DO NOTHING")
+_NEW_ENDS = text("UPDATE fact_end SET run = :number WHERE run IS NULL RETURNING at")
+_ENDS = text("SELECT at FROM fact_end")
+_KEPT_AS_AT = text("SELECT EXISTS (SELECT FROM fact_end WHERE at = :end AND run <= :run)")
+# Which began before it and moved at it or later; which of them moved since the last run, the events have told.
+_TODO_AT = text(f"""
+INSERT INTO fact_todo (case_id) SELECT DISTINCT case_id FROM fact
+ WHERE what = 'action.collect' AND until_run = {OPEN} AND {LATEST_FACTS} AND at < :end AND moved_at >= :end
+ON CONFLICT DO NOTHING
+""")  # noqa: S608
 _OPEN = text("""
 INSERT INTO fact_run (number, opened_at, since, oldest, server, cases)
 VALUES (:number, :now, :since, :oldest, :server, :cases)
@@ -240,10 +269,10 @@ SELECT {", ".join(COLUMNS)} FROM fact WHERE case_id = ANY(CAST(:ids AS uuid[])) 
 """)  # noqa: S608 names are ours
 _END = text(f"""
 UPDATE fact SET until_run = :number
-  FROM unnest(CAST(:ids AS uuid[]), CAST(:seqs AS int[]), CAST(:whats AS text[]), CAST(:units AS text[]))
-       AS w(case_id, seq, what, unit)
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:seqs AS int[]), CAST(:whats AS text[]), CAST(:units AS text[]),
+              CAST(:ends AS timestamptz[])) AS w(case_id, seq, what, unit, as_at)
  WHERE fact.case_id = w.case_id AND fact.seq = w.seq AND fact.what = w.what AND fact.unit = w.unit
-   AND fact.until_run = {OPEN}
+   AND fact.as_at = w.as_at AND fact.until_run = {OPEN}
 """)  # noqa: S608
 _ADD = text(f"""
 INSERT INTO fact (since_run, until_run, {", ".join(COLUMNS)})
@@ -267,5 +296,5 @@ SELECT number, opened_at, finished_at, cases, facts, trouble FROM fact_run
 """)
 _OF_CASE = text(f"""
 SELECT {", ".join(COLUMNS)} FROM fact WHERE case_id = (SELECT id FROM cases WHERE no = :no)
-   AND since_run <= :run AND until_run > :run ORDER BY seq, what, unit
+   AND since_run <= :run AND until_run > :run AND {LATEST_FACTS} ORDER BY seq, what, unit
 """)  # noqa: S608

@@ -176,7 +176,7 @@ delivery = Table(
     postgresql_partition_by="LIST (state)",
 )
 
-FACT_MARKED = "supervised <> '' OR exempt OR suspended OR forced"
+FACT_MARKED = "supervised <> '' OR exempt OR suspended OR forced OR leader_assigned"
 
 fact = Table(  # canonical.fact.Fact, from run `since_run` up to, and without, run `until_run`
     "fact",
@@ -213,7 +213,10 @@ fact = Table(  # canonical.fact.Fact, from run `since_run` up to, and without, r
     Column("extensions", Integer, nullable=False),
     Column("reworks", Integer, nullable=False),
     Column("returns", Integer, nullable=False),
-    PrimaryKeyConstraint("case_id", "seq", "what", "unit", "since_run"),
+    Column("as_at", INSTANT, nullable=False, server_default="9999-12-31 UTC"),
+    Column("leader_assigned", Boolean, nullable=False, server_default="false"),
+    Column("moved_at", INSTANT, nullable=False, server_default="1970-01-01 UTC"),
+    PrimaryKeyConstraint("case_id", "seq", "what", "unit", "as_at", "since_run"),
     Index("fact_at", "at"),
     Index("fact_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     Index("fact_done", "done_at", postgresql_where=text("done_seq > seq")),  # clocks that were stopped
@@ -256,6 +259,13 @@ fact_todo = Table(  # cases of the run under way whose facts are still to be mad
     "fact_todo",
     metadata,
     Column("case_id", Uuid, primary_key=True),
+)
+
+fact_end = Table(  # ends of closed days and weeks that facts are kept as at; those of months always are
+    "fact_end",
+    metadata,
+    Column("at", INSTANT, primary_key=True),
+    Column("run", Integer),  # the run that made them first; empty: the next one will
 )
 
 assessment_edition = Table(  # a closed period: never changed, and followed by the next edition where it was wrong

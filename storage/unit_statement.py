@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from canonical.fact import Fact
+from storage.facts import LATEST_FACTS, OPEN
 from storage.store import Store
 
 MOST_CASES = 20_000
@@ -26,7 +27,7 @@ async def unit_facts(
         return [Fact(**row) for row in rows.mappings()], max(0, cases - MOST_CASES)
 
 
-_HOLDS = "until_run = 2147483647 AND unit = ANY(CAST(:units AS text[]))"
+_HOLDS = f"until_run = {OPEN} AND {LATEST_FACTS} AND unit = ANY(CAST(:units AS text[]))"
 _COLUMNS = ", ".join(field.name for field in fields(Fact))
 # A clock that touches the period: begun in it, due in it, stopped in it, or still running at its end. And returns.
 _TOUCHED = f"""

@@ -54,7 +54,7 @@ def assessment_routes(hub: Hub, guards: list[Depends]) -> APIRouter:
 
     @router.get("/cases/{number}/facts", summary="The facts of one case: today, or after a run")
     async def of_case(number: str, run: Annotated[int | None, Query(ge=0, lt=2**31 - 1)] = None) -> View:
-        found = await Facts(store, lambda _no, _events: []).of_case(plain(number), run)
+        found = await Facts(store, lambda _no, _events, _ends: []).of_case(plain(number), run)
         if not found:
             raise Refusal(404, "unknown_case", f"there are no facts of a case {number[:64]}", "its journey: /api/cases")
         return {"items": [fact_view(one) for one in found]}

@@ -67,7 +67,7 @@ async def close(
     at = now()
     if at < span.last:
         raise CannotClose(f"{span} lasts until {span.last:%Y-%m-%d %H:%M}: it is closed when it is over", at="period")
-    run = await Facts(store, spending(configuration)).update(now)
+    run = await Facts(store, spending(configuration)).update(now, end=None if span.ends_a_month else span.last)
     async with store.transaction() as transaction:
         connection = transaction.connection
         await alone(connection, LOCK)
@@ -144,7 +144,7 @@ async def _traced(
     """With the cases behind it."""
     cases: set[str] = set()
     scopes = [
-        Scope(first=sheet.first, end=sheet.as_of, run=sheet.run, by=one.by, successors=of.successors)
+        Scope(first=sheet.first, end=sheet.as_of, run=sheet.run, by=one.by, successors=of.successors, as_at=sheet.last)
         for sheet, of in zip((before, after), rules, strict=True)
     ]
     for name in rules[1].counters_of(one.column):

@@ -1,9 +1,9 @@
 """How facts are made here: of the events, with what clocks used by the calendars of the city's units."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from assessment.facts import facts_of
+from assessment.facts import folded
 from canonical.case import Event
 from canonical.fact import Fact
 from canonical.time import Limit, Pause
@@ -24,7 +24,7 @@ def spending(configuration: Configuration) -> Fold:
         stood = sum((min(one.until or end, end) - max(one.since, start) for one in pauses), timedelta(0))
         return end - start - stood
 
-    def fold(no: str, events: Sequence[Event]) -> list[Fact]:
-        return facts_of(no, events, spent=spent)
+    def fold(no: str, events: Sequence[Event], ends: Iterable[datetime]) -> list[Fact]:
+        return folded(no, events, ends, spent=spent)
 
     return fold

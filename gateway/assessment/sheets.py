@@ -21,7 +21,7 @@ from gateway.hub import Hub
 from storage.assessing import count
 from storage.assessment_editions import content, latest, read, rulebook
 from storage.fact_sql import SUBJECTS, Scope
-from storage.facts import finished
+from storage.facts import finished, kept_as_at
 from storage.store import Store
 
 NO_FACTS = "尚未更新考核数据: 先运行 gridhub assess update (夜间由时钟进程自动更新)"
@@ -101,7 +101,9 @@ async def of_edition(connection: AsyncConnection, period: Period, by: str, editi
     if found is None:
         raise UnknownFigure(f"{period} has no edition {edition}", at="edition")
     rules = Rulebook.model_validate_json(await rulebook(connection, period.name, edition))
-    scope = Scope(first=found.first, end=found.as_of, run=found.run, by=by, successors=rules.successors)
+    scope = Scope(
+        first=found.first, end=found.as_of, run=found.run, by=by, successors=rules.successors, as_at=found.last
+    )  # fmt: skip
     return Asked(period, by, rules, scope, edition)
 
 
@@ -110,9 +112,11 @@ async def of_today(
 ) -> Asked:  # fmt: skip
     """What a sheet of today is made of."""
     run = await finished(connection)
+    number = run.number if run else 0
+    over = period.last <= now and (period.ends_a_month or await kept_as_at(connection, period.last, number))
     scope = Scope(
-        first=period.first, end=min(period.last, now), run=run.number if run else 0, by=by,
-        successors=merged(configuration, period),
+        first=period.first, end=min(period.last, now), run=number, by=by, successors=merged(configuration, period),
+        as_at=period.last if over else None,
     )  # fmt: skip
     return Asked(period, by, rules_of(configuration), scope, 0)
 

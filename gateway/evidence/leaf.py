@@ -34,7 +34,7 @@ _FIRST_FORM = (
 )  # fmt: skip
 _OF_EVENTS: Mapping[int, Mapping[str, Kept]] = {
     1: dict.fromkeys(_FIRST_FORM, Kept.PERSON),
-    2: dict.fromkeys((*_FIRST_FORM, "action.officer"), Kept.PERSON),
+    2: dict.fromkeys((*_FIRST_FORM, "action.officer", "action.report.collector"), Kept.PERSON),
 }
 """By form: what of an event stands as a commitment. All else stands as it is; docs/evidence.md says why."""
 COMMITTED = frozenset(_OF_EVENTS[FORM])

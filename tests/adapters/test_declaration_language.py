@@ -548,3 +548,20 @@ def test_a_stated_action_carries_its_day_its_length_and_what_it_rests_on(make: M
 def test_a_moment_needs_a_pattern(make: Make) -> None:
     with pytest.raises(Misconfigured, match=r"action.steps.wait.until.*needs a pattern"):
         make(door(), m=ASKED.replace(", time: yyyy-MM-dd, day: end", ""))
+
+
+@pytest.mark.parametrize(
+    ("source", "leader", "collector"), [("51", True, ""), ("10", False, "C-0031"), ("20", False, "")]
+)
+def test_what_a_leader_handed_down_and_who_collected_it_stand_in_the_report(
+    make: Make, source: str, leader: bool, collector: str
+) -> None:
+    """领导交办 by the platform's table of sources; a collector's id only where a collector reported."""
+    text = IN + (
+        "external_id: {from: id}\nreport:\n  title: {from: t}\n"
+        '  leader_assigned: {from: source, codes: {"51": "yes", "10": "no", "20": "no"}}\n'
+        "  collector: {from: who, unless: \"doc.source != '10'\"}\n"
+    )
+    report = one(make(door(), m=text).read(push({"id": "1", "t": "井盖", "source": source, "who": "C-0031"}))).report
+    assert report is not None
+    assert (report.leader_assigned, report.collector) == (leader, collector)

@@ -28,6 +28,7 @@ SOURCES = ("hotline_12345", "social_governance", "sensors")
 GRIDS = ("340202016003008", "340202016003011", "340207003018002", "340202013001001")
 CLASSES = ("30428.2:E04-06", "30428.2:E01-01", "30428.2:P01-01")
 PEOPLE = ("op-1", "op-2", "op-3")
+COLLECTORS = ("", "C-001", "C-002")
 _K, _S = ActionKind, Stage
 
 _NEXT: dict[Stage, tuple[tuple[ActionKind, float], ...]] = {
@@ -155,6 +156,12 @@ def _timed(dice: random.Random, kind: ActionKind, at: datetime, case: Case | Non
     return tuple(found)
 
 
+def _report(title: str, at: datetime, urgency: Urgency = Urgency.NORMAL) -> Report:
+    """Some were found by a collector; a leader handed some down."""
+    collector = COLLECTORS[at.second % len(COLLECTORS)]
+    return Report(title=title, urgency=urgency, collector=collector, leader_assigned=at.minute % 12 == 0)
+
+
 def _action(dice: random.Random, kind: ActionKind, at: datetime, case: Case | None) -> Action:
     unit, system, source = dice.choice(UNITS), dice.choice(SYSTEMS), dice.choice(SOURCES)
     owner = Actor(party=Party.OWNER, id=system) if system else Actor(party=Party.CENTRE, id=dice.choice(PEOPLE))
@@ -165,9 +172,9 @@ def _action(dice: random.Random, kind: ActionKind, at: datetime, case: Case | No
     given: dict[ActionKind, dict[str, object]] = {
         _K.COLLECT: {
             "actor": Actor(party=Party.SOURCE, id=source), "system": source,
-            "report": Report(title="占道经营", urgency=urgency),
+            "report": _report("占道经营", at, urgency),
         },
-        _K.JOIN: {"actor": Actor(party=Party.SOURCE, id=source), "report": Report(title="又一次")},
+        _K.JOIN: {"actor": Actor(party=Party.SOURCE, id=source), "report": _report("又一次", at)},
         _K.FILE: {
             "actor": dice.choice((desk, rule)), "class_code": ClassCode.parse(dice.choice(CLASSES)), "standard": "s/1",
             "place": Place(area=grid[:12], grid=grid),

@@ -46,13 +46,20 @@ DESK = {
 }  # fmt: skip
 
 
-def read(bodies: Iterable[str]) -> list[Found]:
-    """Everything that can be counted, of all cases of these events."""
+def read(bodies: Iterable[str], last: datetime) -> list[Found]:
+    """Everything that can be counted, of all cases of these events, as it stood when the period ended. Later came what
+    corrects it: an appeal that was upheld; and where a case lies and what it is, where nobody had known.
+    """
     histories: dict[str, list[Found]] = defaultdict(list)
     for body in bodies:
         event = json.loads(body)
         histories[event["case_id"]].append(event)
-    return [fact for events in histories.values() for fact in _facts(sorted(events, key=lambda one: one["seq"]))]
+    found = []
+    for events in histories.values():
+        events.sort(key=lambda one: one["seq"])
+        then = [one for one in events if datetime.fromisoformat(one["action"]["at"]) < last]
+        found += _facts(then, events) if then else []
+    return found
 
 
 def worked_out(
@@ -133,11 +140,11 @@ def _whose(fact: Found, by: str) -> str | None:
     return str(fact[{"class": "class_code"}.get(by, by)])
 
 
-def _facts(events: Sequence[Found]) -> list[Found]:
+def _facts(events: Sequence[Found], known: Sequence[Found]) -> list[Found]:
     """Every action, and every stretch of time that is measured."""
     found = []
-    whole = _whole(events)
-    moments = _moments(events)
+    whole = _whole(events) | {"exempt": any(one["action"]["kind"] == "uphold" for one in known)}
+    moments = _moments(events, known)
     for event, moment in zip(events, moments, strict=True):
         action = event["action"]
         at = datetime.fromisoformat(action["at"])
@@ -172,8 +179,9 @@ def _whole(events: Sequence[Found]) -> Found:
         "case": events[0]["case_id"], "stage": events[-1]["to"], "reworks": kinds.count("rework"),
         "returns": kinds.count("return"), "extensions": kinds.count("grant_extension"),
         "supervised": next((e["action"]["supervision"] for e in reversed(events) if "supervision" in e["action"]), ""),
-        "exempt": "uphold" in kinds, "forced": "force_close" in kinds[_last(kinds, "rework") :],
+        "forced": "force_close" in kinds[_last(kinds, "rework") :],
         "on_the_spot": "settle" in kinds, "suspended": False,
+        "leader_assigned": any(e["action"].get("report", {}).get("leader_assigned") for e in events),
     }  # fmt: skip
 
 
@@ -181,11 +189,11 @@ def _last(kinds: Sequence[str], kind: str) -> int:
     return max((n for n, one in enumerate(kinds) if one == kind), default=0)
 
 
-def _moments(events: Sequence[Found]) -> list[Found]:
+def _moments(events: Sequence[Found], known: Sequence[Found]) -> list[Found]:
     """Who has the case, where it lies and what it is, at each event."""
     first = events[0]["action"]
     source = first.get("system") or first["actor"]["id"]
-    filing: Found = next((event["action"] for event in events if event["action"]["kind"] in ("file", "settle")), {})
+    filing: Found = next((event["action"] for event in known if event["action"]["kind"] in ("file", "settle")), {})
     place, code = filing.get("place", {}), filing.get("class_code")
     class_code = "" if code is None else code if isinstance(code, str) else _written(code)
     kind = {"E": "event", "P": "part"}.get(class_code.partition(":")[2][:1], "")
@@ -201,10 +209,19 @@ def _moments(events: Sequence[Found]) -> list[Found]:
         found.append({
             "unit": unit, "system": system, "source": source, "area": place.get("area") or "",
             "grid": place.get("grid") or "", "class_code": class_code, "kind": kind,
-            "urgency": first["report"].get("urgency", "normal"), "level": level, "person": action["actor"]["id"],
+            "urgency": first["report"].get("urgency", "normal"), "level": level, "person": _person(action),
             "post": post, "party": party,
         })  # fmt: skip
     return found
+
+
+def _person(action: Found) -> str:
+    """Who reports is the collector, not the platform."""
+    actor = action["actor"]
+    if "report" not in action or actor["party"] != "source":
+        return str(actor["id"])
+    collector = action["report"].get("collector", "")
+    return f"{action.get('system') or actor['id']}/{collector}" if collector else ""
 
 
 def _written(code: Found) -> str:

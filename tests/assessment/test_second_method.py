@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from assessment.facts import facts_of
+from assessment.facts import folded
 from assessment.indicator_file import load_rulebook
 from assessment.scoring import figure
 from canonical.time import SHANGHAI
@@ -26,14 +26,14 @@ BYS = ("district", "community", "grid", "unit", "system", "source", "class", "co
 async def _both(url: str, seed: int) -> tuple[list[str], dict[str, Counts]]:
     store = Store(url)
     await save(store, month(seed, 400))
-    await Facts(store, facts_of).update(lambda: LAST)
+    await Facts(store, folded).update(lambda: LAST)
     rules = load_rulebook(RULES, [])
     assert rules is not None
     counts = {}
     async with store.transaction() as transaction:
         bodies = list((await transaction.connection.execute(text("SELECT CAST(body AS text) FROM event"))).scalars())
         for by in BYS:
-            scope = Scope(first=FIRST, end=LAST, run=1, by=by)
+            scope = Scope(first=FIRST, end=LAST, run=1, by=by, as_at=LAST)
             counts[by] = await count(transaction.connection, rules.counters.values(), scope)
     await store.close()
     return bodies, counts
@@ -47,7 +47,7 @@ def test_every_figure_of_everybody_is_what_plain_python_makes_of_the_exported_ev
     assert rules is not None
     compared = 0
 
-    second = worked_out(read(bodies), RULES, FIRST, LAST, BYS)
+    second = worked_out(read(bodies, LAST), RULES, FIRST, LAST, BYS)
     for by, expected in second.items():
         ours = {who: of for who, of in counts[by].items() if any(of.values())}
         assert set(ours) == set(expected), by

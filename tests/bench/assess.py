@@ -20,7 +20,7 @@ from sqlalchemy import Index, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex
 
-from assessment.facts import facts_of
+from assessment.facts import folded
 from assessment.indicator_file import load_rulebook
 from assessment.period import period_of
 from assessment.rulebook import Rulebook
@@ -197,7 +197,7 @@ async def bench(url: str, cases: int, units: int) -> None:
 
 async def nightly(store: Store) -> None:
     """Updates of a day with so many cases, and of one on which nothing happened."""
-    keeper = Facts(store, facts_of)
+    keeper = Facts(store, folded)
     run = await keeper.update(lambda: NOW)
     for seed, cases in enumerate((500, 2_000, 4_000)):
         stories = month(100 * run.number + seed, cases, first=100_000 * (10 * run.number + seed))

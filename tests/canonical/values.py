@@ -100,6 +100,8 @@ reports = st.builds(
     urgency=st.sampled_from(Urgency),
     attachments=_attachments,
     deadline=st.none() | _deadlines,
+    leader_assigned=st.booleans(),
+    collector=_text,
     extra=_facts,
 )
 bindings = st.builds(

@@ -1,10 +1,16 @@
 """Reports that the hub takes in by itself end as figures: with its budgets, its calendars and its reminders."""
 
+import json
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 from canonical.action import Action, Actor
+from canonical.codes import ClassCode
 from canonical.lifecycle import ActionKind, Party
-from canonical.message import Message
+from canonical.message import Message, Verdict
+from canonical.place import Place
+from canonical.reading import Reading
 from canonical.records import Arrival, Command
 from gateway.assessment import sheet_of
 from gateway.assessment.facts import spending
@@ -12,6 +18,9 @@ from gateway.configuration import Configuration
 from storage.facts import Facts
 from tests.gateway.clock_office import NOW, Office, told_by
 
+CASES = Path(__file__).parents[2] / "adapters" / "urban_management" / "samples" / "cases.no-place.in.json"
+FRONTAGE = ClassCode.parse("30428.2:E06-04")
+"""Dispatched by the centre's people: the responsibility list leaves it to them."""
 DESK = Actor(party=Party.CENTRE, id="op-1")
 
 
@@ -21,7 +30,8 @@ async def _done(office: Office, numbers: list[str], kind: ActionKind, **given: o
     action = Action.model_validate({"kind": kind, "actor": DESK, "at": office.hours.at} | given)
     messages = [Message(system="centre", body=b"", at=action.at, id=hub.ids()) for _ in numbers]
     arrivals = [Arrival(one, Command(no, action)) for one, no in zip(messages, numbers, strict=True)]
-    assert {outcome.verdict.value for outcome in await hub.reception.take_in(arrivals)} == {"applied"}
+    outcomes = await hub.reception.take_in(arrivals)
+    assert {outcome.verdict.value for outcome in outcomes} == {"applied"}, outcomes
 
 
 def test_cases_of_the_hub_are_on_time_or_late_by_their_own_ledgers(
@@ -53,5 +63,52 @@ def test_cases_of_the_hub_are_on_time_or_late_by_their_own_ledgers(
         # 09:30 to 12:00, and 8 hours of each further day: the calendar's time, not the clock's on the wall.
         spent = "SELECT spent_seconds FROM fact WHERE what = 'clock.disposal' AND done_seq > 0 ORDER BY case_no"
         assert await office.rows(spent) == [(9000,), (9000,), (9000,), (9000 + 4 * 3600 + 8 * 3600,)]
+
+    told_by(database_url, configuration, tell, processes=1)
+
+
+async def _told(office: Office, configuration: Configuration, guid: str, source: str) -> str:
+    """The urban management platform reports a case without a place; its number here."""
+    hub = office.hubs[0]
+    said = json.loads(CASES.read_text()) | {"CaseGuid": guid, "CaseSource": source}
+    message = Message(system="urban_management", body=json.dumps(said).encode(), at=office.hours.at, id=hub.ids())
+    system = configuration.systems["urban_management"].system
+    [reading] = system.read(replace(message, door="cases"))
+    assert isinstance(reading, Reading)
+    [outcome] = await hub.reception.take_in([Arrival(message, reading)])
+    assert outcome.verdict is Verdict.CASE
+    [[number]] = await office.rows(f"SELECT no FROM cases JOIN binding ON case_id = id WHERE external_id = '{guid}'")
+    return str(number)
+
+
+def test_every_post_of_a_case_that_a_platform_reported_is_assessed_by_its_own_person(
+    database_url: str, configuration: Configuration
+) -> None:
+    """A collector found one case, a citizen another; the centre's people file and dispatch both by orders."""
+
+    async def tell(office: Office) -> None:
+        found = await _told(office, configuration, "cg-1", "10")
+        called = await _told(office, configuration, "cg-2", "20")
+        place, verified = Place(area="340202"), Actor(party=Party.CENTRE, id="op-acceptor")
+        chief, dispatcher = (verified.model_copy(update={"id": f"op-{name}"}) for name in ("chief", "dispatcher"))
+        for number in (found, called):
+            some = [number]
+            await _done(office, some, ActionKind.VERIFY, actor=verified, reason="看一看")
+            filed = {"class_code": FRONTAGE, "place": place, "standard": f"{FRONTAGE}/1"}
+            await _done(office, some, ActionKind.FILE, actor=chief, **filed)
+            await _done(office, some, ActionKind.DISPATCH, actor=dispatcher, unit="340202-urban")
+        store = office.hubs[0].store
+        office.hours.at += timedelta(minutes=5)
+        await Facts(store, spending(configuration)).update(office.hours.now)
+
+        async def counted(by: str, column: str) -> dict[str, float | None]:
+            sheet = await sheet_of(store, configuration, "2026-05", by, now=office.hours.at)
+            rows = {row.id: row.figures[column].value for row in sheet.rows}
+            return {name: value for name, value in rows.items() if value} | {"*": sheet.total.figures[column].value}
+
+        assert await counted("collector", "report") == {"urban_management/采集员001": 1, "*": 2}
+        assert await counted("acceptor", "verify_order") == {"op-acceptor": 2, "*": 2}
+        assert await counted("duty_chief", "register") == {"op-chief": 2, "*": 2}
+        assert await counted("dispatcher", "dispatch") == {"op-dispatcher": 2, "*": 2}
 
     told_by(database_url, configuration, tell, processes=1)

@@ -11,7 +11,10 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
+from assessment.period import period_of
+from canonical.case import Case
 from canonical.lifecycle import ActionKind, Stage
+from canonical.records import Changes
 from canonical.time import SHANGHAI
 from gateway.cli.main import app
 from gateway.configuration import Configuration
@@ -43,8 +46,8 @@ def _kept(hub: HubUnderTest, stories: Sequence[Story]) -> None:
     _with(hub, job)
 
 
-def _closed(hub: HubUnderTest, reason: str = "") -> Any:
-    order = {"period": PERIOD, "actor": "op-9", "reason": reason}
+def _closed(hub: HubUnderTest, reason: str = "", period: str = PERIOD) -> Any:
+    order = {"period": period, "actor": "op-9", "reason": reason}
     return hub.client.post("/api/assessment/editions", json=order, headers=hub.centre)
 
 
@@ -91,6 +94,86 @@ def test_a_closed_month_never_changes_and_its_correction_is_an_edition_with_a_di
     for edition, reworks in ((1, rework_of_unit["old"]), (2, rework_of_unit["new"])):
         where = {"period": PERIOD, "by": "unit", "subject": unit, "column": "rework", "edition": edition}
         assert len(_facts(hub, **where)) == reworks == hub.get("/api/assessment/figure", **where)["value"]
+
+
+def _parted(stories: Sequence[Story], end: datetime) -> tuple[list[Story], list[Story]]:
+    """The cases as they stood at an instant, and those of them that something happened to later, whole."""
+    then, moved = [], []
+    for one in stories:
+        early = [event for event in one.events if event.action.at < end]
+        if early:
+            case = Case.opened(early[0], no=one.case.no, sequence=one.case.sequence)
+            for event in early[1:]:
+                case = case.after(event)
+            then.append(Story(case, early))
+            moved += [one] if len(early) < len(one.events) else []
+    return then, moved
+
+
+async def _later(store: Store, stories: Sequence[Story], end: datetime) -> None:
+    """What happened to these cases at `end` and later."""
+    events = [event for one in stories for event in one.events if event.action.at >= end]
+    changes = Changes(changed_cases={one.case.id: one.case for one in stories}, events=events)
+    async with store.batch() as batch:
+        await batch.save(changes, end)
+
+
+def _in(period: str, at: datetime) -> bool:
+    return period_of(period).first <= at < period_of(period).last
+
+
+def _appealed(one: Story, at: datetime) -> Story:
+    """An appeal against it, and that it was upheld."""
+    case, events = one.case, list(one.events)
+    for kind in (ActionKind.APPEAL, ActionKind.UPHOLD):
+        events.append(case.does(desk(kind, at)))
+        case = case.after(events[-1])
+    return Story(case, events)
+
+
+_CORRECTING = frozenset({ActionKind.UPHOLD, ActionKind.FILE, ActionKind.SETTLE})
+"""An appeal that was upheld, and by what it is known where a case lies and what it is."""
+
+
+@pytest.mark.parametrize("period", [PERIOD, "2026-W42"])
+def test_a_period_closed_late_is_as_it_stood_at_its_end_and_only_corrections_make_it_another(
+    hub: HubUnderTest, period: str
+) -> None:
+    """Closed when it is over, and again when the next weeks are in: rework and closing of then do not count."""
+    end = period_of(period).last
+    stories = month(31, 500)
+    then, moved = _parted(stories, end)
+    appealed = next(
+        one for one in then
+        if one.case.stage is Stage.CLOSED and one not in moved and one.case.due and _in(period, one.case.due.at)
+    )  # fmt: skip
+    moved.append(_appealed(appealed, end + timedelta(days=2)))
+    correcting = {
+        one.case.no for one in moved
+        if any(event.action.kind in _CORRECTING and event.action.at >= end for event in one.events)
+    }  # fmt: skip
+    _kept(hub, then)
+    assert _closed(hub, period=period).status_code == 200
+
+    usual = [one for one in moved if one.case.no not in correcting]
+    assert len(usual) > 10
+    _with(hub, lambda store: _later(store, usual, end))
+    nothing = _closed(hub, period=period, reason="看看是否有变")
+    assert (nothing.status_code, "nothing is different" in nothing.json()["error"]["text"]) == (409, True), nothing.text
+    late = hub.get("/api/assessment/sheet", period=period, by="unit", edition=0)
+    assert late["rows"] == hub.get("/api/assessment/sheet", period=period, by="unit", edition=1)["rows"]
+
+    _with(hub, lambda store: _later(store, [one for one in moved if one.case.no in correcting], end))
+    assert _closed(hub, period=period, reason="申诉成立").status_code == 200
+    found = hub.get("/api/assessment/difference", period=period)["figures"]
+    assert {number for one in found for number in one["cases"]} <= correcting
+    [exempted] = [one["cases"] for one in found if (one["by"], one["id"], one["column"]) == ("unit", "*", "exempted")]
+    assert appealed.case.no in exempted
+    assert set(exempted) <= {one.case.no for one in moved if one.case.exempt}
+
+    _typed(hub, "update", "--whole")
+    again = _closed(hub, period=period, reason="重算")
+    assert "nothing is different" in again.json()["error"]["text"]
 
 
 async def _going_on(store: Store, story: Story, event: Any) -> None:

@@ -30,6 +30,7 @@ AS_IT_STANDS = {
     "action.report.title", "action.report.description", "action.report.class_code", "action.report.given_class",
     "action.report.address", "action.report.given_area", "action.report.coordinate", "action.report.urgency",
     "action.report.channel", "action.report.opinion", "action.report.settled", "action.report.share",
+    "action.report.leader_assigned",
     "action.report.reported_at", "action.report.reported_on", "action.report.deadline", "action.report.sign_deadline",
 }  # fmt: skip
 """Fields of an event that a masked pack shows. A new field of an action, a report or an actor belongs here or among

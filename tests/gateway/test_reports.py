@@ -17,7 +17,7 @@ import pytest
 from rich.cells import cell_len
 from typer.testing import CliRunner
 
-from assessment.facts import facts_of
+from assessment.facts import facts_of, folded
 from assessment.period import period_of
 from canonical.fact import Fact
 from canonical.lifecycle import ActionKind
@@ -77,7 +77,7 @@ async def _seeded(url: str, stories: list[Story]) -> None:
     for number in (9, 10, 11):
         await keep_months(store, datetime(2026, number, 2, tzinfo=SHANGHAI))
     await save(store, stories)
-    await Facts(store, facts_of).update(lambda: UNTIL)
+    await Facts(store, folded).update(lambda: UNTIL)
     await store.close()
 
 

@@ -1,12 +1,12 @@
 """Facts follow the events: whatever is committed late, killed in the middle, done by several, or done again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
-from assessment.facts import facts_of
+from assessment.facts import folded
 from canonical.case import Event
 from canonical.fact import Fact
 from canonical.lifecycle import ActionKind, Stage
@@ -33,26 +33,26 @@ def story(url: str, tell: Callable[[Store], Awaitable[None]]) -> None:
 
 async def _known(store: Store, run: int | None = None) -> list[tuple[object, ...]]:
     """What holds after a run, or today."""
-    names = "case_no, seq, what, unit, at, due_at, done_at, stage, result"
+    names = "case_no, seq, what, unit, as_at, at, due_at, done_at, stage, result"
     where = "since_run <= :run AND until_run > :run"
     async with store.transaction() as transaction:
         rows = await transaction.connection.execute(
-            text(f"SELECT {names} FROM fact WHERE {where} ORDER BY 1, 2, 3, 4"), {"run": run or 2**31 - 2}
+            text(f"SELECT {names} FROM fact WHERE {where} ORDER BY 1, 2, 3, 4, 5"), {"run": run or 2**31 - 2}
         )
         return [tuple(row) for row in rows]
 
 
 def _folded(stories: Sequence[Story]) -> list[tuple[object, ...]]:
-    found = [fact for one in stories for fact in facts_of(one.case.no, one.events)]
-    rows = [(f.case_no, f.seq, f.what, f.unit, f.at, f.due_at, f.done_at, f.stage, f.result) for f in found]
-    return sorted(rows, key=lambda row: row[:4])
+    found = [fact for one in stories for fact in folded(one.case.no, one.events)]
+    rows = [(f.case_no, f.seq, f.what, f.unit, f.as_at, f.at, f.due_at, f.done_at, f.stage, f.result) for f in found]
+    return sorted(rows, key=lambda row: row[:5])
 
 
 def test_facts_are_those_of_the_events_and_a_second_update_writes_none(database_url: str) -> None:
     async def tell(store: Store) -> None:
         stories = month(3, 60)
         await save(store, stories)
-        keeper = Facts(store, facts_of)
+        keeper = Facts(store, folded)
         first = await keeper.update(lambda: NOW)
         assert (first.cases, first.facts) == (60, len(await _known(store)))
         assert await _known(store) == _folded(stories)
@@ -67,23 +67,23 @@ def test_only_cases_that_moved_are_folded_and_what_was_before_stays_known_by_its
     async def tell(store: Store) -> None:
         stories = month(4, 40)
         await save(store, stories)
-        folded: list[str] = []
+        seen: list[str] = []
 
-        def fold(no: str, events: Sequence[Event]) -> list[Fact]:
-            folded.append(no)
-            return facts_of(no, events)
+        def fold(no: str, events: Sequence[Event], _ends: Iterable[datetime]) -> list[Fact]:
+            seen.append(no)
+            return folded(no, events)
 
         keeper = Facts(store, fold)
         await keeper.update(lambda: NOW)
         async with store.transaction() as transaction:  # a closed edition rests on it
             await transaction.connection.execute(text(_EDITION))
         before = await _known(store)
-        folded.clear()
+        seen.clear()
         moved = next(one for one in stories if one.case.stage is Stage.DISPOSED)
         await go_on(store, moved.case, moved.case.does(desk(ActionKind.CHECK, NOW)))
         run = await keeper.update(lambda: NOW)
 
-        assert folded == [moved.case.no]
+        assert seen == [moved.case.no]
         assert run.cases == 1
         assert await _known(store, 1) == before
         changed = {row[0] for row in set(await _known(store)) ^ set(before)}
@@ -101,7 +101,7 @@ def test_what_was_replaced_and_no_closed_edition_rests_on_is_not_kept(database_u
     async def tell(store: Store) -> None:
         stories = month(4, 40)
         await save(store, stories)
-        keeper = Facts(store, facts_of)
+        keeper = Facts(store, folded)
         await keeper.update(lambda: NOW)
         moved = next(one for one in stories if one.case.stage is Stage.DISPOSED)
         await go_on(store, moved.case, moved.case.does(desk(ActionKind.CHECK, NOW)))
@@ -116,7 +116,7 @@ def test_what_was_replaced_and_no_closed_edition_rests_on_is_not_kept(database_u
 def test_a_case_whose_transaction_is_still_open_while_a_run_begins_is_taken_by_the_next(database_url: str) -> None:
     async def tell(store: Store) -> None:
         early, late = month(5, 2)
-        keeper = Facts(store, facts_of)
+        keeper = Facts(store, folded)
         async with store.batch() as open_:
             await open_.save(Changes(new_cases={late.case.id: late.case}, events=list(late.events)), BEGIN)
             await save(store, [early])
@@ -133,17 +133,17 @@ def test_several_processes_share_a_run_and_no_case_is_made_twice(database_url: s
     async def tell(store: Store) -> None:
         stories = month(6, 120)
         await save(store, stories)
-        folded: list[str] = []
+        seen: list[str] = []
 
-        def fold(no: str, events: Sequence[Event]) -> list[Fact]:
-            folded.append(no)
-            return facts_of(no, events)
+        def fold(no: str, events: Sequence[Event], _ends: Iterable[datetime]) -> list[Fact]:
+            seen.append(no)
+            return folded(no, events)
 
         others = [Store(database_url) for _ in range(3)]
         runs = await asyncio.gather(*(Facts(one, fold).update(lambda: NOW, batch=7) for one in others))
         for one in others:
             await one.close()
-        assert sorted(folded) == sorted(one.case.no for one in stories)
+        assert sorted(seen) == sorted(one.case.no for one in stories)
         assert {run.finished_at for run in runs} == {NOW}
         assert await _known(store) == _folded(stories)
 
@@ -154,7 +154,7 @@ def test_a_run_that_was_killed_in_the_middle_is_ended_by_the_next_process(databa
     async def tell(store: Store) -> None:
         stories = month(7, 50)
         await save(store, stories)
-        killed = Facts(store, facts_of)
+        killed = Facts(store, folded)
         await killed.open(NOW)
         await killed.batch(10)
         try:
@@ -162,7 +162,7 @@ def test_a_run_that_was_killed_in_the_middle_is_ended_by_the_next_process(databa
                 await killed.batch(40)
         except TimeoutError:
             pass
-        run = await Facts(store, facts_of).update(lambda: NOW)
+        run = await Facts(store, folded).update(lambda: NOW)
         assert (run.number, run.cases) == (1, 50)
         assert await _known(store) == _folded(stories)
 
@@ -175,10 +175,10 @@ def test_a_history_that_cannot_be_folded_is_named_and_keeps_nobody_else_from_it(
         await save(store, stories)
         broken = stories[3].case.no
 
-        def fold(no: str, events: Sequence[Event]) -> list[Fact]:
+        def fold(no: str, events: Sequence[Event], _ends: Iterable[datetime]) -> list[Fact]:
             if no == broken:
                 raise ValueError
-            return facts_of(no, events)
+            return folded(no, events)
 
         run = await Facts(store, fold).update(lambda: NOW)
         assert run.trouble == broken
