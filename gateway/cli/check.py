@@ -47,7 +47,7 @@ def add_to(app: typer.Typer) -> None:
                     out.print(line, style=style, markup=False, highlight=False, emoji=False, soft_wrap=True)
             if until is not None:
                 ends = f"to the end of {until}" if until else "for no year"
-                out.print(f"calendar 日历: published {ends}; later due times are provisional 暂定", highlight=False)
+                out.print(f"calendar 日历: {ends}; due times behind it are provisional 暂定", highlight=False)
             warnings = len(findings) - len(errors)
             out.print(f"{where}: {len(errors)} errors 错误, {warnings} warnings 警告", soft_wrap=True)
         if errors or (strict and findings):

@@ -150,7 +150,7 @@ def test_check_says_until_when_the_calendar_goes(folder: Path, last: str, said: 
 
     result = CliRunner(env=ENVIRONMENT | {"COLUMNS": "200"}).invoke(app, ["check", str(folder)])
 
-    assert f"published {said}; later due times are provisional" in result.stdout
+    assert f"{said}; due times behind it are provisional" in result.stdout
 
 
 @pytest.mark.parametrize("file", ["city.yaml", "systems.yaml", "responsibility.csv", "grids/unit-grids.geojson"])
