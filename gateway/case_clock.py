@@ -21,7 +21,9 @@ from storage.memories import Memories
 from storage.rung_notices import save_rung_notices
 
 AT_ONCE = 75
-"""Cases a batch: so many keep the database busy for less than 50 ms (tests/bench/clocks.py)."""
+"""Cases a batch: so many take 16 ms of the server's processor time, and some 50 ms on a busy machine
+(docs/performance.md).
+"""
 _RECOMPUTED_AT_ONCE = 200
 PAUSE = 1.0
 _LEASE = timedelta(minutes=5)
