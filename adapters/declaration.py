@@ -18,7 +18,7 @@ from adapters.shape_declaration import Step
 from canonical.alarm import AlarmPolicy
 from canonical.lifecycle import ActionKind
 
-Party = Literal["source", "owner", "both", "joint"]
+Party = Literal["source", "owner", "both", "joint", "lead_system"]
 
 
 class Secret(Declared):
@@ -260,7 +260,8 @@ class SystemDeclaration(Declared):
     tells: dict[Party, dict[ActionKind, str]] = Field(
         default={},
         description="what it is to the case, then action to outbound message; both: it reported and does the work;"
-        " joint: one of its units was called to help 吹哨. Without a word on a whistle it is told owner.dispatch",
+        " joint: one of its units was called to help 吹哨. Without a word on a whistle it is told owner.dispatch;"
+        " lead_system: take_over and hand_back of cases that it leads",
     )
     unsupported: dict[Party, dict[ActionKind, str]] = Field(
         default={}, description="what the platform cannot be told, and the reason the dispatcher is shown"

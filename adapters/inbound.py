@@ -36,7 +36,7 @@ from adapters.value import empty, int_at, number_at, text_at
 from adapters.yaml_file import Where
 from canonical.codes import ClassCode
 from canonical.errors import ContractViolation, HubError, Unacceptable, UnmappedCode, Why
-from canonical.lifecycle import BY_ACTION
+from canonical.lifecycle import BY_ACTION, Party
 from canonical.message import Message
 from canonical.reading import Reading
 from canonical.report import Urgency
@@ -62,6 +62,8 @@ class InboundPlan:
     behind: timedelta
     context: frozenset[str]
     """What it needs around the document, such as `$headers.x-name`."""
+    leads: bool = False
+    """Its states say what the system does as the centre of its own cases."""
     leaves: tuple[Leaf, ...] = ()
     """Its rules, for explanations."""
 
@@ -146,6 +148,7 @@ def compile_inbound(name: str, declared: InboundDeclaration, contract: Contract,
         ahead=timedelta(days=declared.plausible.ahead_days),
         behind=timedelta(days=declared.plausible.behind_days),
         context=frozenset(),
+        leads=declared.action is not None and any(_LEAD in step.kinds for step in declared.action.steps.values()),
     )
     return replace(plan, context=frozenset(scope.context), leaves=tuple(leaves))
 
@@ -165,6 +168,9 @@ def digest(parts: Iterable[str | None]) -> str:
     """Fingerprint of some texts; empty when all of them are."""
     texts = [part or "" for part in parts]
     return hashlib.sha256("\x1f".join(texts).encode()).hexdigest() if any(texts) else ""
+
+
+_LEAD = Party.LEAD_SYSTEM
 
 
 def _blank(_key: object) -> str:
@@ -346,7 +352,7 @@ def _deadline(declared: DeadlineFields, scope: Scope, where: Where) -> Get:
 
 def _fields(declared: ActionFields, scope: Scope, where: Where) -> dict[str, Get]:
     getters: dict[str, Get] = {}
-    for field in ("reason", "basis", "result", "actor_name"):
+    for field in ("reason", "basis", "result", "actor_name", "unit"):
         if (node := getattr(declared, field)) is not None:
             getters[field] = text_rule(node, scope, (*where, field))
     for field in ("stated_at", "until"):
@@ -354,6 +360,8 @@ def _fields(declared: ActionFields, scope: Scope, where: Where) -> dict[str, Get
             getters[field] = _time(node, scope, (*where, field))
     if declared.limit:
         getters["limit"] = _compiled_limit(declared.limit, scope, (*where, "limit"))
+    if declared.deadline:
+        getters["deadline"] = _deadline(declared.deadline, scope, (*where, "deadline"))
     if declared.attachments:
         getters["attachments"] = compile_attachments(declared.attachments, scope, (*where, "attachments"))
     return getters

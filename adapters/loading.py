@@ -162,7 +162,7 @@ class _Loader:
         if any(finding.severity is Severity.ERROR for finding in self.findings):
             return None
         return System(
-            role=self._role(),
+            role=self._role(inbound),
             doors=doors,
             pulls=pulls,
             receivers=receivers,
@@ -427,7 +427,7 @@ class _Loader:
                 given[field] = secrets[name] or ""
         return Account(scheme=declared.scheme, client_id=declared.client_id, **given)
 
-    def _role(self) -> SystemRole:
+    def _role(self, inbound: Mapping[str, InboundPlan]) -> SystemRole:
         declared = self.declared
         return SystemRole(
             id=self.folder.name,
@@ -435,6 +435,7 @@ class _Loader:
             edition=declared.edition,
             source="source" in declared.roles,
             owner="owner" in declared.roles,
+            leads=any(plan.leads for plan in inbound.values()),
             tells={party: dict(messages) for party, messages in declared.tells.items()},
             unsupported={party: dict(reasons) for party, reasons in declared.unsupported.items()},
             alarms=dict(declared.alarms),

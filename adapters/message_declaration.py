@@ -94,6 +94,8 @@ class ActionFields(Declared):
     )
     result: Any = None
     actor_name: Any = None
+    unit: Any = Field(default=None, description="lead_system: the unit it gave the case to, by the hub's id or by name")
+    deadline: DeadlineFields | None = Field(default=None, description="lead_system: until when, by its own reckoning")
     limit: LimitFields | None = Field(
         default=None,
         description="how much longer (extension), how long from now (suspension); with sign, the owner's own limit",

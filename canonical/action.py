@@ -58,6 +58,17 @@ class Told(Value):
     """Nobody was there to tell it in time."""
 
 
+class Shadow(Value):
+    """What the city's own tables would have done where a lead system decided 影子判断. It has no effect."""
+
+    kind: ActionKind | None = None
+    """None: they would have left it to a person."""
+    unit: str = ""
+    due: Due | None = None
+    why: str = ""
+    """The row that says so, or what is missing."""
+
+
 class Actor(Value):
     """Who did it: which party, which system or person or rule."""
 
@@ -107,6 +118,9 @@ class Action(Value):
     """What this gives the case's clocks: budgets and due times."""
     target: str = ""
     """The case number that remains, when merging."""
+    lead_system: str = ""
+    """With collect: the system that is the centre for the case; empty: the hub."""
+    shadow: Shadow | None = None
     attachments: tuple[Attachment, ...] = ()
     editions: dict[str, str] = {}
     """Which editions of configuration decided this: declaration, responsibility list, calendar, ..."""

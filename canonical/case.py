@@ -25,7 +25,7 @@ from canonical.case_changes import CHANGES, nothing
 from canonical.clock import Clock, Effect, Ledger, find, kept, ledgers_after
 from canonical.codes import ClassCode
 from canonical.errors import IllegalAction
-from canonical.lifecycle import BY_ACTION, ENDED, ActionKind, Row, Stage
+from canonical.lifecycle import BESIDE, BY_ACTION, ENDED, ActionKind, Party, Row, Stage
 from canonical.organisation import Level
 from canonical.place import Place
 from canonical.report import Attachment, Reporter, Urgency
@@ -156,6 +156,8 @@ class Case(Value):
     appealing: bool = False
     leader_assigned: bool = False
     """One of its reports was handed down by a leader 领导交办."""
+    lead_system: str = ""
+    """The industry system that is the centre for it 牵头系统, while the hub mirrors; empty: the hub is."""
     exempt: bool = False
     """An appeal was upheld: what happened stays, and is not counted 剔除."""
 
@@ -206,7 +208,8 @@ class Case(Value):
     def next_step_at(self) -> Instant | None:
         """When the next step of any of its clocks is to be told, or a suspension ends by itself."""
         moments = [one.step_at for one in self.clocks if one.step_at and one.stopped_at is None]
-        return min([*moments, *([self.resume_at] if self.resume_at else [])], default=None)
+        resumed_by_us = self.resume_at and not self.lead_system
+        return min([*moments, *([self.resume_at] if self.resume_at and resumed_by_us else [])], default=None)
 
     @property
     def owner(self) -> str:
@@ -222,6 +225,8 @@ class Case(Value):
     @property
     def queue(self) -> Queue | None:
         """Which of the centre's queues it waits in; None when another party is to act."""
+        if self.lead_system:
+            return None
         if self.stage is Stage.REPORTED:
             if not self.place.usable:
                 return Queue.LOCATION_UNKNOWN
@@ -257,6 +262,7 @@ class Case(Value):
             reported_at=report.reported_at,
             source_due=action.source_due,
             result=report.settled,
+            lead_system=action.lead_system,
             clocks=ledgers_after((), _effect(BY_ACTION[action.kind], action), action.timed, action.at, event.seq),
         )
 
@@ -279,6 +285,20 @@ class Case(Value):
         if not task.open:
             raise IllegalAction(f"{action.unit} has answered assignment {action.round} already", at="round")
 
+    def _check_lead(self, action: Action) -> None:
+        """While a system leads the case, it alone decides; what others do is beside."""
+        party, lead = action.actor.party, self.lead_system
+        if party is Party.LEAD_SYSTEM and action.actor.id != lead:
+            raise IllegalAction(f"{action.actor.id} does not lead case {self.no}", at="actor")
+        if action.kind in _LEADING and bool(lead) != (action.kind is ActionKind.TAKE_OVER):
+            raise IllegalAction(f"case {self.no} is led by {lead or 'the hub'} already", at="kind")
+        if not lead or action.kind in BESIDE or (action.actor.id == lead and party in _OF_SYSTEMS):
+            return
+        raise IllegalAction(
+            f"case {self.no} is led by {lead}: others may {_names(BESIDE)}; take_over makes the hub its centre",
+            at="kind",
+        )
+
     def clocks_after(self, event: Event) -> tuple[Ledger, ...]:
         """All clocks after this event of the case, those included that it stopped."""
         effect = _effect(BY_ACTION[event.action.kind], event.action)
@@ -300,6 +320,7 @@ class Case(Value):
     def does(self, action: Action, *, message_id: UUID | None = None) -> Event:
         """The event this action leaves on this case now. Raises IllegalAction where the table has no such step."""
         checked(action, stage=self.stage)
+        self._check_lead(action)
         if action.round:
             self._check_joint(action)
         if action.kind is ActionKind.REWORK and self.assignment is None:
@@ -310,6 +331,8 @@ class Case(Value):
         )
 
 
+_LEADING = frozenset({ActionKind.TAKE_OVER, ActionKind.HAND_BACK})
+_OF_SYSTEMS = frozenset({Party.LEAD_SYSTEM, Party.SOURCE, Party.OWNER})
 new_binding, _case = unchecked(Binding), unchecked(Case)
 
 
@@ -318,6 +341,10 @@ def _effect(row: Row, action: Action) -> Effect:
         starts=row.starts, stops=row.stops, pauses=row.pauses, resumes=row.resumes, ends=row.to in ENDED,
         of=action.unit if action.round else "",
     )  # fmt: skip
+
+
+_UNSAID = frozenset({"class_code", "standard", "place", "unit", "reason", "result", "until", "limit"})
+"""What a lead system may leave unsaid: its state is kept as far as it tells it."""
 
 
 def checked(action: Action, *, stage: Stage | None) -> Action:
@@ -331,7 +358,9 @@ def checked(action: Action, *, stage: Stage | None) -> Action:
     if (stage is None) != (not row.from_) or (stage is not None and stage not in row.from_):
         possible = [other.action for other in BY_ACTION.values() if stage in other.from_]
         raise IllegalAction(f"{action.kind} is not possible from {stage}; possible: {_names(possible)}", at="kind")
-    missing = [name for name in row.needs if not getattr(action, name)]
+    led = action.actor.party is Party.LEAD_SYSTEM and row.action is not ActionKind.EVALUATE
+    unsaid = _UNSAID if led else frozenset()
+    missing = [name for name in row.needs if not getattr(action, name) and name not in unsaid]
     if missing:
         raise IllegalAction(f"{action.kind} needs {', '.join(missing)}", at=missing[0])
     return action

@@ -200,6 +200,14 @@ def _dismissed(_case: "Case", _action: Action) -> Changed:
     return {"appealing": False}
 
 
+def _taken_over(_case: "Case", _action: Action) -> Changed:
+    return {"lead_system": ""}
+
+
+def _handed_back(_case: "Case", action: Action) -> Changed:
+    return {"lead_system": action.system, "request": None}
+
+
 _K = ActionKind
 CHANGES: dict[ActionKind, Callable[["Case", Action], Changed]] = {
     _K.JOIN: _joined,
@@ -235,5 +243,7 @@ CHANGES: dict[ActionKind, Callable[["Case", Action], Changed]] = {
     _K.DISMISS: _dismissed,
     _K.CANCEL: _cancelled,
     _K.MERGE: _merged,
+    _K.TAKE_OVER: _taken_over,
+    _K.HAND_BACK: _handed_back,
     _K.COMMENT: _commented,
 }

@@ -77,6 +77,8 @@ class Party(StrEnum):
     """The system of a unit that was called to help 联动单位."""
     CENTRE = "centre"
     """A person at the supervision or command centre."""
+    LEAD_SYSTEM = "lead_system"
+    """An industry system that is the centre for the case 牵头系统: it files, dispatches and closes, the hub mirrors."""
     HUB = "hub"
     """A rule of the city's configuration; the event names the row."""
 
@@ -121,6 +123,8 @@ class ActionKind(StrEnum):
     DISMISS = "dismiss"
     CANCEL = "cancel"
     MERGE = "merge"
+    TAKE_OVER = "take_over"
+    HAND_BACK = "hand_back"
     COMMENT = "comment"
     REMIND = "remind"
     RECOMPUTE = "recompute"
@@ -153,14 +157,16 @@ _FILED = frozenset({_S.FILED}) | _WORKED
 _OPEN = _UNFILED | _FILED
 _OVER = frozenset({_S.CLOSED, _S.EVALUATED})
 _ANY = frozenset(Stage)
-_DESK = frozenset({_P.CENTRE, _P.HUB})
-_CENTRE, _HUB = frozenset({_P.CENTRE}), frozenset({_P.HUB})
+_CENTRE, _HUB = frozenset({_P.CENTRE, _P.LEAD_SYSTEM}), frozenset({_P.HUB})
+_DESK = _CENTRE | _HUB
+_OURS = frozenset({_P.CENTRE, _P.HUB})
+_LEAD_SYSTEM = frozenset({_P.LEAD_SYSTEM})
 _SOURCE, _OWNER, _JOINT = frozenset({_P.SOURCE}), frozenset({_P.OWNER}), frozenset({_P.JOINT})
 _BOTH = _SOURCE | _OWNER
 _ALL = _BOTH | _JOINT
 _C = Clock
 _DECIDED = (_C.ACCEPT, _C.VERIFY, _C.FILE)
-_GIVEN = (_C.SIGN, _C.LEVEL, _C.DISPOSAL)
+_GIVEN = (_C.SIGN, _C.LEVEL, _C.DISPOSAL, _C.OWNER)
 _WORKING = (_C.SIGN, _C.LEVEL, _C.DISPOSAL, _C.OWNER, _C.REPORT_IN, _C.JOINT)
 
 LIFECYCLE: tuple[Row, ...] = (
@@ -201,6 +207,8 @@ LIFECYCLE: tuple[Row, ...] = (
     Row(_A.DISMISS, "驳回申诉", Step.EVALUATE, _OVER, None, _CENTRE, ("reason",), tells=_OWNER),
     Row(_A.CANCEL, "作废", Step.FILE, _OPEN, _S.CANCELLED, _SOURCE | _CENTRE, ("reason",), tells=_ALL),
     Row(_A.MERGE, "并件", Step.FILE, _UNFILED | {_S.FILED, _S.DISPATCHED, _S.RETURNED}, _S.MERGED, _CENTRE, ("reason", "target"), tells=_OWNER | _JOINT),
+    Row(_A.TAKE_OVER, "接管", Step.FILE, _OPEN, None, _OURS, ("reason", "system"), tells=_LEAD_SYSTEM),
+    Row(_A.HAND_BACK, "交回", Step.FILE, _OPEN, None, _OURS, ("reason", "system"), tells=_LEAD_SYSTEM),
     Row(_A.COMMENT, "批注", Step.COLLECT, _ANY, None, frozenset(Party), ("reason",)),
     Row(_A.REMIND, "催办", Step.DISPOSE, _OPEN, None, _HUB, ("told",), tells=_OWNER),
     Row(_A.RECOMPUTE, "重算时限", Step.DISPOSE, _OPEN, None, _HUB, ("timed", "reason")),
@@ -208,5 +216,10 @@ LIFECYCLE: tuple[Row, ...] = (
 
 GIVES = frozenset({_A.DISPATCH, _A.REDISPATCH, _A.ARBITRATE, _A.ESCALATE, _A.DEESCALATE, _A.WHISTLE})
 """Each makes one assignment: what a system is handed over."""
+
+BESIDE = frozenset({
+    _A.JOIN, _A.COMMENT, _A.SUPERVISE, _A.LIFT, _A.TAKE_OVER, _A.REMIND, _A.RECOMPUTE,
+})  # fmt: skip
+"""What others than the lead system may do to a case that it leads."""
 
 BY_ACTION: dict[ActionKind, Row] = {row.action: row for row in LIFECYCLE}

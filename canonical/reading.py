@@ -9,7 +9,7 @@ from canonical.case import Action, Binding, Case
 from canonical.errors import Why
 from canonical.lifecycle import ActionKind, Party
 from canonical.message import Verdict
-from canonical.report import Attachment, Report
+from canonical.report import Attachment, Report, SourceDeadline
 from canonical.time import Instant, Limit
 from canonical.value import Value
 
@@ -31,6 +31,10 @@ class StatedAction(Value):
     """How much longer, or for how long."""
     until: Instant | None = None
     """Or to when."""
+    unit: str = ""
+    """Of a lead system's dispatch: the unit it gave the case to, by the hub's id or by its name."""
+    deadline: SourceDeadline | None = None
+    """Until when it is to be done by the lead system's reckoning, kept beside ours."""
     attachments: tuple[Attachment, ...] = ()
 
 
@@ -78,9 +82,11 @@ class SystemRole(Value):
     edition: str
     source: bool
     owner: bool
+    leads: bool = False
+    """Its messages say what it does as the centre of its own cases."""
     tells: dict[str, dict[ActionKind, str]]
     """What it is to the case, then action to outbound message. `source`, `owner`; `both`: it reported the case and does
-    the work; `joint`: it has a called unit's part."""
+    the work; `joint`: it has a called unit's part; `lead_system`: it leads the case."""
     unsupported: dict[str, dict[ActionKind, str]] = {}
     """In the same shape: what the platform cannot be told, with the reason the dispatcher is shown."""
     alarms: dict[str, AlarmPolicy] = {}

@@ -169,3 +169,8 @@ class Changes:
     caps: dict[tuple[str, str], CapState] = field(default_factory=dict)
     files: list[CaseFile] = field(default_factory=list)
     """Files that cases have got in this transaction; fetching them is a step of its own."""
+
+    @property
+    def cases(self) -> dict[UUID, Case]:
+        """All cases it touches, as they are after it."""
+        return self.new_cases | self.changed_cases

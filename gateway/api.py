@@ -27,6 +27,7 @@ from gateway.door import LONGEST_BODY, IntakeDoor
 from gateway.duty import duty_routes
 from gateway.evidence.api import evidence_routes
 from gateway.figures import Watch
+from gateway.fusion.api import fusion_routes
 from gateway.hub import Hub
 from gateway.joint_view import joint_view
 from gateway.metrics import CONTENT_TYPE_LATEST
@@ -94,6 +95,7 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     app.include_router(duty_routes(hub))
     app.include_router(clock_routes(hub, [Depends(guard(hub))]))
     app.include_router(reconcile_routes(hub, [Depends(guard(hub))]))
+    app.include_router(fusion_routes(hub, [Depends(guard(hub))]))
     app.include_router(assessment_routes(hub, [Depends(guard(hub))]))
     app.include_router(report_routes(hub, [Depends(guard(hub))]))
     app.include_router(evidence_routes(hub, guard(hub)))

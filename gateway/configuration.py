@@ -22,6 +22,7 @@ from gateway.certify.standing import Wanted, shortfall
 from gateway.delivery.traffic import UNBOUNDED, Traffic
 from gateway.delivery.traffic_file import BreakerFile, RetriesFile, seconds, traffic
 from gateway.edition_files import digest_of, files_of
+from gateway.fusion.review import read_fusion
 from gateway.notify_file import Notify, NotifyFile, notify
 from gateway.retention_file import RetentionFile
 from gateway.rules_review import read_rules
@@ -32,6 +33,7 @@ from routing.budgets import load_budgets
 from routing.catalogue import load_catalogue
 from routing.city import By, City, Policy
 from routing.divisions import load_divisions
+from routing.fusion import SEPARATE
 from routing.grids import load_districts, load_grids
 from routing.locate import Locator
 from routing.responsibility import load_responsibility
@@ -100,6 +102,9 @@ class CityFile(_File):
     responsibility: ResponsibilityFile
     team: TeamFile | None = Field(default=None, description="officers and their grids; a city may go without")
     clocks: str = Field(default="", description="CSV of the time limits of each step; empty: only disposal is timed")
+    fusion: str = Field(
+        default="", description="CSV of the classes that an industry system leads; empty: the hub is the centre for all"
+    )
     rules: str = Field(default="", description="YAML of the rules of the trade; empty: nothing is limited or escalated")
     policy: PolicyFile = PolicyFile()
     retention: RetentionFile = RetentionFile()
@@ -265,12 +270,13 @@ def _city(
         parts = (grids, divisions, catalogue, responsibility, lambda unit: own.get(unit, calendar))
         team = read_team(folder, file.team, *parts, findings)
     budgets = load_budgets(folder / file.clocks, names, findings) if file.clocks else NO_BUDGETS
+    roles = {name: connected.system.role for name, connected in systems.items()}
+    fusion = read_fusion(folder / file.fusion, units, roles, names, findings) if file.fusion else SEPARATE
     rules = read_rules(folder / file.rules, findings) if file.rules else TradeRules()
     return City(
         code=file.city.code, name=file.city.name, divisions=divisions, catalogue=catalogue,
         locator=Locator(divisions, grids, districts, file.city.code), responsibility=responsibility,
-        calendar=calendar, calendars=own, team=team, budgets=budgets, rules=rules,
-        systems={name: connected.system.role for name, connected in systems.items()},
+        calendar=calendar, calendars=own, team=team, budgets=budgets, rules=rules, fusion=fusion, systems=roles,
         policy=Policy(check=file.policy.check, close=file.policy.close, rounds=file.policy.rounds),
         editions={
             "catalogue": file.catalogue.edition, "responsibility": file.responsibility.edition,

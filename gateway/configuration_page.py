@@ -22,6 +22,7 @@ from gateway.settings import VARIABLES
 from routing.budgets import COLUMNS as CLOCKS
 from routing.catalogue import CLASS_COLUMNS, STANDARD_COLUMNS
 from routing.divisions import COLUMNS as DIVISIONS
+from routing.fusion import COLUMNS as FUSION
 from routing.responsibility import COLUMNS as RESPONSIBILITY
 from routing.team_tables import GRIDS, INDUSTRY_GRIDS, OFFICERS, ROSTER
 from routing.units import COLUMNS as UNITS
@@ -114,6 +115,16 @@ TABLES: tuple[TablePage, ...] = (
         "valid_from": "first day it holds",
         "valid_to": "last day, included; empty: open",
         "basis": "what the row rests on, in words",
+    }),
+    TablePage("fusion.csv", "融合模式, which classes an industry system leads ([fusion.md](fusion.md)). The most "
+              "specific class wins; of one class the latest row that has begun. Without rows the hub is the centre.",
+              FUSION, {
+        "id": "name of the row; decisions quote it",
+        "class": "as `class` of responsibility.csv",
+        "centre": "`hub`, or a system of systems.yaml: it files, dispatches and closes the cases that it reports",
+        "unit": "of a system: id of the unit that stands for it, and gets what others report; empty for `hub`",
+        "since": "from when on, `2026-12-01T08:00`, Shanghai time; for cases reported from then on",
+        "basis": "what the row rests on: the agreement measured, who decided",
     }),
     TablePage("team/officers.csv", "人员, the officers of units ([teams.md](teams.md)). Names are personal data: "
               "masked wherever they are shown, never logged.", OFFICERS, {

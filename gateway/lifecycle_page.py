@@ -11,6 +11,7 @@ _PARTIES = {
     Party.OWNER: "owner 承办方",
     Party.JOINT: "joint 联动单位",
     Party.CENTRE: "centre 指挥中心",
+    Party.LEAD_SYSTEM: "lead_system 牵头系统",
     Party.HUB: "hub 规则",
 }
 _FIELDS = {
@@ -20,6 +21,7 @@ _FIELDS = {
     "standard": "standard 立结案标准",
     "place": "place 位置",
     "unit": "unit 处置单位",
+    "system": "system 系统",
     "limit": "limit 时限",
     "result": "result 结果",
     "target": "target 保留的案件号",
@@ -46,7 +48,8 @@ _TABLE_HEAD = """
 ## Actions 动作
 
 - **who**: who may do it. source is a system that reported the case, owner the system that carries the work now, joint
-  that of a unit called to help, centre a person of the centre, hub a rule of the city's configuration.
+  that of a unit called to help, centre a person of the centre, hub a rule of the city's configuration, lead_system the
+  industry system that is the centre for its own cases ([fusion.md](fusion.md)); it may leave needs unsaid.
 - **needs**: what the action must say. Everything else is optional.
 - **tells**: whose system is told, in its own declared message; whoever did it is not told.
 - **clock**: what begins or ends to run, where the city gives it a budget. A return does not stop the disposal clock,

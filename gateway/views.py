@@ -54,11 +54,13 @@ def _not_told(journey: Journey, roles: Mapping[str, SystemRole]) -> Iterator[Vie
         owner = action.system if action.kind in _HANDED_OVER else owner
         told = {binding.system for binding in sources if binding.since <= event.seq} if Party.SOURCE in tells else set()
         told |= {owner} if Party.OWNER in tells and owner else set()
+        told |= {action.system} if Party.LEAD_SYSTEM in tells else set()
         for system in sorted(told - {action.actor.id}):
             parts = [str(Party.SOURCE)] * any(binding.system == system for binding in sources)
             parts += [str(Party.OWNER)] * (system == owner)
+            part = Party.LEAD_SYSTEM if Party.LEAD_SYSTEM in tells else "both" if len(parts) > 1 else parts[0]
             role = roles.get(system)
-            unsupported = role.unsupported.get("both" if len(parts) > 1 else parts[0], {}) if role else {}
+            unsupported = role.unsupported.get(part, {}) if role else {}
             if action.kind in unsupported:
                 yield {"system": system, "action": action.kind, "reason": unsupported[action.kind], "seq": event.seq}
         owner = "" if action.kind is ActionKind.RETURN else owner

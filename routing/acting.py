@@ -11,12 +11,15 @@ from canonical.message import Message, Verdict
 from canonical.reading import Outcome, Reading, StatedAction
 from routing.book import Book
 from routing.completing import completed
+from routing.mirroring import mirror
 from routing.said import remember_said, said_before
 
 
 def act(book: Book, case_id: UUID, reading: Reading, stated: StatedAction, message: Message) -> Outcome:
     """Do what a system says was done. Said again, it is `repeated`; raises IllegalAction when the table forbids it."""
     case = book.known.cases[case_id]
+    if case.lead_system == reading.system and Party.LEAD_SYSTEM in stated.kinds:
+        return mirror(book, case_id, reading, stated, message)
     earlier = _other_round(book, case, reading)
     if earlier is not None and earlier.share is Share.JOINT and not case.ended:
         return _joint(book, case, reading, stated, message, earlier)

@@ -52,7 +52,8 @@ class Book:
         """One action on a known case. Raises IllegalAction, and then nothing has changed."""
         case = self.known.cases[case_id]
         checked(action, stage=case.stage)
-        check_trade(action, case, self.city, self.now)
+        if not case.lead_system:  # the city's rules bind its own centre
+            check_trade(action, case, self.city, self.now)
         action = consolidated(action, case, self.city)
         event = case.does(self.timing.complete(action, case), message_id=message_id)
         before, case = case, case.after(event)
@@ -144,7 +145,10 @@ class Book:
         """Outbox rows for those whom the table tells, except whoever did it. Who plays both parts is told once."""
         action, kind = event.action, event.action.kind
         tells = BY_ACTION[kind].tells
-        if not tells:
+        if not tells or (case.lead_system and action.actor.party is Party.HUB and kind not in _HANDING_OVER):
+            return  # beside a lead system the hub's clocks run in silence
+        if Party.LEAD_SYSTEM in tells:
+            self._tell_lead(case, event)
             return
         if kind is ActionKind.WHISTLE or (action.told is not None and action.round):
             self._tell_called(case, kind, case.assignments[(action.round or len(case.assignments)) - 1])
@@ -181,6 +185,13 @@ class Book:
         """The system of a called unit, also where that system did it: to it the unit's part is a matter of its own."""
         self._deliver(case, task.system, called_message(self.city, task.system, kind), called_address(task.round))
 
+    def _tell_lead(self, case: Case, event: Event) -> None:
+        """The system that leads no more, or leads again, under its own id of the case."""
+        system = event.action.system
+        own = [one for one in self.known.of_case.get(case.id, []) if one.system == system]
+        address = next((one.external_id for one in own if one.role is BindingRole.SOURCE), "")
+        self._deliver(case, system, self._message(system, event.action.kind, Party.LEAD_SYSTEM), address)
+
     def _message(self, system: str, kind: ActionKind, party: str) -> str | None:
         role = self.city.systems.get(system)
         return role.tells.get(party, {}).get(kind) if role else None
@@ -206,6 +217,7 @@ class Book:
         )
 
 
+_HANDING_OVER = frozenset({ActionKind.TAKE_OVER, ActionKind.HAND_BACK})
 AMOUNTS_TO = {
     (ActionKind.FORCE_CLOSE, "source"): ActionKind.CLOSE,
     (ActionKind.FORCE_CLOSE, "both"): ActionKind.CLOSE,

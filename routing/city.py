@@ -9,6 +9,7 @@ from canonical.reading import SystemRole
 from routing.budgets import NONE, Budgets
 from routing.catalogue import Catalogue
 from routing.divisions import Divisions
+from routing.fusion import SEPARATE, Fusion
 from routing.locate import Locator
 from routing.responsibility import ResponsibilityList
 from routing.team import Team
@@ -50,6 +51,8 @@ class City:
     """By unit, where it is not the city's."""
     budgets: Budgets = field(default=NONE, kw_only=True)
     rules: TradeRules = field(default_factory=TradeRules, kw_only=True)
+    fusion: Fusion = field(default=SEPARATE, kw_only=True)
+    """Which classes an industry system leads; none: the hub is the centre for all."""
     editions: Mapping[str, str]
     """Catalogue, responsibility list, calendar, team: the edition in force."""
     team: Team | None = field(default=None, kw_only=True)

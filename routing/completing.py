@@ -137,6 +137,20 @@ def _suspended(action: Action, case: Case, book: Book) -> Action:
     return said.model_copy(update={"until": said.until or (case.request and case.request.until) or None})
 
 
+def _taken_over(action: Action, case: Case, _book: Book) -> Action:
+    if not case.lead_system:
+        raise IllegalAction(f"case {case.no} is led by the hub already", at="kind")
+    return action.model_copy(update={"system": case.lead_system})
+
+
+def _handed_back(action: Action, case: Case, book: Book) -> Action:
+    """To the system that leads the class by fusion.csv now."""
+    leading = book.city.fusion.leading(case.class_code, book.now)
+    if leading is None:
+        raise IllegalAction(f"by fusion.csv no system leads {case.class_code or 'a case without class'}", at="kind")
+    return action.model_copy(update={"system": leading.system})
+
+
 _COMPLETE: Mapping[ActionKind, Callable[[Action, Case, Book], Action]] = {
     ActionKind.FILE: _filed,
     ActionKind.DISPATCH: _assigned,
@@ -155,4 +169,6 @@ _COMPLETE: Mapping[ActionKind, Callable[[Action, Case, Book], Action]] = {
     ActionKind.SETTLE: _filed,
     ActionKind.CLOSE: _closed,
     ActionKind.MERGE: _merged,
+    ActionKind.TAKE_OVER: _taken_over,
+    ActionKind.HAND_BACK: _handed_back,
 }

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from canonical.alarm import Alarm, AlarmPolicy, AlarmState, CapState
 from canonical.case import Action, Actor, Binding, BindingRole, Case, new_action, new_binding
-from canonical.errors import Unacceptable, Why
+from canonical.errors import IllegalAction, Unacceptable, Why
 from canonical.lifecycle import ActionKind, Party, Stage
 from canonical.message import Direction, Message, Verdict
 from canonical.place import Place
@@ -25,6 +25,7 @@ from routing.book import Book
 from routing.city import City
 from routing.commands import CENTRE, command
 from routing.evidence import with_evidence
+from routing.mirroring import mirror
 from routing.numbers import named_by_us, rounds_of
 from routing.rules import source_due
 from routing.storm import Decision, Told, elapsed, heard, policy_of, repeats, tell
@@ -308,7 +309,18 @@ def _report(book: Book, reading: Reading, message: Message, place: Place, number
     case = book.open(action, message.id, next(numbers))
     book.bind(_source_binding(book, case, reading))
     book.follow(case.id)
-    return Outcome(Verdict.CASE, case_no=case.no), case.id
+    return Outcome(Verdict.CASE, case_no=case.no, text=_under_way(book, case, reading, message)), case.id
+
+
+def _under_way(book: Book, case: Case, reading: Reading, message: Message) -> str:
+    """A lead system tells of its case when it is at work already. What of it cannot follow, in words."""
+    if not case.lead_system or reading.action is None or Party.LEAD_SYSTEM not in reading.action.kinds:
+        return ""
+    try:
+        mirror(book, case.id, reading, reading.action, message)
+    except IllegalAction as error:
+        return f"taken in, without its state: {error}"
+    return ""
 
 
 @lru_cache(1024)
@@ -323,9 +335,12 @@ def _collecting(book: Book, reading: Reading, place: Place) -> Action:
     if reading.addition is not None:
         files = new_files(reading.addition.attachments, report.attachments)
         report = report.model_copy(update={"attachments": (*report.attachments, *files)})
+    leading = book.city.fusion.leading(report.class_code, book.now)
+    led = leading is not None and leading.system == reading.system
     return new_action(
         kind=ActionKind.COLLECT, actor=_source(reading.system), at=book.now,
         stated_at=report.reported_at, report=report, place=place, system=reading.system,
+        lead_system=reading.system if led else "",
         source_due=source_due(report.deadline, book.now, book.city), editions={"declaration": reading.edition},
     )  # fmt: skip
 

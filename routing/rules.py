@@ -24,6 +24,8 @@ from routing.units import CENTRE, at_work, gone_to, successors
 
 def next_action(case: Case, event: Event, city: City, now: datetime) -> Action | None:
     """The action that follows `event` by rule; None when a person or another system is to act."""
+    if case.lead_system:
+        return None  # it decides; what the tables would have done, `routing.shadowing` keeps
     if event.action.told is not None and event.action.kind is ActionKind.REMIND:
         return climb(case, event.action.told, city, now)
     rule = _RULES.get(event.action.kind)
@@ -36,7 +38,7 @@ def _by(rule: str) -> Actor:
     return Actor(party=Party.HUB, id=rule)
 
 
-def _judge(case: Case, city: City, now: datetime) -> Action | None:
+def judge(case: Case, city: City, now: datetime) -> Action | None:
     """After collecting: file, refuse or send to verify as the catalogue says; wait when place or class is unknown.
 
     What was dealt with on the spot is filed and closed at once, unless it is none of the city's: the micro loop 微循环.
@@ -86,6 +88,21 @@ def _redispatch(case: Case, city: City, now: datetime) -> Action | None:
 
 
 def _assign(case: Case, city: City, now: datetime, kind: ActionKind) -> Action:
+    """To the lead system 牵头系统 of the class, unless it has had the case; else as the responsibility list says."""
+    assert case.class_code is not None  # filing needs one
+    leading = city.fusion.leading(case.class_code, now)
+    if leading is None or any(one.unit == leading.unit for one in case.assignments):
+        return by_list(case, city, now, kind)
+    editions, reason = {"fusion": city.fusion.edition}, f"{leading.system} leads {leading.pattern} {leading.basis}"
+    actor = _by(f"fusion.csv {leading.id}")
+    action = new_action(
+        kind=kind, actor=actor, at=now, unit=leading.unit, reason=reason.rstrip(), editions=editions
+    )  # fmt: skip
+    return assigning(action, case, city, now)
+
+
+def by_list(case: Case, city: City, now: datetime, kind: ActionKind) -> Action:
+    """To the unit that the responsibility list names; a comment, for the centre's queue, when it names none."""
     assert case.class_code is not None  # filing needs one
     units, today = city.responsibility.units, now.astimezone(SHANGHAI).date()
     tried = frozenset(one.unit for one in case.assignments if one.share is Share.LEAD)
@@ -190,6 +207,12 @@ def _close(case: Case, city: City, now: datetime) -> Action | None:
     return new_action(kind=ActionKind.CLOSE, actor=_by("city.yaml policy.close"), at=now, result=case.result)
 
 
+def _taken_over(case: Case, city: City, now: datetime) -> Action | None:
+    """What a case needs that the hub has taken over as it stood."""
+    rule = _BY_STAGE.get(case.stage)
+    return rule(case, city, now) if rule else None
+
+
 def _again(case: Case, _city: City, now: datetime) -> Action | None:
     """A further task of a closed case: its source is not content, so the same unit works again."""
     if case.stage not in {Stage.CLOSED, Stage.EVALUATED} or case.assignment is None:
@@ -199,7 +222,7 @@ def _again(case: Case, _city: City, now: datetime) -> Action | None:
 
 
 _RULES: Mapping[ActionKind, Callable[[Case, City, datetime], Action | None]] = {
-    ActionKind.COLLECT: _judge,
+    ActionKind.COLLECT: judge,
     ActionKind.JOIN: _again,
     ActionKind.FILE: _dispatch,
     ActionKind.RETURN: _redispatch,
@@ -207,6 +230,14 @@ _RULES: Mapping[ActionKind, Callable[[Case, City, datetime], Action | None]] = {
     ActionKind.ASK_SUSPENSION: _suspend,
     ActionKind.DISPOSE: _check,
     ActionKind.CHECK: _close,
+    ActionKind.TAKE_OVER: _taken_over,
+}
+_BY_STAGE: Mapping[Stage, Callable[[Case, City, datetime], Action | None]] = {
+    Stage.REPORTED: judge,
+    Stage.FILED: _dispatch,
+    Stage.RETURNED: _redispatch,
+    Stage.DISPOSED: _check,
+    Stage.CHECKED: _close,
 }
 
 

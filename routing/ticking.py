@@ -21,7 +21,7 @@ def tick(book: Book, case_id: UUID) -> int:
     """Tell all steps of a case that are due, in the order of their times, and what follows from them. Says how many."""
     for told in range(AT_MOST):
         case = book.known.cases[case_id]
-        if case.resume_at is not None and case.resume_at <= book.now:
+        if case.resume_at is not None and not case.lead_system and case.resume_at <= book.now:
             reason = f"suspended until {case.resume_at:%Y-%m-%d %H:%M}"
             book.do(case_id, new_action(kind=ActionKind.RESUME, actor=_HUB, at=book.now, reason=reason), None)
             book.follow(case_id)

@@ -63,7 +63,7 @@ class Timing:
 
     def _start(self, clock: Clock, action: Action, case: Case | None) -> Timed | None:
         if clock in _THEIRS:
-            return self._theirs(clock, _THEIRS[clock](action))
+            return self.theirs(clock, _THEIRS[clock](action))
         if clock is Clock.DISPOSAL:
             return self._disposal(action, case)
         budget = self._budget(clock, action, case)
@@ -110,7 +110,7 @@ class Timing:
             )  # fmt: skip
         return self._known[key]
 
-    def _theirs(self, clock: Clock, deadline: SourceDeadline | None) -> Timed | None:
+    def theirs(self, clock: Clock, deadline: SourceDeadline | None) -> Timed | None:
         """A clock of another party, which said when it runs out, or how much time there is and since when."""
         due = source_due(deadline, self.now, self.city)
         if deadline is None or due is None:

@@ -268,6 +268,15 @@ def _decide_appeal(action: Action, case: Case, city: City, now: datetime) -> Non
         _refuse(f"there is no appeal to decide in case {case.no}")
 
 
+def _hand_back(action: Action, case: Case, city: City, now: datetime) -> None:
+    """Back to the system that reported it, while no other works on it: no case has two centres."""
+    if case.source != action.system:
+        _refuse(f"{case.source} reported case {case.no}: {action.system} gets it as a dispatch, and the hub answers")
+    working = sorted({one.system or "the desk" for one in case.assignments if one.open} - {action.system})
+    if working:
+        _refuse(f"{', '.join(working)} works on case {case.no}: it stays with the hub until it is done, or returned")
+
+
 _CHECKS: Mapping[ActionKind, Callable[[Action, Case, City, datetime], None]] = {
     ActionKind.ASK_EXTENSION: _ask_extension,
     ActionKind.GRANT_EXTENSION: _grant_extension,
@@ -287,4 +296,5 @@ _CHECKS: Mapping[ActionKind, Callable[[Action, Case, City, datetime], None]] = {
     ActionKind.APPEAL: _appeal,
     ActionKind.UPHOLD: _decide_appeal,
     ActionKind.DISMISS: _decide_appeal,
+    ActionKind.HAND_BACK: _hand_back,
 }

@@ -19,7 +19,7 @@ from storage import file_rows as files
 from storage import rows
 from storage.alarms import know_alarms, save_alarms
 from storage.driver import Connection, Prepared
-from storage.rows import binding_rows, case_rows, rows_of, step_rows
+from storage.rows import binding_rows, case_rows, rows_of, shadow_rows, step_rows
 from storage.stages import OPEN_STAGES
 
 WAKE = "gridhub_delivery"
@@ -30,7 +30,7 @@ _LONGEST_WAKE = 4000
 MAX_REFERENCE = 64
 
 SAVE = Prepared(rows.SAVE)
-_STEPS = Prepared(rows.STEPS)
+_STEPS, _SHADOWS = Prepared(rows.STEPS), Prepared(rows.SHADOWS)
 _CHANGE, _REBIND, _ADD_FILES = Prepared(rows.CHANGE), Prepared(rows.REBIND), Prepared(files.ADD_FILES)
 
 
@@ -79,6 +79,16 @@ class Batch:
         """Open cases in the order of their ids, those after `last`; locked until the commit."""
         return await self._locked(_OPEN_AFTER, {"last": last, "limit": limit})
 
+    async def led_by(self, system: str, pattern: str, last: UUID, limit: int) -> Known:
+        """Open cases that `system` leads, of classes that begin so, after `last` in the order of ids; locked."""
+        values = {"system": system, "pattern": pattern, "last": last, "limit": limit}
+        return await self._locked(_LED_BY, values)
+
+    async def ours_from(self, system: str, pattern: str, last: UUID, limit: int) -> Known:
+        """Open cases that `system` reported and the hub leads, in the same order; locked."""
+        values = {"system": system, "pattern": pattern, "last": last, "limit": limit}
+        return await self._locked(_OURS_FROM, values)
+
     async def _locked(self, statement: Prepared, values: dict[str, object]) -> Known:
         await self._begin()
         known = Known()
@@ -123,6 +133,8 @@ class Batch:
                 await _REBIND.fetch(self.connection, binding_rows(changes.rebound))
             if any(event.action.told for event in changes.events):
                 await _STEPS.fetch(self.connection, step_rows(changes.events))
+            if any(event.action.shadow for event in changes.events):
+                await _SHADOWS.fetch(self.connection, shadow_rows(changes.events, changes.cases))
             if changes.alarms or changes.caps:
                 await save_alarms(self.connection, changes.alarms, changes.caps, self._caps, now)
             if changes.files:
@@ -201,6 +213,15 @@ SELECT id FROM cases WHERE next_step_at <= :now AND id <> ALL(CAST(:without AS u
 )
 _OPEN_AFTER = Prepared(
     text(f"SELECT id FROM cases WHERE id > :last AND stage IN ({OPEN_STAGES}) ORDER BY id LIMIT :limit FOR UPDATE")  # noqa: S608
+)
+
+_OF_CLASS = f"""stage IN ({OPEN_STAGES}) AND starts_with(coalesce(class_code, ''), :pattern) AND id > :last
+ ORDER BY id LIMIT :limit FOR UPDATE"""  # words of our own
+_LED_BY = Prepared(
+    text(f"SELECT id FROM cases WHERE state ? 'lead_system' AND state ->> 'lead_system' = :system AND {_OF_CLASS}")  # noqa: S608
+)
+_OURS_FROM = Prepared(
+    text(f"SELECT id FROM cases WHERE source = :system AND NOT state ? 'lead_system' AND {_OF_CLASS}")  # noqa: S608
 )
 
 # In the order of ids, so that two batches that touch the same cases cannot deadlock.

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 import orjson
 from sqlalchemy import Table, TextClause, text
 from sqlalchemy.dialects import postgresql
 
 from canonical.case import Binding, Case, Event
+from canonical.clock import Clock
+from canonical.lifecycle import GIVES, ActionKind
 from canonical.records import Changes, Delivery, JournalEntry
 from storage import tables
 
@@ -49,6 +52,7 @@ _MESSAGE = _columns_of(tables.message, left_out=frozenset({"digest", "xact"}))
 _CASE = _columns_of(tables.cases)
 _EVENT = _columns_of(tables.event, left_out=frozenset({"xact"}))
 _STEP = _columns_of(tables.clock_step)
+_SHADOW = _columns_of(tables.shadow)
 _BINDING = _columns_of(tables.binding)
 _DELIVERY = _columns_of(tables.delivery, left_out=_SET_BY_THE_OUTBOX)
 
@@ -100,6 +104,7 @@ def journal(only: str = "") -> str:
 
 
 STEPS = text(_insert("clock_step", "s", _STEP))
+SHADOWS = text(_insert("shadow", "h", _SHADOW))
 BIND_NEW = text(_insert("binding", "b", _BINDING, conflict=_IF_NEW))
 REBIND = text(f"""
 UPDATE binding SET case_id = w.case_id, fingerprint = w.fingerprint, body = CAST(w.body AS JSONB)
@@ -192,6 +197,24 @@ def step_rows(events: Iterable[Event]) -> Arrays:
         if one is not None
     )
     return _arrays("s", _STEP, rows)
+
+
+def shadow_rows(events: Iterable[Event], cases: Mapping[UUID, Case]) -> Arrays:
+    """The parameters of SHADOWS: what these events of a lead system are compared with. `cases`: as they are now."""
+    return _arrays("h", _SHADOW, (_shadow_row(event, cases[event.case_id]) for event in events if event.action.shadow))
+
+
+def _shadow_row(event: Event, case: Case) -> tuple[object, ...]:
+    action, ours = event.action, event.action.shadow
+    assert ours is not None  # only such events are rows
+    gives = action.kind in GIVES
+    stated = next((one.due for one in action.timed if one.clock is Clock.OWNER), None)
+    return (
+        event.case_id, event.seq, action.at, action.actor.id, str(case.class_code or ""),
+        ActionKind.DISPATCH if gives else ActionKind.FILE, action.unit if gives else action.kind,
+        ours.unit if gives else (ours.kind or ""), stated.at if stated and gives else None,
+        ours.due.at if ours.due else None, ours.why,
+    )  # fmt: skip
 
 
 def due_at(case: Case) -> datetime | None:

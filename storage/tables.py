@@ -96,6 +96,7 @@ cases = Table(
     Index("cases_merged", text("(state ->> 'merged_into')"), postgresql_where=text("stage = 'merged'")),
     Index("cases_step", "next_step_at", postgresql_where=text("next_step_at IS NOT NULL")),
     Index("cases_queue", "queue", "no", postgresql_where=text("queue IS NOT NULL")),
+    Index("cases_led", text("(state ->> 'lead_system')"), "id", postgresql_where=text("state ? 'lead_system'")),
 )
 
 clock_step = Table(  # what was told of a clock: each step once for each run and extension of it
@@ -112,6 +113,24 @@ clock_step = Table(  # what was told of a clock: each step once for each run and
     Column("told_at", INSTANT, nullable=False),
     Column("late", Boolean, nullable=False),
     PrimaryKeyConstraint("case_id", "clock", "of", "since", "extension", "step"),
+)
+
+shadow = Table(  # what a lead system decided, and beside it what the city's own tables would have done
+    "shadow",
+    metadata,
+    Column("case_id", Uuid, nullable=False),
+    Column("seq", Integer, nullable=False),  # the event that tells it
+    Column("at", INSTANT, nullable=False),
+    Column("system", Text, nullable=False),
+    Column("class_code", Text, nullable=False),  # empty: not known
+    Column("step", Text, nullable=False),  # file or dispatch
+    Column("theirs", Text, nullable=False),  # the action, or the unit; empty: it did not say
+    Column("ours", Text, nullable=False),  # empty: left to a person
+    Column("theirs_due", INSTANT),
+    Column("ours_due", INSTANT),
+    Column("why", Text, nullable=False),
+    PrimaryKeyConstraint("case_id", "seq"),
+    Index("shadow_at", "at"),
 )
 
 event = Table(

@@ -76,6 +76,8 @@ def _print(view: dict[str, Any]) -> None:
         f"area {place['area'] or '-'}",
         f"by {place['method']}",
     ]
+    if view.get("lead_system"):
+        out.print(f"led by {view['lead_system']} 牵头, the hub mirrors it", highlight=False)
     out.print(" · ".join(facts), highlight=False)
     out.print(" · ".join(where), highlight=False)
     for binding in view["bindings"]:
@@ -85,29 +87,7 @@ def _print(view: dict[str, Any]) -> None:
         )
     print_clocks(view["clocks"])
     for event in view["events"]:
-        action = event["action"]
-        who = f"{action['actor']['party']} {action['actor']['id']}"
-        unit = f" -> {action['unit']} ({action.get('system') or 'desk'})" if "unit" in action else ""
-        unit += f", officer {action['officer']}" if action.get("officer") else ""
-        out.print(
-            f"\n{event['seq']:>3}  {_time(action['at'])}  [bold]{event['title']}[/bold] {action['kind']} by {who}{unit}",
-            highlight=False,
-        )
-        for words in (action.get("reason"), action.get("result")):
-            if words:
-                out.print(f"     {words}", highlight=False, markup=False)
-        for one in view["not_told"]:
-            if one["seq"] == event["seq"]:
-                out.print(f"     => {one['system']} not told: {one['reason']}", highlight=False, markup=False)
-        for row in view["deliveries"]:
-            if row["event_seq"] == event["seq"]:
-                text = f": {row['text']}" if row["text"] else ""
-                again = f" (replay of {row['replays']})" if row["replays"] else ""
-                out.print(
-                    f"     => {row['system']} {row['message']}: {row['state']}, attempt {row['attempts']}{again}{text}",
-                    highlight=False,
-                    markup=False,
-                )
+        _print_event(event, view)
     for line in joint_lines(view["joint_work"]):
         out.print(line, highlight=False, markup=False)
     for one in view["replays"]:
@@ -116,6 +96,42 @@ def _print(view: dict[str, Any]) -> None:
             f"\nreplayed 重放 {_time(one['at'])} by {one['actor']}: {one['reason']}", highlight=False, markup=False
         )
         out.print(f"     {said}  {one['subject']}", highlight=False, markup=False)
+
+
+def _print_event(event: dict[str, Any], view: dict[str, Any]) -> None:
+    action = event["action"]
+    who = f"{action['actor']['party']} {action['actor']['id']}"
+    unit = f" -> {action['unit']} ({action.get('system') or 'desk'})" if "unit" in action else ""
+    unit += f", officer {action['officer']}" if action.get("officer") else ""
+    out.print(
+        f"\n{event['seq']:>3}  {_time(action['at'])}  [bold]{event['title']}[/bold] {action['kind']} by {who}{unit}",
+        highlight=False,
+    )
+    for words in (action.get("reason"), action.get("result")):
+        if words:
+            out.print(f"     {words}", highlight=False, markup=False)
+    if "shadow" in action:
+        out.print(f"     {_shadow(action['shadow'])}", highlight=False, markup=False)
+    for one in view["not_told"]:
+        if one["seq"] == event["seq"]:
+            out.print(f"     => {one['system']} not told: {one['reason']}", highlight=False, markup=False)
+    for row in view["deliveries"]:
+        if row["event_seq"] == event["seq"]:
+            text = f": {row['text']}" if row["text"] else ""
+            again = f" (replay of {row['replays']})" if row["replays"] else ""
+            out.print(
+                f"     => {row['system']} {row['message']}: {row['state']}, attempt {row['attempts']}{again}{text}",
+                highlight=False,
+                markup=False,
+            )
+
+
+def _shadow(ours: dict[str, Any]) -> str:
+    """What our tables would have done beside a lead system."""
+    unit, due = ours.get("unit", ""), ours.get("due")
+    would = f"{ours.get('kind') or 'leave it to a person'}{f' -> {unit}' if unit else ''}"
+    by = f", due {_time(due['at'])}" if due else ""
+    return f"~ ours 影子: {would}{by}: {ours['why']}"
 
 
 def _time(iso: str | None) -> str:

@@ -404,7 +404,7 @@ def test_an_event_record_is_a_report_and_a_step(social: System) -> None:
 
     assert (reading.external_id, reading.reference) == ("48213", "o-demo-openid-0001")
     assert reading.action
-    assert reading.action.kinds == {Party.OWNER: ActionKind.SIGN}
+    assert reading.action.kinds == {Party.OWNER: ActionKind.SIGN, Party.LEAD_SYSTEM: ActionKind.DISPATCH}
     assert report.coordinate == Coordinate(x=118.3762, y=31.3341, crs="EPSG:4490")
     assert (str(report.class_code), report.given_class) == ("30428.2:E01-11", "3/0302 垃圾堆放")
     assert report.reported_at == at("2026-03-16 09:12:33")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from canonical.case import Assignment, Case, Event, Queue, Share, checked
 from canonical.clock import Clock
 from canonical.errors import IllegalAction, Why
-from canonical.lifecycle import BY_ACTION, ENDED, ActionKind, Party, Stage
+from canonical.lifecycle import BESIDE, BY_ACTION, ENDED, ActionKind, Party, Stage
 from canonical.place import Place
 from tests.canonical.values import CASE_ID, CLASS, JOINT, NOW, action, collected, kinds, parties
 
@@ -55,6 +55,12 @@ def test_only_steps_of_the_table_are_done_and_the_state_is_what_the_events_fold_
         row = BY_ACTION[kind]
         done = action(kind, party, **({lacking: None if lacking == "report" else ""} if lacking else {}))
         allowed = party in row.who and case.stage in row.from_ and lacking not in row.needs
+        if party is Party.LEAD_SYSTEM:
+            unsaid = {"reason", "unit"} if kind is ActionKind.EVALUATE else {"reason", "unit", "result"}
+            told = lacking not in row.needs or lacking in unsaid
+            allowed = case.lead_system == "works" and party in row.who and case.stage in row.from_ and told
+        elif case.lead_system or kind is ActionKind.TAKE_OVER:
+            allowed = allowed and bool(case.lead_system) and kind in BESIDE
         if kind is ActionKind.REWORK:
             allowed = allowed and case.assignment is not None
         if allowed and kind in JOINT:
@@ -118,7 +124,7 @@ def test_the_error_says_what_is_possible_instead() -> None:
 
 
 def test_the_error_says_who_may_and_what_is_missing() -> None:
-    with pytest.raises(IllegalAction, match="merge is for centre, not for source"):
+    with pytest.raises(IllegalAction, match="merge is for centre, lead_system, not for source"):
         checked(action(ActionKind.MERGE, Party.SOURCE), stage=Stage.FILED)
     with pytest.raises(IllegalAction, match="merge needs reason, target") as told:
         checked(action(ActionKind.MERGE, Party.CENTRE, reason="", target=""), stage=Stage.FILED)

@@ -68,7 +68,7 @@ def test_a_row_is_for_somebody_and_has_a_title_and_a_step(row: Row) -> None:
 
 @every_row
 def test_only_other_systems_are_told(row: Row) -> None:
-    assert row.tells <= {Party.SOURCE, Party.OWNER, Party.JOINT}
+    assert row.tells <= {Party.SOURCE, Party.OWNER, Party.JOINT, Party.LEAD_SYSTEM}
 
 
 @every_row

@@ -46,7 +46,8 @@ kinds, parties = st.sampled_from(list(ActionKind)), st.sampled_from(list(Party))
 def action(kind: ActionKind, party: Party = Party.HUB, **changes: object) -> Action:
     """An action that lacks nothing, with these changes."""
     joint = {"round": 2} if kind in JOINT else {}
-    given = FULL | joint | {"kind": kind, "actor": Actor(party=party, id="somebody"), "at": NOW} | changes
+    by = FULL["system"] if party is Party.LEAD_SYSTEM else "somebody"
+    given = FULL | joint | {"kind": kind, "actor": Actor(party=party, id=str(by)), "at": NOW} | changes
     return Action.model_validate(given)
 
 

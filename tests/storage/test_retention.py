@@ -1,6 +1,7 @@
 """Retention: evidence stays, whatever else is cut; what remains is whole; every cut stands in the ledger."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -78,18 +79,28 @@ INSERT INTO message VALUES
 """)
 
 
-async def tell(room: Storeroom, number: int, tale: Tale, first: str) -> str:
-    """Let it happen; the number of the case."""
-    room.now = at(tale.opened)
-    [outcome] = await room.take(with_body(reported("hotline", f"t{number}", at=at(tale.opened)), b"report"))
-    if tale.ended is not None:
-        into = tale.merged and first and first != outcome.case_no
-        kind, more = (ActionKind.MERGE, {"target": first}) if into else (ActionKind.CANCEL, {})
-        await order(room, outcome.case_no, kind, tale.ended, **more)
-    if tale.settled:
-        done = f"UPDATE delivery SET state = 'acknowledged' WHERE case_id = '{await case_id(room, outcome.case_no)}'"
-        await room.scalar(f"{done} RETURNING 1")
-    return outcome.case_no
+async def tell(room: Storeroom, tales: Sequence[Tale]) -> list[str]:
+    """Let it happen, the ends in the order of their days; the numbers of the cases."""
+    numbers = []
+    for number, tale in enumerate(tales):
+        room.now = at(tale.opened)
+        [outcome] = await room.take(with_body(reported("hotline", f"t{number}", at=at(tale.opened)), b"report"))
+        numbers.append(outcome.case_no)
+    for number, tale in sorted(enumerate(tales), key=lambda one: (-(one[1].ended or 0), one[0] == 0)):
+        if tale.ended is not None:
+            merged = tale.merged and number
+            kind, more = (ActionKind.MERGE, {"target": numbers[0]}) if merged else (ActionKind.CANCEL, {})
+            await order(room, numbers[number], kind, tale.ended, **more)
+    for no, tale in zip(numbers, tales, strict=True):
+        if tale.settled:
+            done = f"UPDATE delivery SET state = 'acknowledged' WHERE case_id = '{await case_id(room, no)}'"
+            await room.scalar(f"{done} RETURNING 1")
+    return numbers
+
+
+def refused(tale: Tale, first: Tale) -> bool:
+    """It was to be merged into a case that had ended before: it stays open."""
+    return tale.merged and tale.ended is not None and first.ended is not None and first.ended > tale.ended
 
 
 async def case_id(room: Storeroom, no: str) -> UUID:
@@ -127,9 +138,7 @@ def test_no_evidence_is_ever_cut_and_what_remains_is_whole(
         async with opened(database_url) as room:
             async with room.store.transaction() as transaction:
                 await transaction.connection.execute(text(_EMPTY))
-            numbers: list[str] = []
-            for number, tale in enumerate(cases):
-                numbers.append(await tell(room, number, tale, numbers[0] if numbers else ""))
+            numbers = await tell(room, cases)
             made: list[tuple[UUID, int, list[tuple[UUID, str]]]] = []
             singles = [(await note(room, verdict, days), verdict, days) for verdict, days in loose]
             for days, words in pages:
@@ -145,8 +154,14 @@ def test_no_evidence_is_ever_cut_and_what_remains_is_whole(
             found = await cut(room)
 
             # Which cases have to stay, told by the tales alone.
-            ended = [tale.ended is not None and tale.ended > 730 and tale.settled for tale in cases]
-            merged = [i for i, tale in enumerate(cases) if i and tale.merged and tale.ended is not None]
+            open_ = [bool(i) and refused(tale, cases[0]) for i, tale in enumerate(cases)]
+            ended = [
+                tale.ended is not None and tale.ended > 730 and tale.settled and not still
+                for tale, still in zip(cases, open_, strict=True)
+            ]
+            merged = [
+                i for i, tale in enumerate(cases) if i and tale.merged and tale.ended is not None and not open_[i]
+            ]
             whole = all(ended[i] for i in (0, *merged)) if cases else False
             goes = [whole if i in (0, *merged) else gone for i, gone in enumerate(ended)]
             left = {row[0] for row in await rows(room, "SELECT no FROM cases")}
@@ -225,8 +240,7 @@ def test_a_removed_body_leaves_its_digest_and_cannot_be_read_again(database_url:
 
 def test_bodies_of_an_ended_case_go_before_its_facts(database_url: str) -> None:
     async def tell_it(room: Storeroom) -> None:
-        await tell(room, 0, Tale(opened=500, ended=400, settled=True, merged=False), "")
-        await tell(room, 1, Tale(opened=500, ended=300, settled=True, merged=False), "")
+        await tell(room, [Tale(500, ended, settled=True, merged=False) for ended in (400, 300)])
 
         await cut(room)
 
@@ -243,7 +257,7 @@ def test_a_case_that_is_reopened_while_it_would_be_cut_stays(database_url: str) 
     """Judged under the lock that every action takes: whoever comes first decides."""
 
     async def tell_it(room: Storeroom) -> None:
-        no = await tell(room, 0, Tale(opened=900, ended=800, settled=True, merged=False), "")
+        [no] = await tell(room, [Tale(opened=900, ended=800, settled=True, merged=False)])
         async with room.store.transaction() as acting:
             await acting.connection.execute(text(f"SELECT 1 FROM cases WHERE no = '{no}' FOR UPDATE"))
             cutting = asyncio.create_task(cut(room))

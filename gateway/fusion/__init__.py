@@ -1,0 +1,1 @@
+"""Modes of fusion as the centre's people see and change them."""
