@@ -94,7 +94,10 @@ class ActionFields(Declared):
     )
     result: Any = None
     actor_name: Any = None
-    unit: Any = Field(default=None, description="lead_system: the unit it gave the case to, by the hub's id or by name")
+    unit: Any = Field(
+        default=None,
+        description="whom a whistle 吹哨 calls, or who gets the case (escalate, a lead system's dispatch): id or name",
+    )
     deadline: DeadlineFields | None = Field(default=None, description="lead_system: until when, by its own reckoning")
     limit: LimitFields | None = Field(
         default=None,

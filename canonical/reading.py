@@ -32,7 +32,7 @@ class StatedAction(Value):
     until: Instant | None = None
     """Or to when."""
     unit: str = ""
-    """Of a lead system's dispatch: the unit it gave the case to, by the hub's id or by its name."""
+    """Who is called, or gets the case, by the hub's id or by its name."""
     deadline: SourceDeadline | None = None
     """Until when it is to be done by the lead system's reckoning, kept beside ours."""
     attachments: tuple[Attachment, ...] = ()

@@ -1,18 +1,18 @@
 """Actions that other systems state: which of their parts in the case may say it, and whether it was said before."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from uuid import UUID
 
 from canonical.case import Action, Actor, Assignment, BindingRole, Case, Share, checked
 from canonical.errors import IllegalAction, TooEarly
-from canonical.lifecycle import ActionKind, Party, Stage
+from canonical.lifecycle import GIVES, ActionKind, Party, Stage
 from canonical.message import Message, Verdict
 from canonical.reading import Outcome, Reading, StatedAction
 from routing.book import Book
 from routing.completing import completed
 from routing.mirroring import mirror
 from routing.said import remember_said, said_before
+from routing.units import named
 
 
 def act(book: Book, case_id: UUID, reading: Reading, stated: StatedAction, message: Message) -> Outcome:
@@ -26,7 +26,7 @@ def act(book: Book, case_id: UUID, reading: Reading, stated: StatedAction, messa
     if earlier is not None:
         return _of_ended_round(case, earlier, stated)
     parties = [party for party in _parties(book, case, reading.system) if party in stated.kinds]
-    said = [_action(reading, stated, party, book.now) for party in parties]
+    said = [_action(reading, stated, party, book) for party in parties]
     if any(said_before(book, case, reading, action) for action in said):
         return Outcome(Verdict.REPEATED, case_no=case.no)
     actions = [completed(action, case, book) for action in said]
@@ -70,7 +70,7 @@ def _joint(
     if done.get(kind):
         return Outcome(Verdict.REPEATED, case_no=case.no)
     changes = {"kind": kind, "round": task.round, "unit": task.unit}
-    action = _action(reading, stated.model_copy(update={"kinds": {Party.JOINT: kind}}), Party.JOINT, book.now)
+    action = _action(reading, stated.model_copy(update={"kinds": {Party.JOINT: kind}}), Party.JOINT, book)
     action = action.model_copy(update=changes)
     if said_before(book, case, reading, action):
         return Outcome(Verdict.REPEATED, case_no=case.no)
@@ -113,11 +113,14 @@ def _parties(book: Book, case: Case, system: str) -> Iterator[Party]:
         yield Party.OWNER
 
 
-def _action(reading: Reading, stated: StatedAction, party: Party, now: datetime) -> Action:
+def _action(reading: Reading, stated: StatedAction, party: Party, book: Book) -> Action:
+    kind = stated.kinds[party]
+    unit = named(stated.unit, book.city.responsibility.units) if kind in GIVES else ""
     return Action(
-        kind=stated.kinds[party], actor=Actor(party=party, id=reading.system, name=stated.actor_name), at=now,
+        kind=kind, actor=Actor(party=party, id=reading.system, name=stated.actor_name), at=book.now,
         stated_at=stated.stated_at, reason=stated.reason, basis=stated.basis, result=stated.result, limit=stated.limit,
-        until=stated.until, attachments=stated.attachments, editions={"declaration": reading.edition},
+        until=stated.until, attachments=stated.attachments, unit=unit,
+        editions={"declaration": reading.edition},
     )  # fmt: skip
 
 

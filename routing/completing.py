@@ -12,7 +12,7 @@ from canonical.time import SHANGHAI
 from routing.book import Book
 from routing.extending import lasting, within
 from routing.rules import assigning, filing, unit_above
-from routing.units import gone_to
+from routing.units import gone_to, named
 
 
 def completed(action: Action, case: Case, book: Book) -> Action:
@@ -52,7 +52,9 @@ def _placed(said: Place, case: Case, book: Book) -> Place:
 def _assigned(action: Action, case: Case, book: Book) -> Action:
     if not action.unit:
         raise IllegalAction(f"{action.kind} needs unit: the id of a unit in units.csv", at="unit")
-    unit = book.city.responsibility.units.get(action.unit)
+    units = book.city.responsibility.units
+    action = action.model_copy(update={"unit": named(action.unit, units)})
+    unit = units.get(action.unit)
     if unit is None:
         raise IllegalAction(f"unit '{action.unit}' is not in units.csv", at="unit")
     if unit.gone(book.now.astimezone(SHANGHAI).date()):

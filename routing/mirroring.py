@@ -17,6 +17,7 @@ from routing.city import City
 from routing.rules import filing
 from routing.said import remember_said, said_before
 from routing.shadowing import shadow
+from routing.units import named
 
 _K, _S = ActionKind, Stage
 ONWARD = {
@@ -89,7 +90,7 @@ class _Word:
     def __init__(self, reading: Reading, stated: StatedAction, book: Book) -> None:
         self.reading, self.stated, self.book = reading, stated, book
         self.actor = Actor(party=Party.LEAD_SYSTEM, id=reading.system, name=stated.actor_name)
-        self.unit = named(stated.unit, book.city)
+        self.unit = named(stated.unit, book.city.responsibility.units)
 
     def action(self, kind: ActionKind) -> Action:
         """What it says, word for word."""
@@ -132,12 +133,3 @@ def _filed(action: Action, case: Case, city: City) -> Action:
         return filing(action, case, city)
     except IllegalAction:
         return action.model_copy(update={"class_code": case.class_code, "place": case.place})
-
-
-def named(unit: str, city: City) -> str:
-    """The id of a unit that is given by its id or by its name; what is neither stays as it was given."""
-    units = city.responsibility.units
-    if not unit or unit in units:
-        return unit
-    found = [one.id for one in units.values() if one.name == unit]
-    return found[0] if len(found) == 1 else unit

@@ -14,7 +14,7 @@ from routing.book import Book
 
 SAID = "#said"
 """Key in a binding's `extra`: digests of the last actions said under it."""
-_ASKED = frozenset({ActionKind.ASK_EXTENSION, ActionKind.ASK_SUSPENSION})
+_ASKED = frozenset({ActionKind.ASK_EXTENSION, ActionKind.ASK_SUSPENSION, ActionKind.WHISTLE})
 _LAST = 16
 _DIGITS = 12
 
@@ -44,11 +44,14 @@ def _digest(case: Case, action: Action) -> str:
     when = stated.isoformat() if stated else _asked_when(action, case)
     of: tuple[object, ...] = (action.kind, when, action.reason, action.result)
     of += (action.limit and action.limit.model_dump_json(), *([action.until.isoformat()] if action.until else []))
+    of += (action.unit,) if action.unit else ()
     return hashlib.sha256(repr(of).encode(errors="surrogatepass")).hexdigest()[:_DIGITS]
 
 
 def _asked_when(action: Action, case: Case) -> tuple[int, ...]:
-    """The round of work, and which suspension of the case this would be, or is."""
+    """The round of work, and which suspension of the case, or which call of that unit, this would be, or is."""
+    if action.kind is ActionKind.WHISTLE:
+        return case.round, case.reworks, sum(one.unit == action.unit and not one.open for one in case.assignments)
     if action.kind is ActionKind.ASK_EXTENSION:
         return case.round, case.reworks
     return case.round, case.reworks, case.suspensions - (case.stage is Stage.SUSPENDED)

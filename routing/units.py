@@ -128,3 +128,11 @@ def _parent_problem(unit: Unit, units: Mapping[str, Unit]) -> str:
         above.add(parent)
         parent = units[parent].parent
     return ""
+
+
+def named(unit: str, units: Mapping[str, Unit]) -> str:
+    """The id of a unit that is given by its id or by its name; what is neither stays as it was given."""
+    if not unit or unit in units:
+        return unit
+    found = [one.id for one in units.values() if one.name == unit]
+    return found[0] if len(found) == 1 else unit

@@ -266,3 +266,25 @@ def test_a_platform_with_words_for_joint_work_is_read_in_them() -> None:
         assert outcome.verdict is Verdict.APPLIED
 
     assert desk.actions()[-2:] == [K.REPORT_IN, K.ANSWER]
+
+
+def test_the_leads_own_platform_blows_the_whistle_in_its_words() -> None:
+    desk = whistled()
+
+    assert says(desk, "works", 1, K.WHISTLE, unit="二所", reason="请到场").verdict is Verdict.APPLIED
+    assert says(desk, "works", 1, K.WHISTLE, unit="二所", reason="请到场").verdict is Verdict.REPEATED
+    assert says(desk, "works", 1, K.WHISTLE, unit="四所", reason="请到场").verdict is Verdict.APPLIED
+    assert [one.unit for one in desk.case.joint_tasks] == ["u2", "u4"]
+
+    assert says(desk, "grid", 2, K.RETURN, reason="没有人手").verdict is Verdict.APPLIED
+    assert says(desk, "works", 1, K.WHISTLE, unit="二所", reason="请到场").verdict is Verdict.APPLIED, "a second call"
+
+
+def test_a_whistle_for_nobody_we_know_is_refused_in_words() -> None:
+    desk = whistled()
+
+    outcome = says(desk, "works", 1, K.WHISTLE, unit="某所", reason="请到场")
+
+    assert outcome.verdict is Verdict.REFUSED
+    assert "某所" in outcome.text
+    assert "units.csv" in outcome.text
