@@ -26,6 +26,8 @@ AS_IT_STANDS = {
     "action.class_code", "action.standard", "action.place", "action.unit", "action.system", "action.round",
     "action.due", "action.source_due", "action.limit", "action.until", "action.level", "action.supervision",
     "action.completion", "action.told", "action.timed", "action.target", "action.editions",
+    # Who leads the case, and what our tables would have done beside a lead system: rows and units, nobody's data.
+    "action.lead_system", "action.shadow",
     # What was reported, without whom and without what the source sent besides.
     "action.report.title", "action.report.description", "action.report.class_code", "action.report.given_class",
     "action.report.address", "action.report.given_area", "action.report.coordinate", "action.report.urgency",
