@@ -30,6 +30,8 @@ def rung_notices(book: Book, ids: Callable[[], UUID]) -> list[RungNotice]:
         if told is None or rung is None or not rung.notify:
             continue
         case = book.known.cases[event.case_id]
+        if case.lead_system:  # its centre is another, and has a ladder of its own
+            continue
         rungs[told.clock, told.step] = rung
         reached[told.clock, told.step, _system(case, event.action.unit)].append((case, event, told))
     return [_notice(book, ids(), rungs[clock, step], system, found) for (clock, step, system), found in reached.items()]

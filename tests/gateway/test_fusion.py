@@ -6,15 +6,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from canonical.clock import Clock
+from canonical.lifecycle import ActionKind
+from gateway.ladder import rung_notices
 from gateway.work import Role
+from routing.book import Book
+from routing.ticking import tick
+from routing.trade_rules import Rung
 from tests.gateway.conftest import StartHub
 from tests.gateway.lead_platform import BACK, BILL, LED, LITTER, NAME, OURS, Platform, city, loaded, platform
 from tests.gateway.running import CENTRE_SECRET, ENVIRONMENT, HubUnderTest, until
+from tests.routing.clock_city import at
+from tests.routing.fusion_city import LED as LED_HERE
+from tests.routing.fusion_city import FusionDesk, by_lead
 
 MOVE = {"system": NAME, "class": LITTER, "by": "李", "reason": "比对一致", "dry_run": False}
 
@@ -233,3 +243,18 @@ def test_the_command_line_says_what_to_do(
 
     assert done.returncode == code, done.stdout + done.stderr
     assert text in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("rows", "notices"), [((LED_HERE,), 0), ((), 1)], ids=["led", "ours"])
+def test_the_ladder_tells_nobody_of_a_case_that_another_leads(rows: tuple[str, ...], notices: int) -> None:
+    desk = FusionDesk(*(rows or ("F1,*,hub,,2026-05-01T00:00,x",)))
+    rung = Rung(Clock.DISPOSAL, "due", notify=("值班长",))
+    desk.city = replace(desk.city, rules=replace(desk.city.rules, ladder=(rung,)))
+    desk.take(by_lead("G1", ActionKind.DISPATCH, unit="u1"))
+    desk.now = at("05-20 18:00")
+    book = Book(desk.known(), desk.city, desk.now, desk.id)
+
+    tick(book, desk.case.id)
+
+    assert [event.action.told.step for event in book.changes.events if event.action.told][-1] == "+1 work_hour"
+    assert len(rung_notices(book, desk.id)) == notices
