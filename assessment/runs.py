@@ -15,9 +15,6 @@ from canonical.clock import Clock, Ledger
 from canonical.lifecycle import ENDED, ActionKind, Stage
 from canonical.time import Limit, Pause
 
-CASE = "case"
-"""The whole case 结案时限: from filing to closing, due when its disposal is due."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -60,7 +57,7 @@ _STRETCHES = (
 )
 
 
-CLOCKS = frozenset({CASE, *Clock})
+CLOCKS = frozenset(Clock)
 """All there are."""
 
 
@@ -112,10 +109,11 @@ def _disposal(cases: Sequence[Case], events: Sequence[Event]) -> Iterator[Run]:
 
 
 def _whole(cases: Sequence[Case], events: Sequence[Event]) -> Iterator[Run]:
+    """Without a limit of its own 结案时限 the case is due when its disposal is."""
     run: Run | None = None
     for case, event in zip(cases, events, strict=True):
         if event.action.kind is ActionKind.FILE and run is None:
-            run = Run(clock=CASE, since=event.seq, started_at=event.action.at)
+            run = Run(clock=Clock.CASE, since=event.seq, started_at=event.action.at)
         if run is None:
             continue
         run = replace(run, due_at=case.due.at if case.due else None, suspended=event.to is Stage.SUSPENDED)

@@ -35,6 +35,8 @@ class Clock(StrEnum):
     """核查, after disposal."""
     CLOSE = "close"
     """结案, after a passed check."""
+    CASE = "case"
+    """全案: from filing to closing, whoever has it; runs on through return and rework."""
     REPLY = "reply"
     """答复: from the report to the answer its source gets."""
     SOURCE = "source"
@@ -60,6 +62,7 @@ CLOCK_TITLES = {
     Clock.DISPOSAL: "处置时限",
     Clock.CHECK: "核查时限",
     Clock.CLOSE: "结案时限",
+    Clock.CASE: "全案时限",
     Clock.REPLY: "答复时限",
     Clock.SOURCE: "来源时限",
     Clock.SOURCE_SIGN: "来源签收时限",
@@ -69,7 +72,7 @@ CLOCK_TITLES = {
     Clock.JOINT: "联动处置时限",
 }
 
-CONTINUED = frozenset({Clock.DISPOSAL})
+CONTINUED = frozenset({Clock.DISPOSAL, Clock.CASE})
 """Started again they go on, with what they had. Any other begins anew."""
 
 

@@ -57,15 +57,18 @@ class Timing:
         for ledger in case.clocks:
             if ledger.clock in row.resumes and ledger.paused:
                 yield self.again(ledger, self._until_now(ledger))
-        ledger_ = case.clock(Clock.DISPOSAL)
-        if action.kind is ActionKind.GRANT_EXTENSION and ledger_ is not None and action.limit is not None:
-            yield self.again(ledger_, ledger_.pauses, limit=action.limit, basis=action.reason)
+        if action.kind is ActionKind.GRANT_EXTENSION and action.limit is not None:
+            for ledger in filter(None, map(case.clock, _EXTENDED)):
+                yield self.again(ledger, ledger.pauses, limit=action.limit, basis=action.reason)
 
     def _start(self, clock: Clock, action: Action, case: Case | None) -> Timed | None:
         if clock in _THEIRS:
             return self.theirs(clock, _THEIRS[clock](action))
         if clock is Clock.DISPOSAL:
             return self._disposal(action, case)
+        if clock is Clock.CASE and action.kind is ActionKind.REWORK:
+            old = case.clock(clock) if case else None
+            return self._on(old) if old is not None and old.stopped_at is not None else None
         budget = self._budget(clock, action, case)
         if budget is None:
             return None
@@ -95,6 +98,11 @@ class Timing:
             return self._from_now(Clock.DISPOSAL, standard.limit, action.unit, f"standards.csv {standard.id}")
         if old.stopped_at is None:
             return None  # it runs on, whoever has it
+        return self._on(old)
+
+    def _on(self, old: Ledger) -> Timed:
+        """A clock that was stopped goes on, with what it had."""
+        assert old.stopped_at is not None
         gap = (Pause(since=old.stopped_at, until=self.now),) if self.city.rules.rework.gap else ()
         return self.again(old, (*old.pauses, *gap)).model_copy(update={"gap": bool(gap)})
 
@@ -165,3 +173,5 @@ _THEIRS: Mapping[Clock, Callable[[Action], SourceDeadline | None]] = {
 }
 """The deadlines of others, kept beside ours and never mixed with them."""
 _GIVING = frozenset({ActionKind.GRANT_EXTENSION})
+_EXTENDED = (Clock.DISPOSAL, Clock.CASE)
+"""Who may dispose of it later closes it later."""

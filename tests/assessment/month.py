@@ -148,11 +148,15 @@ def _timed(dice: random.Random, kind: ActionKind, at: datetime, case: Case | Non
         if dice.random() < 0.8:
             limit = Limit(value=hours or dice.choice((4, 24, 72, 240)), unit=LimitUnit.URGENT_WORK_HOUR)
             found.append(Timed(clock=clock, limit=limit, due=Due(at=at + timedelta(hours=limit.value))))
-    disposal = case.clock(Clock.DISPOSAL) if case else None
-    if disposal is not None and kind in (_K.GRANT_EXTENSION, _K.RESUME, _K.REWORK):
-        due = disposal.due.at if disposal.due else at
-        more = Limit(value=24, unit=LimitUnit.URGENT_WORK_HOUR) if kind is _K.GRANT_EXTENSION else None
-        found.append(Timed(clock=Clock.DISPOSAL, limit=more, due=Due(at=due + timedelta(hours=24 if more else 3))))
+    if kind is _K.FILE and at.second % 3:
+        limit = Limit(value=(36, 120, 400)[at.minute % 3], unit=LimitUnit.URGENT_WORK_HOUR)
+        found.append(Timed(clock=Clock.CASE, limit=limit, due=Due(at=at + timedelta(hours=limit.value))))
+    for clock in (Clock.DISPOSAL, Clock.CASE):
+        ledger = case.clock(clock) if case else None
+        if ledger is not None and kind in (_K.GRANT_EXTENSION, _K.RESUME, _K.REWORK):
+            due = ledger.due.at if ledger.due else at
+            more = Limit(value=24, unit=LimitUnit.URGENT_WORK_HOUR) if kind is _K.GRANT_EXTENSION else None
+            found.append(Timed(clock=clock, limit=more, due=Due(at=due + timedelta(hours=24 if more else 3))))
     return tuple(found)
 
 

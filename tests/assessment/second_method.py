@@ -27,14 +27,17 @@ STRETCHES: Mapping[str, Callable[[str], bool]] = {
 HANDED = ("dispatch", "redispatch", "arbitrate", "escalate")
 STARTED_BY = {
     "accept": ("collect",), "file": ("collect",), "reply": ("collect",), "verify": ("verify",),
-    "dispatch": ("file", "return"), "sign": HANDED, "disposal": (*HANDED, "rework"), "check": ("dispose",),
+    "dispatch": ("file", "return"), "sign": HANDED, "disposal": (*HANDED, "rework"),
+    "case": ("file", "rework"), "check": ("dispose",),
     "close": ("check",),
 }  # fmt: skip
 STOPPED_BY = {
     "accept": ("verify", "file"), "file": ("file",), "verify": ("file",), "dispatch": HANDED,
-    "sign": ("sign", "return", "escalate", "suspend", "dispose"), "disposal": ("dispose",),
+    "sign": ("sign", "return", "escalate", "suspend", "dispose"), "disposal": ("dispose",), "case": (),
     "check": ("check", "rework"), "close": ("rework",), "reply": (),
 }  # fmt: skip
+GOING_ON = ("disposal", "case")
+"""Stand still with the case, and go on after rework."""
 DESK = {
     "collect": "collector", "join": "collector", "verify": "acceptor", "file": "duty_chief", "refuse": "acceptor",
     "dispatch": "dispatcher", "redispatch": "dispatcher", "sign": "handler", "return": "handler",
@@ -163,7 +166,7 @@ def _facts(events: Sequence[Found], known: Sequence[Found]) -> list[Found]:
         fact["spent_seconds"] = int(spent.total_seconds())
         by_stage = stands is None and name in ("disposal", "case") and events[-1]["to"] == "suspended"
         fact["suspended"] = bool(stands) or by_stage
-        for pause, on in _pauses(events) if name == "disposal" and stands is not None else ():
+        for pause, on in _pauses(events) if name in GOING_ON and stands is not None else ():
             last = min(on or datetime.max.replace(tzinfo=since.tzinfo), since + spent)
             fact["spent_seconds"] -= max(0, int((last - pause).total_seconds()))
         fact["result"] = events[end]["action"]["kind"] if end is not None else ""
@@ -254,6 +257,8 @@ def _measured(events: Sequence[Found]) -> list[Stretch]:
     by_stage, by_budget = _stretches(events), _budgeted(events)
     known = {(one[0], one[1]) for one in by_budget}
     disposal = next((one for one in by_budget if one[0] == "disposal"), None)
+    if any(one[0] == "case" for one in by_budget):
+        disposal = None  # it has a limit of its own
     found = [one for one in by_stage if (one[0], one[1]) not in known] + by_budget
     if disposal is None:
         return found
@@ -270,12 +275,12 @@ def _budgeted(events: Sequence[Found]) -> list[Stretch]:
         for name, (_, begin, end, due, _stands) in list(running.items()):
             if end is None and (kind in STOPPED_BY[name] or event["to"] in OVER):
                 running[name] = (name, begin, place, due, False)
-            elif end is None and name == "disposal" and kind in ("suspend", "resume"):
+            elif end is None and name in GOING_ON and kind in ("suspend", "resume"):
                 running[name] = (name, begin, None, None if kind == "suspend" else due, kind == "suspend")
         for name, one in given.items():
             due = datetime.fromisoformat(one["due"]["at"])
             old, starts = running.get(name), kind in STARTED_BY[name]
-            if old is not None and old[2] is not None and name != "disposal":
+            if old is not None and old[2] is not None and name not in GOING_ON:
                 over.append(running.pop(name))
                 old = None
             if old is None and starts:

@@ -56,7 +56,7 @@ SELECT CAST(lpad(to_hex(n), 12, '0') || '7000' || '8000' || lpad(to_hex(n), 12, 
        CASE WHEN n % 20 = 0 THEN 'urgent' ELSE 'normal' END AS urgency,
        n % 100 < 93 AS disposed, n % 100 < 88 AS closed, n % 11 = 0 AS reworked, n % 13 = 0 AS returned,
        n % 2 = 0 AS evaluated, (n * 104729 % 400000) AS took, 86400 * (1 + n % 5) AS limit_s,
-       CASE WHEN n % 97 = 0 THEN 'yellow' ELSE '' END AS supervised
+       CASE WHEN n % 97 = 0 THEN 'yellow' ELSE '' END AS supervised, n % 61 = 0 AS leader_assigned
   FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS g(n)
 """
 # what, seq, begins after, is due after (NULL: never), ends after (NULL: runs), who, when there is one at all
@@ -79,17 +79,28 @@ VALUES
  ('clock.close', 7, took + 600, took + 7200, CASE WHEN closed THEN took + 900 END, 'duty_chief', 'close', disposed),
  ('clock.case', 2, 60, limit_s, CASE WHEN closed THEN took + 900 END, 'duty_chief', 'close', true)
 """
+_MOVED = """
+SELECT c.at + INTERVAL '1 s' * CASE WHEN closed AND evaluated THEN took + 86400 WHEN closed THEN took + 900
+                                    WHEN disposed THEN took + 600 ELSE 600 END AS moved
+"""
+# A case that lived through a month's end has facts as at it too: what had happened by then.
 _FILL = f"""
 INSERT INTO fact (since_run, until_run, {", ".join(COLUMNS)})
 SELECT 1, {OPEN}, c.case_id, c.case_no, k.seq, k.what, c.unit, c.at + k.since * INTERVAL '1 s',
-       c.at + k.due * INTERVAL '1 s', c.at + k.until * INTERVAL '1 s',
-       CASE WHEN k.until IS NULL THEN 0 WHEN left(k.what, 1) = 'a' THEN k.seq ELSE k.seq + 1 END,
+       c.at + k.due * INTERVAL '1 s', CASE WHEN k.until < d.left THEN c.at + k.until * INTERVAL '1 s' END,
+       CASE WHEN k.until IS NULL OR k.until >= d.left THEN 0 WHEN left(k.what, 1) = 'a' THEN k.seq ELSE k.seq + 1 END,
        coalesce(k.until - k.since, 0), c.person, k.post, 'centre', c.system, c.source, c.area, c.area || '001',
        c.class_code, c.urgency, 'district', CASE WHEN c.closed THEN 'closed' ELSE 'handling' END, k.result,
-       c.supervised,
-       false, false, false, false, 0, CASE WHEN c.reworked THEN 1 ELSE 0 END, CASE WHEN c.returned THEN 1 ELSE 0 END
-  FROM ({_CASES}) c CROSS JOIN LATERAL ({_KINDS}) AS k(what, seq, since, due, until, post, result, there)
- WHERE k.there
+       c.supervised, c.leader_assigned,
+       false, false, false, false, 0, CASE WHEN c.reworked THEN 1 ELSE 0 END, CASE WHEN c.returned THEN 1 ELSE 0 END,
+       e.as_at, m.moved
+  FROM ({_CASES}) c CROSS JOIN LATERAL ({_MOVED}) AS m
+       CROSS JOIN (VALUES (TIMESTAMPTZ '9999-12-31 UTC'), (TIMESTAMPTZ '2026-10-01 00:00+08'),
+                          (TIMESTAMPTZ '2026-11-01 00:00+08')) AS e(as_at)
+       CROSS JOIN LATERAL (SELECT extract(epoch FROM e.as_at - c.at) AS left) AS d
+       CROSS JOIN LATERAL ({_KINDS}) AS k(what, seq, since, due, until, post, result, there)
+ WHERE k.there AND (e.as_at > TIMESTAMPTZ '9000-01-01 UTC'
+                    OR c.at < e.as_at AND m.moved >= e.as_at AND k.since < d.left)
 """
 
 
@@ -117,17 +128,26 @@ async def filled(store: Store, cases: int, units: int) -> None:
         await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("VACUUM ANALYZE fact"))
 
 
-async def timed(what: str, job: Callable[[], Awaitable[T]], *, times: int = 1) -> T:
-    """Run it, and print the median and the slowest."""
+async def timed(what: str, job: Callable[[], Awaitable[T]], *, times: int = 1, per: tuple[int, str] | None = None) -> T:
+    """Run it, and print the median and the slowest, and what one of so many took."""
     took, found = [], None
     for _ in range(times):
         begin = time.monotonic()
         found = await job()
         took.append(time.monotonic() - begin)
     slowest = f", slowest {max(took) * 1000:,.0f} ms" if times > 1 else ""
-    print(f"{what:<62} {statistics.median(took) * 1000:>10,.0f} ms{slowest}", flush=True)
+    each = f", {statistics.median(took) * 1000 / per[0]:.2f} ms {per[1]}" if per else ""
+    load = f"  (load {os.getloadavg()[0]:.1f})"
+    print(f"{what:<62} {statistics.median(took) * 1000:>10,.0f} ms{slowest}{each}{load}", flush=True)
     assert found is not None
     return found
+
+
+async def looked(store: Store) -> int:
+    """The least that counting all facts once takes here and now."""
+    async with store.transaction() as transaction:
+        query = text("SELECT count(*) FROM fact WHERE since_run <= 1 AND until_run > 1 AND length(unit) > 0")
+        return int((await transaction.connection.execute(query)).scalar_one())
 
 
 async def month_assessed(store: Store, rules: Rulebook, by: str) -> int:
@@ -139,8 +159,8 @@ async def month_assessed(store: Store, rules: Rulebook, by: str) -> int:
 
 
 def scope(by: str) -> Scope:
-    """The month, by the only run."""
-    return Scope(first=PERIOD.first, end=PERIOD.last, run=1, by=by)
+    """The month as at its end, by the only run."""
+    return Scope(first=PERIOD.first, end=PERIOD.last, run=1, by=by, as_at=PERIOD.last)
 
 
 async def page(store: Store, counter: Counter, by: str, subject: str | None, *, pages: int = 1) -> int:
@@ -178,6 +198,7 @@ async def bench(url: str, cases: int, units: int) -> None:
                    WHERE relname LIKE 'fact%' AND relkind = 'r'"""
         size, rows = (await transaction.connection.execute(text(sums))).one()
     print(f"{int(rows):,} facts, {int(size) / 2**30:.1f} GiB with indexes")
+    await timed("reference: one look at every fact", lambda: looked(store))
     for by in ("unit", "district", "dispatcher", "community"):
         await timed(f"month, all indicators, by {by}", partial(month_assessed, store, whole, by))
     for name, by, subject in _FIGURES:
@@ -199,11 +220,12 @@ async def nightly(store: Store) -> None:
     """Updates of a day with so many cases, and of one on which nothing happened."""
     keeper = Facts(store, folded)
     run = await keeper.update(lambda: NOW)
-    for seed, cases in enumerate((500, 2_000, 4_000)):
+    for seed, cases in enumerate((500, 1_000, 2_000, 4_000)):
         stories = month(100 * run.number + seed, cases, first=100_000 * (10 * run.number + seed))
         await save(store, stories)
         events = sum(len(one.events) for one in stories)
-        await timed(f"update after {events:,} events of {cases:,} cases", lambda: keeper.update(lambda: NOW))
+        what = f"update after {events:,} events of {cases:,} cases"
+        await timed(what, lambda: keeper.update(lambda: NOW), per=(events, "an event"))
     await timed("update after a day without events", lambda: keeper.update(lambda: NOW))
 
 

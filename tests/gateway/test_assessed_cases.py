@@ -112,3 +112,30 @@ def test_every_post_of_a_case_that_a_platform_reported_is_assessed_by_its_own_pe
         assert await counted("dispatcher", "dispatch") == {"op-dispatcher": 2, "*": 2}
 
     told_by(database_url, configuration, tell, processes=1)
+
+
+def test_a_case_is_closed_in_time_by_its_own_limit_whatever_its_disposal_was(
+    database_url: str, configuration: Configuration
+) -> None:
+    """Both were disposed of late, of 4 working hours, and the hub closes what passed the check: one within the 15 days of
+    K18, one not.
+    """
+
+    async def tell(office: Office) -> None:
+        await office.open_cases(2)
+        numbers = [str(row[0]) for row in await office.rows("SELECT no FROM cases ORDER BY no")]
+        for hours, some in ((32.5, numbers[:1]), (40 * 24, numbers[1:])):
+            office.hours.at = NOW + timedelta(hours=hours)
+            for kind in (ActionKind.SIGN, ActionKind.DISPOSE, ActionKind.CHECK):
+                await _done(office, some, kind, result="已清运")
+        office.hours.at = NOW + timedelta(days=45)
+        store = office.hubs[0].store
+        await Facts(store, spending(configuration)).update(office.hours.now)
+        found = {}
+        for period in ("2026-05", "2026-06"):
+            total = (await sheet_of(store, configuration, period, "unit", now=office.hours.at)).total.figures
+            wanted = ("need_dispose", "in_time_dispose", "need_archive", "archive", "in_time_archive")
+            found[period] = [total[name].value for name in wanted]
+        assert found == {"2026-05": [2, 0, 0, 0, 0], "2026-06": [0, 0, 2, 2, 1]}
+
+    told_by(database_url, configuration, tell, processes=1)

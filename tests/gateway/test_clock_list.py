@@ -127,6 +127,7 @@ def test_a_clock_that_stands_still_or_was_stopped_is_not_listed(
             (first, "reply"),
             (third, "reply"),
             (third, "check"),
+            (third, "case"),
         }
 
     told_by(database_url, configuration, tell, processes=1)
