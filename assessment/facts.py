@@ -105,7 +105,7 @@ def _made(moments: Sequence[_Moment], known: Sequence[_Moment], as_at: datetime,
 
 def post_of(kind: ActionKind, party: Party) -> str:
     """The post that does such a thing."""
-    if party is Party.CENTRE:
+    if party in (Party.CENTRE, Party.LEAD_SYSTEM):  # the system that leads has the centre's posts
         return _POST_OF_ACTION.get(kind, _POST_OF_STEP[BY_ACTION[kind].step])
     return _POST_OF_PARTY[party]
 
@@ -145,7 +145,11 @@ def _action_fact(history: _History, index: int) -> Fact:
 
 
 def _person(action: Action) -> str:
-    """A report is its collector's, if anybody's: the system that passed it on collects nothing."""
+    """A report is its collector's, if anybody's: the system that passed it on collects nothing, and the one that leads
+    is nobody in its own centre.
+    """
+    if action.actor.party is Party.LEAD_SYSTEM:
+        return ""
     if action.report is None or action.actor.party is not Party.SOURCE:
         return action.actor.id
     return f"{action.system or action.actor.id}/{action.report.collector}" if action.report.collector else ""
@@ -180,7 +184,8 @@ def _clock_fact(run: Run, history: _History, spent: Spent) -> Fact:
         done_seq=run.until, suspended=run.suspended,
         result=last.event.action.kind if run.until else "",
         spent_seconds=_seconds(spent(run.unit, run.started_at, end, run.limits, run.pauses)),
-        person=actor.id if run.until else "", post=post_of(last.event.action.kind, actor.party) if run.until else "",
+        person=_person(last.event.action) if run.until else "",
+        post=post_of(last.event.action.kind, actor.party) if run.until else "",
         party=actor.party if run.until else "", **place, **history.outcome,
     )  # fmt: skip
 

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assessment.facts import facts_of
+from canonical.action import Actor
 from canonical.clock import Clock, Timed
-from canonical.lifecycle import ActionKind, Stage
+from canonical.lifecycle import ActionKind, Party, Stage
 from canonical.time import Due, Limit, LimitUnit
-from tests.assessment.month import Story, desk, month
+from tests.assessment.month import BEGIN, Story, desk, month
 
 stories = st.integers(0, 10_000).map(lambda seed: month(seed, 1)[0])
 
@@ -121,3 +122,15 @@ def test_each_unit_that_was_called_has_clocks_of_its_own_and_only_the_late_one_i
     assert {fact.unit for fact in facts if fact.what == "action.report_in"} == {"u-quick", "u-slow"}
     assert {fact.unit for fact in facts if fact.what == "clock.disposal"} == {lead}
     assert len({(fact.seq, fact.what, fact.unit) for fact in facts}) == len(facts)
+
+
+def test_what_the_leading_system_does_is_its_centres_work_and_no_persons() -> None:
+    """In lead-system mode it verifies, files, closes: counted, by post, of nobody whom the hub would know."""
+    story = next(one for one in month(5, 60, until=BEGIN + timedelta(days=9)) if one.case.stage is Stage.REPORTED)
+    lead = Actor(party=Party.LEAD_SYSTEM, id="urban_management")
+    at = story.events[-1].action.at + timedelta(hours=1)
+    given = story.case.does(desk(ActionKind.HAND_BACK, at, system=lead.id))
+    verified = story.case.after(given).does(desk(ActionKind.VERIFY, at, actor=lead, reason="核实"))
+
+    fact = next(one for one in facts_of(story.case.no, [*story.events, given, verified]) if one.what == "action.verify")
+    assert (fact.post, fact.person, fact.party) == ("acceptor", "", "lead_system")

@@ -117,8 +117,8 @@ def test_every_post_of_a_case_that_a_platform_reported_is_assessed_by_its_own_pe
 def test_a_case_is_closed_in_time_by_its_own_limit_whatever_its_disposal_was(
     database_url: str, configuration: Configuration
 ) -> None:
-    """Both were disposed of late, of 4 working hours, and the hub closes what passed the check: one within the 15 days of
-    K18, one not.
+    """Both were disposed of late, of 4 working hours, and the hub closes what passed the check: one within 15 days
+    (K18), one not.
     """
 
     async def tell(office: Office) -> None:
