@@ -219,7 +219,8 @@ GIVES = frozenset({_A.DISPATCH, _A.REDISPATCH, _A.ARBITRATE, _A.ESCALATE, _A.DEE
 
 BESIDE = frozenset({
     _A.JOIN, _A.COMMENT, _A.SUPERVISE, _A.LIFT, _A.TAKE_OVER, _A.REMIND, _A.RECOMPUTE,
+    _A.EVALUATE, _A.APPEAL, _A.UPHOLD, _A.DISMISS,
 })  # fmt: skip
-"""What others than the lead system may do to a case that it leads."""
+"""What others than the lead system may do to a case that it leads: the last four judge it when it is over."""
 
 BY_ACTION: dict[ActionKind, Row] = {row.action: row for row in LIFECYCLE}

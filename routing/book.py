@@ -10,7 +10,7 @@ from canonical.alarm import AlarmState, CapState
 from canonical.assignment import Assignment, called_address
 from canonical.case import Action, Binding, BindingRole, Case, Event, checked, latest_told, new_action, new_event
 from canonical.errors import IllegalAction
-from canonical.lifecycle import BY_ACTION, GIVES, ActionKind, Party, Stage
+from canonical.lifecycle import BESIDE, BY_ACTION, GIVES, ActionKind, Party, Stage
 from canonical.records import CaseFile, Changes, Delivery, Known
 from routing.city import City
 from routing.joint import called_message, consolidated, still_called
@@ -52,7 +52,7 @@ class Book:
         """One action on a known case. Raises IllegalAction, and then nothing has changed."""
         case = self.known.cases[case_id]
         checked(action, stage=case.stage)
-        if not case.lead_system:  # the city's rules bind its own centre
+        if not case.lead_system or action.kind in BESIDE:  # the city's rules bind its own people
             check_trade(action, case, self.city, self.now)
         action = consolidated(action, case, self.city)
         event = case.does(self.timing.complete(action, case), message_id=message_id)

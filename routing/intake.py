@@ -299,7 +299,7 @@ def _source_binding(book: Book, case: Case, reading: Reading) -> Binding:
 def _report(book: Book, reading: Reading, message: Message, place: Place, numbers: Iterator[int]) -> Taken:
     action = _collecting(book, reading, place)
     joined = book.known.by_case_key.get((reading.system, reading.case_key)) if reading.case_key else None
-    if joined is not None and book.known.cases[joined].stage not in _GONE:
+    if joined is not None and _takes(book.known.cases[joined], reading.system):
         case = book.do(joined, action.model_copy(update={"kind": ActionKind.JOIN}), message.id)
         binding = _source_binding(book, case, reading)
         book.bind(binding)
@@ -310,6 +310,11 @@ def _report(book: Book, reading: Reading, message: Message, place: Place, number
     book.bind(_source_binding(book, case, reading))
     book.follow(case.id)
     return Outcome(Verdict.CASE, case_no=case.no, text=_under_way(book, case, reading, message)), case.id
+
+
+def _takes(case: Case, system: str) -> bool:
+    """Whether a further task can join the case. What a lead system has closed, nobody else can have taken up again."""
+    return case.stage not in _GONE and not (case.ended and case.lead_system not in {"", system})
 
 
 def _under_way(book: Book, case: Case, reading: Reading, message: Message) -> str:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from canonical.case import Action, Actor, Case, new_action
 from canonical.clock import Clock, Timed
+from canonical.codes import ClassCode
 from canonical.errors import IllegalAction
 from canonical.lifecycle import BY_ACTION, GIVES, ActionKind, Party, Stage
 from canonical.message import Message, Verdict
@@ -113,6 +114,8 @@ class _Word:
 
     def completed(self, action: Action, case: Case) -> Action:
         """With what the hub needs to keep it, and what its own tables would have done."""
+        if action.kind in _FILES and (said := self._class()) and said != case.class_code:
+            case = case.model_copy(update={"class_code": said})  # under which it files, whatever was reported first
         changes: dict[str, object] = {"shadow": shadow(action, case, self.book)}
         if action.kind in _FILES:
             action = _filed(action, case, self.book.city)
@@ -120,6 +123,10 @@ class _Word:
             unit = self.book.city.responsibility.units.get(action.unit)
             changes |= {"system": self.reading.system, "level": unit.level if unit else None}
         return action.model_copy(update=changes)
+
+    def _class(self) -> ClassCode | None:
+        """Under which it keeps the case now, where its message tells the whole record."""
+        return self.reading.report.class_code if self.reading.report else None
 
     def _deadline(self) -> tuple[Timed, ...]:
         """Its own deadline runs beside ours."""

@@ -274,7 +274,9 @@ def _hand_back(action: Action, case: Case, city: City, now: datetime) -> None:
         _refuse(f"{case.source} reported case {case.no}: {action.system} gets it as a dispatch, and the hub answers")
     working = sorted({one.system or "the desk" for one in case.assignments if one.open} - {action.system})
     if working:
-        _refuse(f"{', '.join(working)} works on case {case.no}: it stays with the hub until it is done, or returned")
+        _refuse(f"{', '.join(working)} works on case {case.no}: it stays with the hub until it is closed, or returned")
+    if case.owner not in {"", action.system}:  # rework would go to whoever knows no such centre
+        _refuse(f"{case.owner} has the work of case {case.no} done: it stays with the hub until it is closed")
 
 
 _CHECKS: Mapping[ActionKind, Callable[[Action, Case, City, datetime], None]] = {

@@ -135,7 +135,7 @@ def hand_back(
 ) -> None:  # fmt: skip
     """The lead system becomes the centre again of the open cases that it reported. 交回
 
-    First a row of fusion.csv says so for new cases. What another system works on stays with the hub until it is done or
+    First a row of fusion.csv says so for new cases. What another system has stays with the hub until it is closed or
     returned, and so does what others reported: run it again, none is lost meanwhile. Ends with 1 when cases stay.
     """
     from canonical.lifecycle import ActionKind
