@@ -51,7 +51,8 @@ class ReconcileDeclaration(Declared):
     states: str = Field(
         default="",
         description="code table of its states: `canonical` has the stages of ours that one may stand for, with blanks"
-        " between, or open, ended, any; columns `source`, `owner`, `both` where that depends on its part in the case;"
+        " between, or open, ended, any; columns `source`, `owner`, `both`, `lead_system` where that depends on its part"
+        " in the case;"
         " text only: it says nothing of our stages; quarantine: a person decides",
     )
     messages: tuple[str, ...] = Field(

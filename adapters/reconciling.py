@@ -26,7 +26,7 @@ from canonical.reconciliation import Theirs
 
 ENTRANCE = "reconcile"
 """The door's name of items that were compared and are taken over; the declaration can have no other of this name."""
-PARTS = ("source", "owner", "both")
+PARTS = ("source", "owner", "both", "lead_system")
 _AT: Where = ("reconcile",)
 _NEEDS = {"query": ("ask",), "list": ("pull",), "told": ("why", "stale")}
 _ONLY = {"why": ("told",), "ask": ("query", "list"), "pull": ("list",), "messages": ("query",)}

@@ -56,7 +56,7 @@ class Ours:
     case_id: UUID
     case_no: str
     part: str
-    """`source`, `owner` or `both`: what the system is to the case."""
+    """`source`, `owner` or `both`: what the system is to the case; `lead_system` where it is its centre."""
     external_ids: tuple[str, ...]
     """The system's own ids of it, the likeliest first."""
     reference: str

@@ -84,7 +84,7 @@ def _now(one: _Found, system: str, parts: Sequence[str]) -> Iterator[Matter]:
     owner = one.case.owner == system
     sources = [binding for binding in one.bindings if binding.role is BindingRole.SOURCE]
     if sources and ("source" in parts or (owner and "owner" in parts)):
-        part = "both" if owner else "source"
+        part = "lead_system" if one.case.lead_system == system else "both" if owner else "source"
         yield from (one.ours(f"source:{binding.external_id}", part, [binding]) for binding in sources)
     elif owner and "owner" in parts:
         round_ = one.case.round

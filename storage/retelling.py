@@ -37,6 +37,8 @@ async def tell_again(
         if not await repairing(connection, difference, now=act.at, how=act.act):
             return None
         case = Case.model_validate_json(state)
+        if case.lead_system == system:
+            raise IllegalAction(f"{system} leads case {case.no}: take in what it says, or call it")
         lane = {"case_id": case_id, "system": system}
         await _free(connection, lane)
         last = await _assigned(connection, lane, case, fallback) if assignment else await _last(connection, lane)

@@ -51,6 +51,10 @@ POSSIBLE: Mapping[LineClass, tuple[Repair, ...]] = {
     LineClass.UNKNOWN_THERE: (),
 }
 """What can be done about each class; every one can be signed off."""
+_WITHHELD: Mapping[str, frozenset[Repair]] = {
+    "": frozenset({Repair.HAND_OVER}), "owner": frozenset(), "lead_system": frozenset({Repair.HAND_OVER, Repair.TELL}),
+}  # fmt: skip
+"""By the system's part in the case (`""`: any other), what cannot be done: whoever leads it is told by nobody."""
 _PAGE = timedelta(days=1)
 
 
@@ -67,8 +71,8 @@ def repairs(difference: Difference) -> tuple[Repair, ...]:
     """What can be done about it now, besides signing it off."""
     if difference.closed_at is not None or difference.under_repair:
         return ()
-    possible = POSSIBLE.get(difference.class_, ())
-    return tuple(one for one in possible if one is not Repair.HAND_OVER or difference.part == "owner")
+    possible, withheld = POSSIBLE.get(difference.class_, ()), _WITHHELD.get(difference.part, _WITHHELD[""])
+    return tuple(one for one in possible if one not in withheld)
 
 
 class Repairer:

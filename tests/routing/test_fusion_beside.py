@@ -1,4 +1,4 @@
-"""Who else has a part in a led case: what merged into it, judges it afterwards, complains again, worked on it before."""
+"""Who else has a part in a led case: what merged into it, judges it afterwards, complains again, had it before."""
 
 from dataclasses import replace
 
