@@ -13,6 +13,8 @@ from assessment.sheet import Assessed, Column
 from canonical.fact import Fact
 
 DISPOSAL = "disposal"
+JOINT = "joint"
+_OWN_WORD = frozenset({"answer", "decline"})
 _CLOCK = "clock."
 
 
@@ -142,7 +144,7 @@ def counted(lines: Iterable[CaseLine]) -> Mapping[Standing, int]:
 def _line(case_no: str, facts: Sequence[Fact], period: Period, until: datetime) -> CaseLine:
     newest = facts[-1]
     clocks = [_clock(fact, until) for fact in facts if fact.what.startswith(_CLOCK)]
-    runs = [one for one in clocks if one.clock == DISPOSAL]
+    runs = [one for one in clocks if one.clock == DISPOSAL] or [one for one in clocks if one.clock == JOINT]
     main = runs[-1] if runs else None
     returns = [fact for fact in facts if fact.what == "action.return" and period.first <= fact.at < until]
     return CaseLine(
@@ -170,7 +172,10 @@ def _standing(fact: Fact, done: datetime | None, until: datetime) -> Standing:
     if done is not None:
         if fact.result in _ENDED_OTHERWISE:
             return Standing.GIVEN_BACK
-        return Standing.LATE if fact.due_at is not None and done > fact.due_at else Standing.ON_TIME
+        if fact.due_at is not None and done > fact.due_at:
+            return Standing.LATE
+        spared = fact.what == f"{_CLOCK}{JOINT}" and fact.result not in _OWN_WORD  # the lead was quicker
+        return Standing.GIVEN_BACK if spared else Standing.ON_TIME
     if fact.due_at is not None and fact.due_at < until:
         return Standing.OVERDUE
     return Standing.SUSPENDED if fact.suspended else Standing.OPEN

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from canonical.action import Action, Actor, Event, Supervision
+from canonical.assignment import Assignment
 from canonical.case import Case
 from canonical.clock import Clock, Timed
 from canonical.codes import ClassCode
@@ -77,10 +78,14 @@ class Story:
     events: Sequence[Event]
 
 
-def month(seed: int, cases: int, *, days: float = 40, until: datetime | None = None, first: int = 1) -> list[Story]:
-    """So many cases that began within some days. `until`: nothing happened later; `first`: number of the first."""
+def month(
+    seed: int, cases: int, *, days: float = 40, until: datetime | None = None, first: int = 1, joint: bool = False
+) -> list[Story]:
+    """So many cases that began within some days. `until`: nothing happened later; `first`: number of the first;
+    `joint`: units are called to some.
+    """
     dice = random.Random(seed)
-    return [_story(dice, number, days, until) for number in range(first, first + cases)]
+    return [_story(dice, number, days, until, joint) for number in range(first, first + cases)]
 
 
 async def save(store: Store, stories: Sequence[Story]) -> None:
@@ -108,7 +113,7 @@ def desk(kind: ActionKind, at: datetime, **given: object) -> Action:
     return Action.model_validate({"kind": kind, "at": at} | usual | given)
 
 
-def _story(dice: random.Random, number: int, days: float, until: datetime | None) -> Story:
+def _story(dice: random.Random, number: int, days: float, until: datetime | None, joint: bool) -> Story:
     at = BEGIN + timedelta(seconds=int(dice.random() * days * 86400))
     at = min(at, until - timedelta(minutes=1)) if until else at
     identity = UUID(int=(new_id(at).int & ~((1 << 62) - 1)) | dice.getrandbits(62))
@@ -128,7 +133,45 @@ def _story(dice: random.Random, number: int, days: float, until: datetime | None
         event = case.does(_action(dice, kind, at, case))
         case = case.after(event)
         events.append(event)
+        if joint:
+            case, at = _joint(case, events, at)
     return Story(case, events)
+
+
+def _joint(case: Case, events: list[Event], at: datetime) -> tuple[Case, datetime]:
+    """吹哨: two units are called to some cases; they do their part early, late or not at all, while the lead works."""
+    lead = case.assignment
+    if case.stage not in (Stage.HANDLING, Stage.DISPATCHED) or lead is None:
+        return case, at
+    given: list[dict[str, object]] = [_done_jointly(one, at.second % 5) for one in case.joint_tasks if one.open]
+    if case.joint is None and at.second % 3 == 0:
+        others = [one for one in UNITS if one != lead.unit]
+        given = [
+            {"kind": _K.WHISTLE, "unit": unit, "system": SYSTEMS[at.minute % len(SYSTEMS)], "reason": "会同处置"}
+            for unit in (others[at.minute % len(others)], others[(at.minute + 1) % len(others)])
+        ]
+    for one in filter(None, given):
+        at += timedelta(seconds=1)
+        timed = [_called(clock, str(one["unit"]), at) for clock in _CALLED] if one["kind"] is _K.WHISTLE else []
+        events.append(case.does(desk(at=at, timed=tuple(timed), **one)))  # type: ignore[arg-type]
+        case = case.after(events[-1])
+    return case, at
+
+
+def _done_jointly(task: Assignment, chance: int) -> dict[str, object]:
+    kind = (None, None, _K.REPORT_IN, _K.ANSWER, _K.DECLINE)[chance]
+    if kind is None or (kind is _K.REPORT_IN and task.signed_at):
+        return {}
+    return {"kind": kind, "unit": task.unit, "round": task.round}
+
+
+_CALLED = {Clock.REPORT_IN: 2, Clock.JOINT: 24}
+"""Hours that a called unit has."""
+
+
+def _called(clock: Clock, unit: str, at: datetime) -> Timed:
+    limit = Limit(value=_CALLED[clock], unit=LimitUnit.URGENT_WORK_HOUR)
+    return Timed(clock=clock, of=unit, limit=limit, due=Due(at=at + timedelta(hours=limit.value)))
 
 
 _AFTER_APPEAL = frozenset({_K.UPHOLD, _K.DISMISS})

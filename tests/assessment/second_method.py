@@ -43,6 +43,7 @@ DESK = {
     "dispatch": "dispatcher", "redispatch": "dispatcher", "sign": "handler", "return": "handler",
     "ask_extension": "handler", "dispose": "handler", "check": "collector", "rework": "duty_chief",
     "close": "duty_chief", "evaluate": "acceptor", "cancel": "duty_chief", "merge": "duty_chief", "comment": "",
+    "whistle": "handler", "report_in": "handler", "answer": "handler", "decline": "handler",
     "settle": "collector", "arbitrate": "dispatcher", "escalate": "dispatcher", "grant_extension": "duty_chief",
     "suspend": "duty_chief", "resume": "duty_chief", "supervise": "duty_chief", "force_close": "duty_chief",
     "uphold": "duty_chief", "dismiss": "duty_chief", "appeal": "acceptor",
@@ -156,6 +157,11 @@ def _facts(events: Sequence[Found], known: Sequence[Found]) -> list[Found]:
             | whole
             | {"what": f"action.{action['kind']}", "begin": at, "end": at, "due": None, "spent_seconds": 0}
             | {"result": _result(events, event)}
+            | (
+                {"unit": action["unit"], "system": moment["systems"].get(action["unit"], "")}
+                if "round" in action
+                else {}
+            )
         )
     for name, begin, end, due, stands in _measured(events):
         closing = moments[end] if end is not None else moments[-1]
@@ -173,7 +179,36 @@ def _facts(events: Sequence[Found], known: Sequence[Found]) -> list[Found]:
         if end is None:
             fact |= {"person": "", "post": "", "party": ""}
         found.append(fact)
-    return found
+    return found + [_joint_fact(*one, moments) | whole for one in _called(events)]
+
+
+def _joint_fact(name: str, begin: Found, end: Found | None, due: datetime, moments: Sequence[Found]) -> Found:
+    """A called unit's own part: only who was late is late."""
+    closing = moments[(end["seq"] if end else len(moments)) - 1]
+    since = datetime.fromisoformat(begin["action"]["at"])
+    until = datetime.fromisoformat(end["action"]["at"]) if end else None
+    unit = begin["action"]["unit"]
+    found = closing | {"what": f"clock.{name}", "begin": since, "end": until, "due": due}
+    found |= {"unit": unit, "system": closing["systems"].get(unit, "")}
+    found |= {"result": end["action"]["kind"] if end else "", "spent_seconds": 0}
+    return found if end else found | {"person": "", "post": "", "party": ""}
+
+
+def _called(events: Sequence[Found]) -> Iterable[tuple[str, Found, Found | None, datetime]]:
+    """Both clocks of every unit that was called, and what stopped them: its own word, the lead's answer, the end."""
+    for whistle in events:
+        if whistle["action"]["kind"] != "whistle":
+            continue
+        unit, later = whistle["action"]["unit"], [one for one in events if one["seq"] > whistle["seq"]]
+        for timed in whistle["action"]["timed"]:
+            own = ("answer", "decline", *(("report_in",) if timed["clock"] == "report_in" else ()))
+            end = next((one for one in later if _over(one, unit, own)), None)
+            yield timed["clock"], whistle, end, datetime.fromisoformat(timed["due"]["at"])
+
+
+def _over(event: Found, unit: str, own: Sequence[str]) -> bool:
+    action = event["action"]
+    return event["to"] in OVER or action["kind"] == "dispose" or (action["kind"] in own and action["unit"] == unit)
 
 
 def _whole(events: Sequence[Found]) -> Found:
@@ -201,16 +236,20 @@ def _moments(events: Sequence[Found], known: Sequence[Found]) -> list[Found]:
     class_code = "" if code is None else code if isinstance(code, str) else _written(code)
     kind = {"E": "event", "P": "part"}.get(class_code.partition(":")[2][:1], "")
     unit = system = level = ""
+    systems: dict[str, str] = {}
     found = []
     for event in events:
         action = event["action"]
         level = action.get("level", level)
         if action["kind"] in HANDED:
             unit, system = action["unit"], action.get("system", "")
+        if action["kind"] in (*HANDED, "whistle"):
+            systems = systems | {action["unit"]: action.get("system", "")}
         party = action["actor"]["party"]
         post = {"hub": "rule", "owner": "handler", "source": "collector"}.get(party, DESK[action["kind"]])
         found.append({
-            "unit": unit, "system": system, "source": source, "area": place.get("area") or "",
+            "unit": unit, "system": system, "systems": systems,
+            "source": source, "area": place.get("area") or "",
             "grid": place.get("grid") or "", "class_code": class_code, "kind": kind,
             "urgency": first["report"].get("urgency", "normal"), "level": level, "person": _person(action),
             "post": post, "party": party,
@@ -271,7 +310,10 @@ def _budgeted(events: Sequence[Found]) -> list[Stretch]:
     running: dict[str, Stretch] = {}
     over: list[Stretch] = []
     for place, event in enumerate(events):
-        kind, given = event["action"]["kind"], {one["clock"]: one for one in event["action"].get("timed", [])}
+        kind, given = (
+            event["action"]["kind"],
+            {one["clock"]: one for one in event["action"].get("timed", []) if "of" not in one},
+        )
         for name, (_, begin, end, due, _stands) in list(running.items()):
             if end is None and (kind in STOPPED_BY[name] or event["to"] in OVER):
                 running[name] = (name, begin, place, due, False)

@@ -25,7 +25,7 @@ BYS = ("district", "community", "grid", "unit", "system", "source", "class", "co
 
 async def _both(url: str, seed: int) -> tuple[list[str], dict[str, Counts]]:
     store = Store(url)
-    await save(store, month(seed, 400))
+    await save(store, month(seed, 400, joint=True))
     await Facts(store, folded).update(lambda: LAST)
     rules = load_rulebook(RULES, [])
     assert rules is not None
@@ -46,6 +46,9 @@ def test_every_figure_of_everybody_is_what_plain_python_makes_of_the_exported_ev
     rules = load_rulebook(RULES, [])
     assert rules is not None
     compared = 0
+    total = counts["unit"]["*"]
+    assert total["need_report_in"] > total["in_time_report_in"] > 0
+    assert total["need_answer"] > total["in_time_answer"] > 0
 
     second = worked_out(read(bodies, LAST), RULES, FIRST, LAST, BYS)
     for by, expected in second.items():

@@ -61,7 +61,7 @@ class Told:
 def told(databases: Databases, configuration: Configuration) -> Iterator[Told]:
     name = databases.lend()
     url = databases.server.url_of(name)
-    stories = month(11, 200, until=UNTIL)
+    stories = month(11, 200, until=UNTIL, joint=True)
     asyncio.run(_seeded(url, stories))
     facts = [fact for one in stories for fact in facts_of(one.case.no, one.events)]
     settings = Settings(example_city(), url, CENTRE_SECRET, Path("unused"), ENVIRONMENT)
@@ -226,13 +226,16 @@ def test_a_statement_lists_each_case_of_the_unit_once_and_balances(told: Told, u
         if one.what == "action.return":
             return first <= one.at < last
         ends = one.done_at is None or one.done_at >= first or bool(one.due_at and first <= one.due_at < last)
-        return one.what == "clock.disposal" and one.at < last and (one.at >= first or ends)
+        return one.what in ("clock.disposal", "clock.joint") and one.at < last and (one.at >= first or ends)
 
     jsonschema.Draft202012Validator(schemas()["unit_statement"]).validate(made)
     assert [line["case_no"] for line in made["cases"]] == sorted({one.case_no for one in own if touched(one)})
     assert sum(made["counts"].values()) == len(made["cases"]) > 5
     for line in made["cases"]:
-        runs = [one for one in own if one.case_no == line["case_no"] and one.what == "clock.disposal"]
+        all_ = [one for one in own if one.case_no == line["case_no"]]
+        runs = [one for one in all_ if one.what == "clock.disposal"] or [
+            one for one in all_ if one.what == "clock.joint"
+        ]
         if line["standing"] in ("on_time", "late"):
             done, due = runs[-1].done_at, runs[-1].due_at
             assert done is not None
