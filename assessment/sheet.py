@@ -77,3 +77,6 @@ class Sheet:
     rows: Sequence[Assessed]
     total: Assessed
     notes: Sequence[str] = field(default=())
+    facts_at: datetime | None = None
+    """Up to which instant its facts reach: what was told later is not in it, also where `as_of` lies later. None: there
+    are no facts, or it was closed before this was kept."""

@@ -1,7 +1,6 @@
 """A sheet as JSON, and back: what is kept of a closed period, and what machines are given."""
 
 import json
-from dataclasses import asdict
 from functools import cache
 from typing import Any
 
@@ -17,8 +16,8 @@ def sheet_json(sheet: Sheet) -> str:
 
 def plain(sheet: Sheet) -> dict[str, Any]:
     """The sheet as JSON can say it."""
-    said: dict[str, Any] = asdict(sheet)
-    return said | {name: said[name].isoformat() for name in ("first", "last", "as_of")}
+    said: dict[str, Any] = _adapter().dump_python(sheet, mode="json")
+    return said
 
 
 def sheet_from(text: str) -> Sheet:

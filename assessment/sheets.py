@@ -42,6 +42,7 @@ class Heading:
     run: int
     edition: int = 0
     notes: Sequence[str] = ()
+    facts_at: datetime | None = None
 
 
 def sheet(counts: Mapping[str, Mapping[str, float]], rules: Rulebook, people: People, heading: Heading) -> Sheet:
@@ -60,6 +61,7 @@ def sheet(counts: Mapping[str, Mapping[str, float]], rules: Rulebook, people: Pe
         first=heading.period.first, last=heading.period.last, by=by, as_of=heading.as_of, edition=heading.edition,
         rules=rules.edition, run=heading.run, columns=[_column(one, rules) for one in columns],
         rows=ranked(rows, scheme, rules), total=total, notes=[*heading.notes, *_notes(counts, by, scheme)],
+        facts_at=heading.facts_at,
     )  # fmt: skip
 
 

@@ -179,6 +179,11 @@ async def kept_as_at(connection: AsyncConnection, end: datetime, run: int) -> bo
     return bool((await connection.execute(_KEPT_AS_AT, {"end": end, "run": run})).scalar_one())
 
 
+async def opened_at(connection: AsyncConnection, run: int) -> datetime | None:
+    """When a run began to look: what was told later is not in it. None: there is no such run."""
+    return (await connection.execute(_OPENED_AT, {"run": run})).scalar()
+
+
 async def finished(connection: AsyncConnection) -> Run | None:
     """The last run that is through; None when there was none."""
     row = (await connection.execute(_FINISHED)).first()
@@ -294,6 +299,7 @@ _FINISHED = text("""
 SELECT number, opened_at, finished_at, cases, facts, trouble FROM fact_run
  WHERE finished_at IS NOT NULL ORDER BY number DESC LIMIT 1
 """)
+_OPENED_AT = text("SELECT opened_at FROM fact_run WHERE number = :run")
 _OF_CASE = text(f"""
 SELECT {", ".join(COLUMNS)} FROM fact WHERE case_id = (SELECT id FROM cases WHERE no = :no)
    AND since_run <= :run AND until_run > :run AND {LATEST_FACTS} ORDER BY seq, what, unit

@@ -15,13 +15,14 @@ from assessment.sheet_json import sheet_from
 from assessment.sheets import Heading, sheet
 from assessment.yaml_file import near
 from canonical.errors import Misconfigured, Unacceptable, Why
+from canonical.time import in_shanghai
 from gateway.assessment.people import merged, people
 from gateway.configuration import Configuration
 from gateway.hub import Hub
 from storage.assessing import count
 from storage.assessment_editions import content, latest, read, rulebook
 from storage.fact_sql import SUBJECTS, Scope
-from storage.facts import finished, kept_as_at
+from storage.facts import finished, kept_as_at, opened_at
 from storage.store import Store
 
 NO_FACTS = "尚未更新考核数据: 先运行 gridhub assess update (夜间由时钟进程自动更新)"
@@ -76,9 +77,11 @@ async def reading(store: Store) -> AsyncIterator[AsyncConnection]:
 async def made(connection: AsyncConnection, configuration: Configuration, asked: Asked, *, edition: int = 0) -> Sheet:
     """The sheet, counted now; as edition `edition` where it is about to be closed."""
     counts = await count(connection, asked.rules.needed(asked.by), asked.scope)
+    told = await opened_at(connection, asked.scope.run)
     heading = Heading(
         city=configuration.city.name, period=asked.period, by=asked.by, as_of=asked.scope.end, run=asked.scope.run,
         edition=edition or asked.edition, notes=[] if asked.scope.run else [NO_FACTS],
+        facts_at=in_shanghai(told) if told else None,
     )  # fmt: skip
     return sheet(counts, asked.rules, people(configuration, asked.by, asked.period), heading)
 

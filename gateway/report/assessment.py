@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
 from difflib import get_close_matches
 
 from assessment.period import period_of
@@ -36,14 +35,14 @@ _KIND_TITLES = {
 }  # fmt: skip
 
 
-def assessment_document(sheet: Sheet, facts_at: datetime | None = None) -> Document:
-    """The whole report of one sheet. `facts_at`: until when the facts tell, of which a sheet of now was counted."""
+def assessment_document(sheet: Sheet) -> Document:
+    """The whole report of one sheet."""
     return Document(
         title=sheet.title or f"{sheet.city}{_period_title(sheet)}{_by(sheet)}考核表",
         facts=_facts(sheet),
         parts=tuple(_parts(sheet)),
         name=re.sub(r"[^A-Za-z0-9._-]", "-", f"assessment-{sheet.period}-{sheet.by}-e{sheet.edition}"),
-        provisional=_provisional(sheet, facts_at),
+        provisional=_provisional(sheet),
         foot="“无基数”指没有可作分母的案件，既不是 0，也不是 100%。",
     )
 
@@ -84,7 +83,7 @@ def evidence_table(sheet: Sheet, drill: str = "") -> Table:
         Heading("column", "指标编号"), Heading("title", "指标"), Heading("kind", "类型"),
         Heading("formula", "计算口径"), Heading("source", "依据"), Heading("better", "评价方向"),
         Heading("rules", "规则版本"),
-        Heading("run", "数据批次", Kind.RANK), Heading("as_of", "数据截至", Kind.TIME), Heading("drill", "下钻方法"),
+        Heading("run", "数据批次", Kind.RANK), Heading("as_of", "统计截至", Kind.TIME), Heading("drill", "下钻方法"),
     )  # fmt: skip
     rows = [
         (
@@ -110,18 +109,19 @@ def _facts(sheet: Sheet) -> Sequence[tuple[str, str]]:
         ("统计周期", f"{_period_title(sheet)}（{first} 至 {last}，不含）"),
         ("考核对象", f"{_by(sheet)}，{len(sheet.rows)} 个"),
         ("版次", edition),
-        ("数据截至", written(sheet.as_of, Kind.TIME)),
+        ("统计截至", written(sheet.as_of, Kind.TIME)),
+        ("数据截至", written(sheet.facts_at, Kind.TIME) if sheet.facts_at else NONE),
         ("指标规则", sheet.rules or NONE),
         ("数据批次", str(sheet.run)),
     )
 
 
-def _provisional(sheet: Sheet, facts_at: datetime | None) -> str:
+def _provisional(sheet: Sheet) -> str:
     """Why it may still change."""
     if sheet.edition:
         return ""
-    late = facts_at is not None and facts_at < sheet.as_of
-    known = f"考核事实只更新到 {written(facts_at, Kind.TIME)}，此后的办理尚未计入。" if late else ""
+    late = sheet.facts_at is not None and sheet.facts_at < sheet.as_of
+    known = f"考核事实只更新到 {written(sheet.facts_at, Kind.TIME)}，此后的办理尚未计入。" if late else ""
     return f"本期尚未月结，数据为暂行，月结前可能变动。{known}"
 
 

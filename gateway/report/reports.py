@@ -30,11 +30,12 @@ async def assessment_report(desk: Desk, asked: Asked) -> Report:
     """The assessment of a period. Raises Unacceptable or Refusal for what there is not."""
     period = begun(period_of(asked.period), desk.now())
     sheet = await _sheet(desk, period, asked.by, asked.edition)
-    facts_at = None if sheet.edition else (await known_facts(desk)).at
+    if not sheet.edition:
+        await known_facts(desk)
     if not sheet.rows:
         raise no_data(period, await known_facts(desk))
     sheet = with_columns(sheet, asked.columns)
-    return Report(ASSESSMENT, sheet, assessment_document(sheet, facts_at))
+    return Report(ASSESSMENT, sheet, assessment_document(sheet))
 
 
 async def briefing_report(desk: Desk, *, day: str = "", week: str = "") -> Report:

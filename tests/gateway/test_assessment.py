@@ -69,6 +69,10 @@ def test_a_closed_month_never_changes_and_its_correction_is_an_edition_with_a_di
     first = hub.get("/api/assessment/sheet", period=PERIOD, by="unit")
     assert first["edition"] == 1
 
+    assert datetime.fromisoformat(first["facts_at"]) > datetime.fromisoformat(first["as_of"])
+    report = hub.get("/api/reports/assessment", period=PERIOD, by="unit", format="json")
+    assert report == {"$schema": "urn:gridhub:assessment_sheet:1", **first}
+
     again = _closed(hub)
     assert (again.status_code, "reason" in again.json()["error"]["text"]) == (409, True)
     nothing = _closed(hub, reason="so wanted")

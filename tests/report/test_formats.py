@@ -104,7 +104,7 @@ def test_a_workbook_colours_grades_draws_charts_and_says_where_figures_come_from
     assert [row["指标编号"] for row in evidence] == [column.id for column in made.columns]
     assert {row["规则版本"] for row in evidence} == {made.rules}
     assert {row["数据批次"] for row in evidence} == {made.run}
-    assert {str(row["数据截至"]) for row in evidence} == {"2026-11-03 02:00:00"}
+    assert {str(row["统计截至"]) for row in evidence} == {"2026-11-03 02:00:00"}
     assert evidence[4]["计算口径"] == "按期处置数 / 应处置数"
     assert all(
         "--period 2026-10 --by unit" in row["下钻方法"] and row["指标编号"] in row["下钻方法"] for row in evidence
@@ -222,9 +222,12 @@ def test_text_folds_between_chinese_characters_but_not_inside_numbers_or_before_
 def test_a_sheet_says_whether_it_may_still_change_and_how_old_its_facts_are() -> None:
     now = sheet(edition=0)
 
-    assert assessment_document(sheet(edition=2), now.as_of).provisional == ""
-    assert assessment_document(now, now.as_of).provisional == "本期尚未月结，数据为暂行，月结前可能变动。"
-    assert "只更新到 2026-11-02 02:00" in assessment_document(now, now.as_of - timedelta(days=1)).provisional
+    fresh, stale = (replace(now, facts_at=now.as_of - timedelta(days=days)) for days in (0, 1))
+
+    assert assessment_document(sheet(edition=2)).provisional == ""
+    assert assessment_document(fresh).provisional == "本期尚未月结，数据为暂行，月结前可能变动。"
+    assert "只更新到 2026-11-02 02:00" in assessment_document(stale).provisional
+    assert dict(assessment_document(stale).facts)["数据截至"] == "2026-11-02 02:00"
 
 
 def test_columns_are_chosen_by_id_or_title_and_a_wrong_one_is_told_the_nearest() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 from sqlalchemy import text
 
@@ -12,6 +13,8 @@ from canonical.fact import Fact
 from canonical.lifecycle import ActionKind, Stage
 from canonical.records import Changes
 from storage.facts import Facts
+from storage.retention import Retention
+from storage.retention_rules import Keep
 from storage.store import Store
 from tests.assessment.month import BEGIN, Story, desk, go_on, month, save
 
@@ -183,5 +186,30 @@ def test_a_history_that_cannot_be_folded_is_named_and_keeps_nobody_else_from_it(
         run = await Facts(store, fold).update(lambda: NOW)
         assert run.trouble == broken
         assert await _known(store) == _folded([one for one in stories if one.case.no != broken])
+
+    story(database_url, tell)
+
+
+def test_facts_of_a_case_that_retention_has_cut_stay_as_they_were(database_url: str) -> None:
+    """A closed figure is led back to them, also when its cases are gone and everything else is folded anew."""
+
+    async def tell(store: Store) -> None:
+        stories = month(9, 60)
+        await save(store, stories)
+        keeper = Facts(store, folded)
+        await keeper.update(lambda: NOW)
+        before = await _known(store)
+        ended = {one.case.no for one in stories if one.case.ended}
+        later = NOW + timedelta(days=800)
+        while await Retention(store, Keep(evidence=timedelta(days=400)), run=uuid4()).cut(lambda: later):
+            pass
+        async with store.transaction() as transaction:
+            left = set((await transaction.connection.execute(text("SELECT no FROM cases"))).scalars())
+        assert left
+        assert ended - left
+
+        run = await keeper.update(lambda: later, whole=True)
+        assert (run.cases, run.trouble, run.facts) == (len(left), "", 0)
+        assert await _known(store) == before
 
     story(database_url, tell)
