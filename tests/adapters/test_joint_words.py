@@ -12,7 +12,7 @@ from canonical.lifecycle import ActionKind, Party
 from canonical.reading import Reading
 from tests.adapters.systems import loaded
 
-PLAIN = '"3":\n      kinds: {owner: dispose}'
+PLAIN = '"3":\n      kinds: {owner: dispose, lead_system: close}'
 
 
 def with_words(tmp_path: Path, kinds: str) -> Path:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -15,6 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.figures import Watch
+from gateway.hub import wire
 from gateway.settings import example_city
 from tests.gateway.outside import LITTER, push
 from tests.gateway.pushes import GRID, HOTLINE, NAME, PHONE, URBAN, grid, hotline, record, ticket
@@ -123,20 +123,12 @@ def test_the_database_is_asked_again_after_seconds_only(hub: HubUnderTest) -> No
 
 
 def test_a_database_that_is_gone_is_a_figure_not_a_failure(hub: HubUnderTest) -> None:
-    nowhere = replace(hub.settings, database_url="postgresql+asyncpg://gridhub@127.0.0.1:9/gridhub")
-    lost = HubUnderTest.wired(_Elsewhere(hub, nowhere.database_url))  # type: ignore[arg-type]
+    lost = wire(hub.settings, "postgresql+asyncpg://gridhub@127.0.0.1:9/gridhub", configuration=hub.configuration)
 
     samples = read(asyncio.run(Watch(lost).page()).decode())
 
     assert value(samples, "gridhub_database_up") == 0
     assert ("gridhub_database_up", frozenset()) in samples
-
-
-class _Elsewhere:
-    """The hub under test, on another database."""
-
-    def __init__(self, hub: HubUnderTest, url: str) -> None:
-        self.settings, self.configuration, self.database_url = hub.settings, hub.configuration, url
 
 
 # The processes
