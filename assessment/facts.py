@@ -18,6 +18,7 @@ from assessment.runs import Run, runs_of
 from canonical.case import Action, Case, Event
 from canonical.fact import ACTION, CLOCK, LATEST, Fact
 from canonical.lifecycle import BY_ACTION, GIVES, ActionKind, Party, Step
+from canonical.place import Place
 from canonical.time import SHANGHAI, Limit, Pause, in_shanghai
 
 Spent = Callable[[str, datetime, datetime, Sequence[Limit], Sequence[Pause]], timedelta]
@@ -198,7 +199,7 @@ def _dimensions(history: _History, index: int) -> dict[str, Any]:
     case = history.moments[index].case
     assignment = case.assignment or history.moments[max(index - 1, 0)].case.assignment
     later = [one.case for one in history.known[index:]]
-    located = next((one.place for one in later if one.place.area), case.place)
+    located = _located([one.place for one in later])
     class_code = next((one.class_code for one in later if one.class_code), None)
     return {
         "case_id": case.id, "case_no": case.no,
@@ -207,6 +208,19 @@ def _dimensions(history: _History, index: int) -> dict[str, Any]:
         "class_code": str(class_code) if class_code else "", "urgency": str(case.urgency),
         "level": str(case.level or ""),
     }  # fmt: skip
+
+
+def _located(places: Sequence[Place]) -> Place:
+    """The first place that is known, and what was found out of it later: a street within the city that was told, the
+    unit grid within the community. A case that moves elsewhere was still there.
+    """
+    found = places[0]
+    for one in places:
+        within = (one.area or "").startswith(found.area or "")
+        finer = len(one.area or "") > len(found.area or "") or (one.area == found.area and not found.grid)
+        if within and finer:
+            found = one
+    return found
 
 
 def _called(case: Case, unit: str) -> dict[str, str]:

@@ -51,12 +51,19 @@ def asked(
     """What is looked for, from words. Raises Refusal, with what can be said instead."""
     return Wanted(
         until=now if overdue else now + _within(within),
-        unit=plain(unit),
+        unit=_unit(city, plain(unit)),
         system=plain(system),
         clocks=(clock,) if clock else (),
         reached=_reached(city, plain(step)) if step else None,
         after=_place(plain(after)) if after else None,
     )
+
+
+def _unit(city: City, unit: str) -> str:
+    """An empty list for a typing error would say that nothing is late."""
+    if unit and unit not in city.responsibility.units:
+        raise Refusal(404, "unknown_unit", f"unit: '{unit[:64]}' is not in units.csv", "see units.csv, GET /api/units")
+    return unit
 
 
 def _within(text: str) -> timedelta:

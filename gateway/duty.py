@@ -53,8 +53,10 @@ def duty_routes(hub: Hub) -> APIRouter:
     return router
 
 
-def instant(text: str) -> datetime | None:
-    """A time as people write it, in Shanghai where it has no zone; None for an empty one. Raises Refusal."""
+def instant(text: str, name: str = "at") -> datetime | None:
+    """A time as people write it, in Shanghai where it has no zone; None for an empty one. Raises Refusal, which names
+    the parameter it stood in.
+    """
     if not text:
         return None
     try:
@@ -62,7 +64,7 @@ def instant(text: str) -> datetime | None:
         return in_shanghai(at if at.tzinfo else at.replace(tzinfo=SHANGHAI))
     except ValueError:
         hint = "write 2026-10-03T23:10, or with a zone 2026-10-03T15:10Z; in an address + is written %2B"
-        raise Refusal(422, "invalid", f"at: '{text[:_SHOWN]}' is not a time", hint) from None
+        raise Refusal(422, "invalid", f"{name}: '{text[:_SHOWN]}' is not a time", hint) from None
 
 
 def duty_view(city: City, grid: str, class_code: str, at: datetime, *, names: bool = False) -> View:

@@ -106,7 +106,8 @@ async def difference(
         found = [await read(connection, name, number) for number in (first, last)]
         if found[0] is None or found[1] is None:
             has = ", ".join(str(one.edition) for one in await listed(store, name)) or "none"
-            raise UnknownFigure(f"{name} has no editions {first} and {last} to compare; there is: {has}", at="edition")
+            wanted = f"editions {first} and {last}" if first > 0 else "two editions"
+            raise UnknownFigure(f"{name} has no {wanted} to compare; there is: {has}", at="edition")
         texts = [await sheets(connection, name, number) for number in (first, last)]
         rules = [Rulebook.model_validate_json(await rulebook(connection, name, n)) for n in (first, last)]
         figures = []

@@ -37,6 +37,8 @@ def add_to(app: typer.Typer) -> None:
 
         if not review and not (grid and class_):
             raise typer.BadParameter("say --grid and --class, or --review")
+        if review and (grid or class_):
+            raise typer.BadParameter("--review is of the whole team: leave --grid and --class out")
         try:
             when = instant(at) or clock()
             city = _city(config)

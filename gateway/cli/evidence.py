@@ -273,6 +273,8 @@ def check(
             return await Checker(opened, progress=progress).all(first)
 
     checked = run(job)
+    if first > 1 and not checked.seals:
+        missing(f"there is no seal {first} yet: nothing was checked")
     if as_json:
         emit(asdict(checked))
     else:

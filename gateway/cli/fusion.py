@@ -102,15 +102,16 @@ def _share(share: float | None) -> str:
 async def _comparison(config: Path | None, since: str, until: str, class_: str, limit: int) -> dict[str, Any]:
     from gateway.duty import instant
     from gateway.fusion.api import WEEKS
+    from gateway.fusion.moving import prefix_of
     from gateway.fusion.view import comparison_view
     from gateway.refusal import Refusal
 
     async with hub(config) as wired:
-        last = instant(until) or wired.now()
-        first = instant(since) or last - WEEKS
+        last = instant(until, "until") or wired.now()
+        first = instant(since, "since") or last - WEEKS
         if first > last:
             raise Refusal(422, "invalid", "since lies after until", "write --since 2026-11-01 --until 2026-12-01")
-        return await comparison_view(wired, first, last, class_.removesuffix("*"), limit)
+        return await comparison_view(wired, first, last, prefix_of(class_ or "*"), limit)
 
 
 @commands.command("take-over")

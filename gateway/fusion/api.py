@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from canonical.lifecycle import ActionKind
 from gateway.duty import instant
-from gateway.fusion.moving import move
+from gateway.fusion.moving import move, prefix_of
 from gateway.fusion.view import comparison_view, moved_view, status_view
 from gateway.hub import Hub
 from gateway.refusal import Refusal, plain
@@ -45,14 +45,14 @@ def fusion_routes(hub: Hub, dependencies: list[Depends]) -> APIRouter:
     async def comparison(
         since: Annotated[str, Query(description="default: 28 days ago")] = "",
         until: Annotated[str, Query(description="default: now")] = "",
-        class_: Annotated[str, Query(alias="class", description="how the class's code begins, 30428.2:E04-*")] = "",
+        class_: Annotated[str, Query(alias="class", description="only these, 30428.2:E04-*")] = "",
         limit: Annotated[int, Query(ge=0, le=MOST, description="differences at most")] = 50,
     ) -> View:
-        last = instant(plain(until)) or hub.now()
-        first = instant(plain(since)) or last - WEEKS
+        last = instant(plain(until), "until") or hub.now()
+        first = instant(plain(since), "since") or last - WEEKS
         if first > last:
             raise Refusal(422, "invalid", "since lies after until", "write since=2026-11-01&until=2026-12-01")
-        return await comparison_view(hub, first, last, plain(class_).removesuffix("*"), limit)
+        return await comparison_view(hub, first, last, prefix_of(plain(class_) or "*"), limit)
 
     @router.post("/move", summary="Take over the open cases of a class, or hand them back")
     async def moving(order: MoveOrder) -> Any:  # noqa: ANN401

@@ -62,7 +62,7 @@ async def move(
     Only cases whose class fusion.csv gives to that centre now; the others stay, counted with the reason. `dry`: only
     says what would become of them. Raises Refusal for a pattern or system that cannot be meant.
     """
-    city, prefix = hub.configuration.city, _prefix(pattern)
+    city, prefix = hub.configuration.city, prefix_of(pattern)
     _checked(city.fusion, system)
     role = city.systems.get(system)
     moved, last = Moved(system, pattern, untold=not_told(role, kind) if role else ""), _FIRST
@@ -109,7 +109,8 @@ def _stays(row: Leading | None, kind: ActionKind, system: str) -> str:
     return "" if leads == system else f"by fusion.csv {leads or 'the hub'} leads its class"
 
 
-def _prefix(pattern: str) -> str:
+def prefix_of(pattern: str) -> str:
+    """How the codes of a class pattern begin: `30428.2:E04-` of `30428.2:E04-*`. Raises Refusal for what is none."""
     if class_key_of(pattern) is None:
         hint = "write 30428.2:E04-06, 30428.2:E04-*, 30428.2:E* or *"
         raise Refusal(422, "invalid", f"class: '{pattern[:48]}' is no class pattern", hint)

@@ -213,7 +213,8 @@ def _rate_point(sheet: Sheet, column: Column) -> Iterator[str]:
         text += f"（{written(total.numerator, Kind.COUNT)}/{written(total.denominator, Kind.COUNT)}）"
     worst, value = (max if column.better == "low" else min)(based, key=lambda one: one[1] or 0)
     without = len(sheet.rows) - len(based)
-    text += f"，{'最高' if column.better == 'low' else '最低'}为{worst.name}（{written(value, Kind.PERCENT)}）"
+    if any(one != value for _, one in based):
+        text += f"，{'最高' if column.better == 'low' else '最低'}为{worst.name}（{written(value, Kind.PERCENT)}）"
     yield text + (f"，{without} 个{NO_BASE}。" if without else "。")
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from assessment.facts import facts_of
 from canonical.action import Actor
+from canonical.case import Event
 from canonical.clock import Clock, Timed
 from canonical.lifecycle import ActionKind, Party, Stage
 from canonical.time import Due, Limit, LimitUnit
@@ -138,3 +139,21 @@ def test_what_the_leading_system_does_is_its_centres_work_and_no_persons() -> No
 
     fact = next(one for one in facts_of(story.case.no, [*story.events, given, verified]) if one.what == "action.verify")
     assert (fact.post, fact.person, fact.party) == ("acceptor", "", "lead_system")
+
+
+def test_a_place_that_is_found_out_piece_by_piece_is_the_place_of_all_facts_before() -> None:
+    """The source said only the city: reported and filed count in the same district, or rates exceed 100 %."""
+    story = next(one for one in month(4, 50) if len(one.events) > 3 and one.case.place.area)
+    whole = story.case.place.area or ""
+
+    def collected(area: str) -> Event:
+        place = story.case.place.model_copy(update={"area": area, "grid": None})
+        first = story.events[0]
+        return first.model_copy(update={"action": first.action.model_copy(update={"place": place})})
+
+    def areas(first: str) -> set[str]:
+        return {one.area for one in facts_of(story.case.no, [collected(first), *story.events[1:]])}
+
+    assert areas(whole[:4]) == areas(whole[:6]) == {whole}
+    elsewhere = "340299"
+    assert areas(elsewhere) == {elsewhere, whole}

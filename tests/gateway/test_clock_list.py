@@ -96,7 +96,7 @@ def test_it_is_narrowed_by_unit_system_clock_and_step(database_url: str, configu
         assert (
             {one["clock"] for one in theirs["items"]} == {"sign", "level", "disposal"} <= {str(one) for one in WORKING}
         )
-        assert (await shown(office, within="30d", unit="nobody"))["items"] == []
+        assert (await shown(office, within="30d", unit="3402-gas"))["items"] == []
         carried = await shown(office, within="2d", system="hotline_12345")
         assert keys(carried) == keys(whole)
         assert (await shown(office, within="2d", system="market_supervision"))["items"] == []
@@ -183,3 +183,6 @@ def test_the_api_and_the_terminal_tell_it_in_eighty_columns(hub: HubUnderTest) -
     late = sum(item["overdue"] for item in listed["items"])
     assert f"{len(open_)} clocks, {late} overdue 超期" in table.stdout
     assert typed.invoke(app, ["clocks", "--step", "42%"]).exit_code == 2
+    unknown = typed.invoke(app, ["clocks", "--unit", "3402-urbam"])
+    assert unknown.exit_code == 2
+    assert "'3402-urbam' is not in units.csv" in unknown.stderr

@@ -232,7 +232,8 @@ def test_killed_while_it_takes_over_it_goes_on_and_takes_none_twice(
         (("fusion", "take-over", "nobody", LITTER, "--reason", "x"), 5, "leads no class"),
         (("fusion", "take-over", NAME, "E04", "--reason", "x"), 2, "no class pattern"),
         (("fusion", "compare", "--since", "2026-03-01", "--until", "2026-01-01"), 2, "since lies after until"),
-        (("fusion", "compare", "--since", "gestern"), 2, "is not a time"),
+        (("fusion", "compare", "--since", "gestern"), 2, "since: 'gestern' is not a time"),
+        (("fusion", "compare", "--class", "zz"), 2, "'zz' is no class pattern"),
         (("fusion", "status"), 0, "lead-system mode 牵头模式"),
     ],
 )
