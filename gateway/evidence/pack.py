@@ -151,7 +151,8 @@ class _Writing:
             await self._cases(numbers[at : at + AT_ONCE], single=single)
             self.order.progress(min(at + AT_ONCE, len(numbers)))
         if self.order.about is not None:
-            self._whole("figure.json", {**self.order.about, "cases": list(numbers)})
+            about = _without_collectors(self.order.about) if self._masked else self.order.about
+            self._whole("figure.json", {**about, "cases": list(numbers)})
         headers, proof = await self.prover.chain(self.order.known_heads)
         for header in headers:
             self._line("seals.jsonl", header.encode())
@@ -309,6 +310,16 @@ def _digest(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _without_collectors(said: Any) -> Any:  # noqa: ANN401 whatever JSON can say
+    """What is said of a figure without the collectors' ids, which events have as commitments."""
+    if isinstance(said, list):
+        return [_without_collectors(one) for one in said]
+    if not isinstance(said, Mapping):
+        return said
+    masked = {"person": ""} if said.get("post") == "collector" else {}
+    return {name: _without_collectors(one) for name, one in said.items()} | masked
 
 
 def _said(value: object) -> object:

@@ -372,6 +372,22 @@ def test_the_commands_pack_verify_tell_the_head_and_check(hub: HubUnderTest, tmp
     assert (found.exit_code, len(json.loads(found.stdout)["findings"])) == (1, 2)
 
 
+@pytest.mark.parametrize(("whole", "shown"), [((), False), (("--whole",), True)])
+def test_the_collectors_of_a_figure_are_masked_as_people_are(
+    hub: HubUnderTest, tmp_path: Path, whole: tuple[str, ...], shown: bool
+) -> None:
+    about = {
+        "facts": {"report": [{"person": "patrol/C-0031", "post": "collector"}, {"person": "op-1", "post": "acceptor"}]}
+    }
+    (tmp_path / "about.json").write_text(json.dumps(about))
+    order = ("--about", str(tmp_path / "about.json"), "--to", str(tmp_path / "pack"), *whole)
+
+    done = gridhub(hub, "figure", *two_cases(hub), *order)
+    assert done.exit_code == 0, done.output
+    said = (tmp_path / "pack" / "figure.json").read_text()
+    assert ("C-0031" in said, "op-1" in said) == (shown, True)
+
+
 def test_a_pack_comes_as_a_zip_to_those_who_may_and_whole_only_with_a_reason(hub: HubUnderTest, tmp_path: Path) -> None:
     [first, _] = two_cases(hub)
     path, token = f"/api/cases/{first}/evidence", {"authorization": f"Bearer {CENTRE_SECRET}"}
