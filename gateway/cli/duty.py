@@ -1,13 +1,12 @@
 """`gridhub duty`: who is on duty in a grid for a class, and how the team is laid over the grids."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.shared import AsJson, Config, emit, err, out
+from gateway.cli.shared import AsJson, Config, emit, err, line
+from gateway.cli.shared import city as load_city
 
-_WIDTH = 80
 _ID, _UNIT = 26, 22
 
 
@@ -41,7 +40,7 @@ def add_to(app: typer.Typer) -> None:
             raise typer.BadParameter("--review is of the whole team: leave --grid and --class out")
         try:
             when = instant(at) or clock()
-            city = _city(config)
+            city = load_city(config, whole=True).city
             if review:
                 _show_load(load_view(city, when, names=plain), as_json=as_json)
                 return
@@ -58,38 +57,23 @@ def add_to(app: typer.Typer) -> None:
 _USAGE, _NOT_FOUND = 2, 5
 
 
-def _city(config: Path | None) -> Any:  # noqa: ANN401
-    import os
-
-    from canonical.errors import Misconfigured
-    from canonical.findings import Severity
-    from gateway.configuration import read
-    from gateway.settings import settings
-
-    configuration, findings = read(settings(config).config, os.environ, unset=Severity.WARNING)
-    errors = [str(one) for one in findings if one.severity is Severity.ERROR]
-    if configuration is None or errors:
-        raise Misconfigured("\n".join(errors) or "the city's configuration cannot be read: try gridhub check")
-    return configuration.city
-
-
 def _show_duty(view: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         emit(view)
         return
-    _line(f"{view['grid']} {view['grid_title']}", style="bold")
-    _line(f"{view['class']} {view['class_title']}, {view['at']:%Y-%m-%d %H:%M}")
+    line(f"{view['grid']} {view['grid_title']}", style="bold")
+    line(f"{view['class']} {view['class_title']}, {view['at']:%Y-%m-%d %H:%M}")
     if view["nobody"]:
-        _line(f"nobody on duty 无人当班: {view['nobody']}", style="red")
+        line(f"nobody on duty 无人当班: {view['nobody']}", style="red")
     for number, one in enumerate(view["on"], start=1):
-        _line(f"{number:>2}  {one['officer']} {one['name']} {_post(one['post'])}", style="green")
-        _line(f"for {one['for_unit']} {one['unit_title']}", indent=4)
-        _line(one["why"], indent=4, style="dim")
+        line(f"{number:>2}  {one['officer']} {one['name']} {_post(one['post'])}", style="green")
+        line(f"for {one['for_unit']} {one['unit_title']}", indent=4)
+        line(one["why"], indent=4, style="dim")
     if view["off"]:
-        _line(f"not there 不在岗: {len(view['off'])}")
+        line(f"not there 不在岗: {len(view['off'])}")
     for one in view["off"]:
-        _line(f"{one['officer']} {one['name']} {_post(one['post'])}", indent=4)
-        _line(one["why"], indent=6, style="dim")
+        line(f"{one['officer']} {one['name']} {_post(one['post'])}", indent=4)
+        line(one["why"], indent=6, style="dim")
 
 
 def _show_load(view: dict[str, Any], *, as_json: bool) -> None:
@@ -97,29 +81,21 @@ def _show_load(view: dict[str, Any], *, as_json: bool) -> None:
         emit(view)
         return
     grids, officers = view["grids"], view["officers"]
-    _line(f"{view['day']}: {officers['all']} officers 人员, {grids['all']} unit grids 单元网格", style="bold")
+    line(f"{view['day']}: {officers['all']} officers 人员, {grids['all']} unit grids 单元网格", style="bold")
     full = f", at most {grids['most']} in {grids['fullest']}" if grids["fullest"] else ""
-    _line(f"several officers of their own 一格多员: {grids['several_officers']} grids{full}")
-    _line(f"one officer of their own 一格一员: {grids['one_officer']} grids")
-    _line(f"only officers of streets, districts or the city 由上级覆盖: {grids['from_above']} grids")
-    _line(f"no officer at all 无人: {grids['without_officer']} grids")
-    _line(f"several grids for an officer 一员多格: {officers['several_grids']} officers")
-    _line(f"several industry grids 跨行业网格: {officers['several_industry_grids']} officers")
-    _line(f"{'officer':<{_ID}}{'unit':<{_UNIT}}{'grids':>6}{'first':>7}{'km²':>9}  industry", style="bold")
+    line(f"several officers of their own 一格多员: {grids['several_officers']} grids{full}")
+    line(f"one officer of their own 一格一员: {grids['one_officer']} grids")
+    line(f"only officers of streets, districts or the city 由上级覆盖: {grids['from_above']} grids")
+    line(f"no officer at all 无人: {grids['without_officer']} grids")
+    line(f"several grids for an officer 一员多格: {officers['several_grids']} officers")
+    line(f"several industry grids 跨行业网格: {officers['several_industry_grids']} officers")
+    line(f"{'officer':<{_ID}}{'unit':<{_UNIT}}{'grids':>6}{'first':>7}{'km²':>9}  industry", style="bold")
     for one in view["items"]:
         row = f"{one['officer']:<{_ID}}{one['unit']:<{_UNIT}}{one['grids']:>6}{one['in_charge']:>7}"
-        _line(f"{row}{one['square_kilometres']:>9.2f}  {', '.join(one['industry_grids'])}", indent=0)
+        line(f"{row}{one['square_kilometres']:>9.2f}  {', '.join(one['industry_grids'])}", indent=0)
 
 
 def _post(post: Any) -> str:  # noqa: ANN401
     from gateway.duty import POST_TITLES
 
     return f"{post} {POST_TITLES[post]}"
-
-
-def _line(text: str, *, style: str = "", indent: int = 0) -> None:
-    """Wrapped to eighty columns, however wide the terminal or how long an id."""
-    from gateway.cli.check import wrapped
-
-    for line in wrapped(text.rstrip(), _WIDTH - indent):
-        out.print(" " * indent + line, style=style, markup=False, highlight=False, emoji=False, soft_wrap=True)

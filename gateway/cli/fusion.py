@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from gateway.cli.shared import AsJson, Config, emit, err, hub, out, run
+from gateway.cli.shared import AsJson, Config, city, emit, err, hub, line, run, store
 
 if TYPE_CHECKING:
     from canonical.lifecycle import ActionKind
     from gateway.fusion.moving import Moved
     from gateway.refusal import Refusal
 
-_WIDTH = 80
 _USAGE, _NOT_FOUND = 2, 5
 commands = typer.Typer(help="Modes of fusion: who is the centre, in shadow, taken over. 融合模式", no_args_is_help=True)
 System = Annotated[str, typer.Argument(help="The lead system, as fusion.csv names it.")]
@@ -36,22 +35,25 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
         emit(view)
         return
     titles = {"separate_hub": "separate hub 独立中枢", "lead_system": "lead-system mode 牵头模式"}
-    _line(titles[view["mode"]], style="bold")
+    line(titles[view["mode"]], style="bold")
     for row in view["rows"]:
         begins = "since" if row["in_force"] else "from"
-        _line(f"{row['id']:<6} {row['class']:<18} {row['centre']:<20} {begins} {row['since'][:16]}")
+        line(f"{row['id']:<6} {row['class']:<18} {row['centre']:<20} {begins} {row['since'][:16]}")
         if row["basis"]:
-            _line(row["basis"], indent=7, style="dim")
-    _line("open cases 未结案件:" if view["open"] else "no case is open")
+            line(row["basis"], indent=7, style="dim")
+    line("open cases 未结案件:" if view["open"] else "no case is open")
     for one in view["open"]:
-        _line(f"{one['cases']:>8}  {one['class'] or 'no class':<18} {one['centre']:<20} of {one['source']}")
+        line(f"{one['cases']:>8}  {one['class'] or 'no class':<18} {one['centre']:<20} of {one['source']}")
 
 
 async def _status(config: Path | None) -> dict[str, Any]:
     from gateway.fusion.view import status_view
+    from gateway.hub import clock
+    from storage.shadows import Shadows
 
-    async with hub(config) as wired:
-        return await status_view(wired, wired.now())
+    fusion = city(config, whole=True).city.fusion
+    async with store(config) as opened:
+        return await status_view(fusion, Shadows(opened), clock())
 
 
 @commands.command()
@@ -72,27 +74,27 @@ def compare(
     if as_json:
         emit(view)
         return
-    _line(f"{view['since'][:16]} to {view['until'][:16]}", style="bold")
+    line(f"{view['since'][:16]} to {view['until'][:16]}", style="bold")
     if not view["classes"]:
-        _line("no lead system decided anything in this time")
+        line("no lead system decided anything in this time")
         return
-    _line(f"{'class':<18}{'cases':>7}{'filing':>10}{'unit':>10}{'due':>10}{'on time':>10}  lead", style="bold")
+    line(f"{'class':<18}{'cases':>7}{'filing':>10}{'unit':>10}{'due':>10}{'on time':>10}  lead", style="bold")
     for one in view["classes"]:
         said = "".join(f"{_share(one['agreement'][name]):>10}" for name in ("filing", "unit", "due", "on_time"))
-        _line(f"{one['class_code'] or 'no class':<18}{one['cases']:>7}{said}  {one['system']}")
+        line(f"{one['class_code'] or 'no class':<18}{one['cases']:>7}{said}  {one['system']}")
     if view["differing"]:
-        _line("where they differ, the latest first 不一致:", style="bold")
+        line("where they differ, the latest first 不一致:", style="bold")
     for one in view["differing"]:
         _differing(one)
 
 
 def _differing(one: Mapping[str, Any]) -> None:
-    _line(f"{one['case_no']} {one['step']} {one['at'][:16]} {one['class_code']}")
+    line(f"{one['case_no']} {one['step']} {one['at'][:16]} {one['class_code']}")
     for side in ("theirs", "ours"):
         due = one[f"{side}_due"]
         said = f"{one[side] or 'left to a person'}{f', due {due[:16]}' if due else ''}"
-        _line(f"{side:<7} {said}", indent=2)
-    _line(one["why"], indent=10, style="dim")
+        line(f"{side:<7} {said}", indent=2)
+    line(one["why"], indent=10, style="dim")
 
 
 def _share(share: float | None) -> str:
@@ -104,14 +106,16 @@ async def _comparison(config: Path | None, since: str, until: str, class_: str, 
     from gateway.fusion.api import WEEKS
     from gateway.fusion.moving import prefix_of
     from gateway.fusion.view import comparison_view
+    from gateway.hub import clock
     from gateway.refusal import Refusal
+    from storage.shadows import Shadows
 
-    async with hub(config) as wired:
-        last = instant(until, "until") or wired.now()
-        first = instant(since, "since") or last - WEEKS
-        if first > last:
-            raise Refusal(422, "invalid", "since lies after until", "write --since 2026-11-01 --until 2026-12-01")
-        return await comparison_view(wired, first, last, prefix_of(class_ or "*"), limit)
+    last = instant(until, "until") or clock()
+    first = instant(since, "since") or last - WEEKS
+    if first > last:
+        raise Refusal(422, "invalid", "since lies after until", "write --since 2026-11-01 --until 2026-12-01")
+    async with store(config) as opened:
+        return await comparison_view(Shadows(opened), first, last, prefix_of(class_ or "*"), limit)
 
 
 @commands.command("take-over")
@@ -156,13 +160,13 @@ def _move(
     else:
         done = "would be" if dry_run else "were"
         what = {"take_over": "taken over from", "hand_back": "handed back to"}[kind]
-        _line(f"{moved.done} of {moved.seen} open cases {done} {what} {system}", style="bold")
+        line(f"{moved.done} of {moved.seen} open cases {done} {what} {system}", style="bold")
         for why, count in moved.stay.most_common():
-            _line(f"{count:>8} stay: {why}")
+            line(f"{count:>8} stay: {why}")
         if moved.cases:
-            _line(f"such as {', '.join(moved.cases[:3])}", indent=10, style="dim")
+            line(f"such as {', '.join(moved.cases[:3])}", indent=10, style="dim")
         if moved.untold and moved.done:
-            _line(f"tell its people 请电话告知: {moved.untold}", style="yellow")
+            line(f"tell its people 请电话告知: {moved.untold}", style="yellow")
     if moved.cases:
         raise typer.Exit(1)
 
@@ -195,11 +199,3 @@ def _refused(error: "Refusal") -> NoReturn:
     if error.hint:
         err.print(f"  {error.hint}", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(_NOT_FOUND if error.status == 404 else _USAGE)
-
-
-def _line(text: str, *, style: str = "", indent: int = 0) -> None:
-    """Wrapped to eighty columns."""
-    from gateway.cli.check import wrapped
-
-    for line in wrapped(text.rstrip(), _WIDTH - indent):
-        out.print(" " * indent + line, style=style, markup=False, highlight=False, emoji=False, soft_wrap=True)

@@ -23,6 +23,7 @@ out = Console()
 err = Console(stderr=True)
 
 NOT_FOUND = 5
+_WIDTH = 80
 
 
 def emit(value: Any) -> None:  # noqa: ANN401 whatever JSON can say
@@ -38,6 +39,14 @@ def missing(text: str) -> NoReturn:
     """End with "no such thing"."""
     err.print(f"gridhub: {text}", markup=False, highlight=False)
     raise typer.Exit(NOT_FOUND)
+
+
+def line(text: str, *, style: str = "", indent: int = 0) -> None:
+    """A line to be read, wrapped to eighty columns however wide the terminal or how long an id."""
+    from gateway.cli.check import wrapped
+
+    for part in wrapped(text.rstrip(), _WIDTH - indent):
+        out.print(" " * indent + part, style=style, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 @asynccontextmanager
@@ -88,8 +97,11 @@ def systems(config: Path | None) -> dict[str, Any]:
     return dict(city(config).systems)
 
 
-def city(config: Path | None) -> Any:  # noqa: ANN401
-    """The city's configuration, though addresses and secrets of its systems may not be set here."""
+def city(config: Path | None, *, whole: bool = False) -> Any:  # noqa: ANN401
+    """The city's configuration, though addresses and secrets of its systems may not be set here.
+
+    `whole`: what is wrong in any of its files is raised as Misconfigured.
+    """
     import os
 
     from canonical.errors import Misconfigured
@@ -97,9 +109,10 @@ def city(config: Path | None) -> Any:  # noqa: ANN401
     from gateway.configuration import read
     from gateway.settings import settings
 
-    configuration, _ = read(settings(config).config, os.environ, unset=Severity.WARNING)
-    if configuration is None:
-        raise Misconfigured("the city's configuration cannot be read: try gridhub check")
+    configuration, findings = read(settings(config).config, os.environ, unset=Severity.WARNING)
+    errors = [str(one) for one in findings if one.severity is Severity.ERROR]
+    if configuration is None or (whole and errors):
+        raise Misconfigured("\n".join(errors) or "the city's configuration cannot be read: try gridhub check")
     return configuration
 
 

@@ -14,6 +14,7 @@ from gateway.fusion.view import comparison_view, moved_view, status_view
 from gateway.hub import Hub
 from gateway.refusal import Refusal, plain
 from gateway.views import View
+from storage.shadows import Shadows
 
 WEEKS = timedelta(days=28)
 """What a comparison looks back, when nothing is said."""
@@ -39,7 +40,7 @@ def fusion_routes(hub: Hub, dependencies: list[Depends]) -> APIRouter:
 
     @router.get("", summary="Who is the centre for which class, since when, and what is open under whom")
     async def status() -> View:
-        return await status_view(hub, hub.now())
+        return await status_view(hub.configuration.city.fusion, Shadows(hub.store), hub.now())
 
     @router.get("/comparison", summary="Lead systems' decisions beside what our tables would have done, by class")
     async def comparison(
@@ -52,7 +53,7 @@ def fusion_routes(hub: Hub, dependencies: list[Depends]) -> APIRouter:
         first = instant(plain(since), "since") or last - WEEKS
         if first > last:
             raise Refusal(422, "invalid", "since lies after until", "write since=2026-11-01&until=2026-12-01")
-        return await comparison_view(hub, first, last, prefix_of(plain(class_) or "*"), limit)
+        return await comparison_view(Shadows(hub.store), first, last, prefix_of(plain(class_) or "*"), limit)
 
     @router.post("/move", summary="Take over the open cases of a class, or hand them back")
     async def moving(order: MoveOrder) -> Any:  # noqa: ANN401

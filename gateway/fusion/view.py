@@ -6,14 +6,13 @@ from typing import Any
 
 from canonical.time import in_shanghai
 from gateway.fusion.moving import Moved, now_leading
-from gateway.hub import Hub
 from gateway.views import View, row_view
+from routing.fusion import Fusion
 from storage.shadows import Agreement, Shadows
 
 
-async def status_view(hub: Hub, now: datetime) -> View:
+async def status_view(fusion: Fusion, shadows: Shadows, now: datetime) -> View:
     """Who is the centre for which class, since when, and how many cases are open under whom."""
-    fusion = hub.configuration.city.fusion
     rows = [
         {
             "id": row.id, "class": row.pattern, "centre": row.system or "hub", "unit": row.unit,
@@ -21,7 +20,7 @@ async def status_view(hub: Hub, now: datetime) -> View:
         }
         for row in fusion.rows
     ]  # fmt: skip
-    led = await Shadows(hub.store).led()
+    led = await shadows.led()
     return {
         "mode": "lead_system" if fusion.leading_now(now) else "separate_hub",
         "rows": rows,
@@ -35,9 +34,8 @@ async def status_view(hub: Hub, now: datetime) -> View:
     }  # fmt: skip
 
 
-async def comparison_view(hub: Hub, since: datetime, until: datetime, pattern: str, limit: int) -> View:
+async def comparison_view(shadows: Shadows, since: datetime, until: datetime, pattern: str, limit: int) -> View:
     """How often both decided alike, class by class, and the latest decisions in which they differ."""
-    shadows = Shadows(hub.store)
     found = await shadows.agreement(since, until, pattern)
     differing = await shadows.differing(since, until, pattern, limit)
     return {

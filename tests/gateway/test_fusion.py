@@ -259,3 +259,16 @@ def test_the_ladder_tells_nobody_of_a_case_that_another_leads(rows: tuple[str, .
 
     assert [event.action.told.step for event in book.changes.events if event.action.told][-1] == "+1 work_hour"
     assert len(rung_notices(book, desk.id)) == notices
+
+
+@pytest.mark.parametrize("words", ["status", "compare"])
+def test_who_only_looks_needs_no_systems_secret(database_url: str, tmp_path: Path, words: str) -> None:
+    folder = city(tmp_path / "city", LED)
+    env = {name: value for name, value in surroundings(folder, database_url).items() if name not in ENVIRONMENT}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", "fusion", words], env=env, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
