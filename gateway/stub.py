@@ -101,7 +101,10 @@ class Stub:
             )
         self.folder, self.system = folder, system
         found = [_route(name, plan.declared) for name, (plan, _) in system.writers.items()]
-        self.routes = sorted(found, key=lambda route: -route.literal)
+        tells = {str(party): set(messages.values()) for party, messages in system.role.tells.items()}
+        called = tells.pop("joint", set()).difference(*tells.values())
+        # Of two that nothing tells apart on the wire, the one for a whole case comes before that for a called unit.
+        self.routes = sorted(found, key=lambda route: (-route.literal, route.name in called))
         if not self.routes:
             raise Misconfigured(f"{folder.name}: declares nothing that is sent or asked: nothing arrives here")
         self._declarations = {name: plan.declared for name, (plan, _) in system.writers.items()}

@@ -24,7 +24,7 @@ from connectors.soap import SoapConnector
 from gateway.cli.main import app
 from gateway.hub import clock, fresh_id
 from gateway.reading import bare
-from gateway.stub import Heard, Stub, server
+from gateway.stub import Heard, Route, Stub, server
 
 SHIPPED = adapters.shipped()
 PLAYED = [name for name, folder in SHIPPED.items() if bare(folder).connector.protocol == "http"]
@@ -125,10 +125,16 @@ def test_what_any_shipped_platform_is_told_is_known_by_name_and_answered_so_that
 
 
 def _alike(folder: str, message: str) -> set[str]:
-    """Messages that look like this one on the wire: same method, same path but for names in it, no body."""
+    """Messages that look like this one on the wire: same path but for names in it, and no body, or the same fields."""
     routes = {route.name: route for route in Stub(SHIPPED[folder], bare(SHIPPED[folder])).routes}
     mine = routes[message]
-    return {name for name, one in routes.items() if one.pattern == mine.pattern and one.declared.body is None}
+    same = (one for one in routes.values() if one.pattern == mine.pattern)
+    return {one.name for one in same if one.declared.body is None or _keys(one) == _keys(mine)}
+
+
+def _keys(route: Route) -> set[str]:
+    body = route.declared.body
+    return set(body) if isinstance(body, dict) else set()
 
 
 def test_all_pages_of_the_samples_are_served_and_end(folder: Path) -> None:
@@ -233,7 +239,7 @@ def test_a_soap_platform_is_played_too() -> None:
         soap.close()
 
     system.judge(golden["message"], answer)
-    assert heard[0].message == golden["message"]
+    assert heard[0].message in {golden["message"], *_alike("urban_management", golden["message"])}
 
 
 @pytest.mark.parametrize("name", ["sensors", "fire_alarms"])

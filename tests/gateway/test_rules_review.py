@@ -37,7 +37,9 @@ CASES = {
         "'+23 urgent_work_hour' comes before '+1 calendar_day'",
     ),
     "a step twice": (STEPS, '[due, due, "+1 work_day", "+3 work_day"]', 0, "a step stands here twice"),
-    "a clock with two lists of steps": ("[reply, source, owner]", "[reply, disposal]", 0, "'disposal' has its steps"),
+    "a clock with two lists of steps": (
+        "[reply, source, source_sign, owner]", "[reply, disposal]", 0, "'disposal' has its steps",
+    ),
     "a step in a unit there is none of": (STEPS, '[due, "+1 week", "+1 work_day", "+3 work_day"]', 0, "a step is 50%"),
     "a limit in a unit there is none of": ("unit: calendar_day}", "unit: week}", 0, "Input should be 'minute'"),
     "a limit of nothing": ("{value: 365,", "{value: 0,", 0, "greater than or equal to 1"),
