@@ -208,8 +208,9 @@ class Case(Value):
     def next_step_at(self) -> Instant | None:
         """When the next step of any of its clocks is to be told, or a suspension ends by itself."""
         moments = [one.step_at for one in self.clocks if one.step_at and one.stopped_at is None]
-        resumed_by_us = self.resume_at and not self.lead_system
-        return min([*moments, *([self.resume_at] if self.resume_at and resumed_by_us else [])], default=None)
+        if self.resume_at and not self.lead_system:  # else the system that leads it resumes it
+            moments.append(self.resume_at)
+        return min(moments, default=None)
 
     @property
     def owner(self) -> str:

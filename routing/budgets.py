@@ -15,7 +15,7 @@ from canonical.report import Urgency
 from canonical.tables import TableRow, read_table
 from canonical.time import Limit
 from routing.catalogue import limit_in
-from routing.responsibility import ClassKey, class_key_of
+from routing.responsibility import ClassKey, class_key_of, covers
 
 COLUMNS = ("id", "clock", "class", "urgency", "source", "level", "limit_value", "limit_unit", "basis")
 NOT_HERE = frozenset({Clock.DISPOSAL, Clock.SOURCE, Clock.SOURCE_SIGN, Clock.OWNER})
@@ -43,10 +43,8 @@ class Budget:
 
     def fits(self, class_code: ClassCode | None, urgency: Urgency, source: str, level: Level | None) -> bool:
         """True when it is for such a case."""
-        key = self.class_key
-        code = () if class_code is None else (class_code.edition, class_code.kind, class_code.major, class_code.minor)
         return (
-            code[: len(key)] == key
+            covers(self.class_key, class_code)
             and self.urgency in {None, urgency}
             and self.source in {"", source}
             and self.level in {None, level}

@@ -16,7 +16,7 @@ from canonical.findings import Finding, Severity
 from canonical.organisation import Unit
 from canonical.tables import TableRow, read_table
 from canonical.time import SHANGHAI
-from routing.responsibility import ClassKey, class_key_of
+from routing.responsibility import ClassKey, class_key_of, covers
 
 COLUMNS = ("id", "class", "centre", "unit", "since", "basis")
 HUB = "hub"
@@ -50,7 +50,7 @@ class Fusion:
         if not self.rows:
             return None
         if class_code not in self._found:
-            self._found[class_code] = tuple(row for row in self.rows if _fits(row.key, class_code))
+            self._found[class_code] = tuple(row for row in self.rows if covers(row.key, class_code))
         return next((row for row in self._found[class_code] if row.since <= now), None)
 
     def leading(self, class_code: ClassCode | None, now: datetime) -> Leading | None:
@@ -70,11 +70,6 @@ class Fusion:
 
 
 SEPARATE = Fusion()
-
-
-def _fits(key: ClassKey, code: ClassCode | None) -> bool:
-    parts = () if code is None else (code.edition, code.kind, code.major, code.minor)
-    return parts[: len(key)] == key
 
 
 def load_fusion(

@@ -180,6 +180,16 @@ def _date(line: TableRow, column: str, wrong: list[tuple[str, str]]) -> date | N
         return None
 
 
+def exact_key(code: ClassCode) -> ClassKey:
+    """The key that covers this class alone."""
+    return code.edition, code.kind, code.major, code.minor
+
+
+def covers(key: ClassKey, code: ClassCode | None) -> bool:
+    """Whether a row with this key is for the class; of a case without one only `*` is."""
+    return (exact_key(code) if code else ())[: len(key)] == key
+
+
 def class_key_of(text: str) -> ClassKey | None:
     """What a row's class cell covers; None when it is in none of the four forms."""
     if text == ANY:
@@ -195,4 +205,4 @@ def _key(text: str, width: int) -> ClassKey | None:
         code = ClassCode.parse(text)
     except ValueError:
         return None
-    return (code.edition, code.kind, code.major, code.minor)[:width]
+    return exact_key(code)[:width]

@@ -12,7 +12,7 @@ from canonical.organisation import Level
 from canonical.time import SHANGHAI
 from routing.catalogue import Acceptance, Catalogue, CatalogueClass
 from routing.divisions import Divisions
-from routing.responsibility import ClassKey, Hours, Match, ResponsibilityList, Row
+from routing.responsibility import ClassKey, Hours, Match, ResponsibilityList, Row, exact_key
 
 FILE = "responsibility.csv"
 _NOON = time(12, tzinfo=SHANGHAI)
@@ -74,7 +74,7 @@ class _Coverage:
         areas: dict[ClassKey, set[str]],
     ) -> None:
         self._list, self._divisions, self._code = responsibility, divisions, code
-        exact = (code.edition, code.kind, code.major, code.minor)
+        exact = exact_key(code)
         self._areas = set().union(*(areas.get(exact[:width], set()) for width in (4, 3, 2, 0)))
 
     def owned(self, area: str, day: date, working: bool) -> bool:

@@ -15,7 +15,7 @@ from canonical.organisation import Post
 from canonical.tables import TableRow
 from routing.catalogue import Acceptance, Catalogue, CatalogueClass
 from routing.divisions import Divisions
-from routing.responsibility import ANY, ClassKey
+from routing.responsibility import ANY, ClassKey, exact_key
 from routing.roster import DAY, Kind, Roster, RosterRow, Span
 from routing.team import AREA_WIDTHS, Entry, Team, keys_by_area
 from routing.team_tables import IndustryGrid
@@ -326,8 +326,7 @@ def _missing(
 
 
 def _covered(entry: CatalogueClass, keys: frozenset[ClassKey]) -> bool:
-    code = entry.code
-    exact: ClassKey = (code.edition, code.kind, code.major, code.minor)
+    exact = exact_key(entry.code)
     return any(exact[:width] in keys for width in (4, 3, 2, 0))
 
 

@@ -11,14 +11,13 @@ from difflib import get_close_matches
 from itertools import pairwise, repeat
 from pathlib import Path
 
-from canonical.codes import ClassCode
 from canonical.findings import Finding, Severity
 from canonical.organisation import Officer, Post, Unit
 from canonical.ports import WorkingCalendar
 from canonical.tables import TableRow, read_table
 from routing.catalogue import Catalogue
 from routing.divisions import Divisions
-from routing.responsibility import ANY, ClassKey, class_key_of
+from routing.responsibility import ANY, ClassKey, class_key_of, exact_key
 from routing.roster import DAY, Cycle, DayKind, DayRule, Kind, RosterRow, Span, roster_of
 from routing.team import Entry, Team, Term, team_of
 from routing.units import gone_to
@@ -192,7 +191,7 @@ def _classes(row: _Row, catalogue: Catalogue, findings: list[Finding]) -> tuple[
             row.is_wrong("classes", f"'{text}': write 30428.2:E04-06, 30428.2:E04-*, 30428.2:E* or *, parted by |")
             continue
         keys.append(key)
-        if len(key) < _MAJOR or any(_key(code)[: len(key)] == key for code in catalogue.classes):
+        if len(key) < _MAJOR or any(exact_key(code)[: len(key)] == key for code in catalogue.classes):
             continue
         if len(key) == _MAJOR:
             findings.append(_warning(row.line, "classes", f"'{text}' covers no class of classes.csv"))
@@ -202,10 +201,6 @@ def _classes(row: _Row, catalogue: Catalogue, findings: list[Finding]) -> tuple[
 
 
 _MAJOR = 3
-
-
-def _key(code: ClassCode) -> ClassKey:
-    return code.edition, code.kind, code.major, code.minor
 
 
 def _area(row: _Row, known: Known, industry: Collection[str] = ()) -> None:

@@ -124,12 +124,7 @@ def _checked(fusion: Fusion, system: str) -> None:
         raise Refusal(404, "unknown_system", f"system: '{system[:48]}' leads no class, and never has", hint)
 
 
-def class_of(text: str) -> ClassCode | None:
-    """The class a code stands for; None: it is not known."""
-    return ClassCode.parse(text) if text else None
-
-
 def now_leading(fusion: Fusion, text: str, now: datetime) -> str:
     """Who is the centre for new cases of a class, and the row that says so."""
-    row = fusion.row(class_of(text), now)
+    row = fusion.row(ClassCode.parse(text) if text else None, now)
     return f"{row.system or 'hub'} ({row.id})" if row else "hub"
