@@ -9,6 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -34,8 +35,8 @@ CONCURRENCY = 4
 """Files at a time in one process; each may be held in memory whole."""
 EACH = 2
 """Files of one system at a time."""
-LEASE = timedelta(minutes=10)
-"""Longer than two whole downloads and a signing in."""
+LEASE = timedelta(minutes=1)
+"""So long the file of a killed worker waits for the next one; a living worker keeps it for as long as it takes."""
 GIVE_UP = timedelta(days=7)
 """After that the case keeps the reference alone."""
 ABANDONED = timedelta(days=1)
@@ -173,7 +174,22 @@ class Fetcher:
             log.error("file.failed", system=system, exc_info=error)
 
     async def _take(self, file: DueFile) -> None:
-        """One file from claim to outcome."""
+        """One file from claim to outcome, ours all the while."""
+        keeping = asyncio.create_task(self._keep(file), name=f"lease-{file.case_id}")
+        try:
+            await self._settled(file)
+        finally:
+            keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeping
+
+    async def _keep(self, file: DueFile) -> None:
+        while True:
+            await asyncio.sleep(self.lease.total_seconds() / 3)
+            with suppress(Unavailable):  # the lease lasts for two more tries
+                await self.attachments.keep(file, self.hub.now() + self.lease)
+
+    async def _settled(self, file: DueFile) -> None:
         part = part_of(file.url)
         if part is not None:
             outcome = await self._part(file, part)

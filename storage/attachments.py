@@ -104,6 +104,10 @@ class Attachments:
             rows = (await transaction.connection.execute(_CLAIM, values)).all()
         return [DueFile(*row) for row in rows]
 
+    async def keep(self, file: DueFile, lease: datetime) -> None:
+        """Still at it: ours until `lease`. Nothing happens when another worker has taken it over meanwhile."""
+        await self._write(_KEEP, _key(file) | {"lease": lease})
+
     async def stored(self, file: DueFile, stored: Stored) -> None:
         """It lies in the file store. Whoever says so is right: the same address gives the same file."""
         await self._write(_STORED, _key(file) | _facts(stored))
@@ -197,6 +201,7 @@ UPDATE attachment SET state = 'stored', lease_until = NULL, content = NULL, text
 """)
 # A worker that was taken for dead must not put back what another holds now: the number of the attempt tells them apart.
 _MINE = "WHERE case_id = :case AND url = :url AND state = 'fetching' AND attempts = :attempts"
+_KEEP = text(f"UPDATE attachment SET lease_until = :lease {_MINE}")  # noqa: S608
 _RETRY = text(f"UPDATE attachment SET state = 'waiting', lease_until = NULL, next_at = :at, text = :text {_MINE}")  # noqa: S608
 _GONE = text(f"UPDATE attachment SET state = 'gone', lease_until = NULL, text = :text {_MINE}")  # noqa: S608
 _PIECES = text("""

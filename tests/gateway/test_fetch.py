@@ -18,6 +18,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from canonical.errors import ContractViolation, InDoubt, Misconfigured, Refused, Unauthenticated, Unavailable
@@ -629,6 +630,34 @@ def test_a_database_that_goes_away_leaves_the_file_to_the_next_worker(working: W
         assert (await desk.only()).state is FileState.STORED
 
     working(tell, fetch)
+
+
+def test_a_file_that_takes_longer_than_a_lease_stays_with_its_worker(working: Working) -> None:
+    begun, enough = threading.Event(), threading.Event()
+
+    def fetch(system: str, _file: DueFile) -> Message:
+        begun.set()
+        enough.wait(10)
+        return Message(system=system, body=PICTURE, at=NOW, id=fresh_id(), status=200)
+
+    async def tell(desk: Desk) -> None:
+        lease = desk.fetcher.lease
+        await desk.add("/1.jpg")
+        assert await desk.fetcher.round() == 1
+        assert await asyncio.to_thread(begun.wait, 10)
+        desk.after = lease * 3  # by this clock the lease is over: only a worker that says so still has it
+        await desk.until(lambda: kept(desk))
+        assert await desk.rows.claim(limit=1, now=NOW + desk.after, lease=lease) == []
+        enough.set()
+        await desk.fetcher.drained()
+        assert (await desk.only()).state is FileState.STORED
+
+    async def kept(desk: Desk) -> bool:
+        async with desk.hub.store.transaction() as transaction:
+            until = await transaction.connection.scalar(text("SELECT lease_until FROM attachment"))
+        return bool(until == NOW + desk.after + desk.fetcher.lease)
+
+    working(tell, fetch, lease=timedelta(seconds=0.3))
 
 
 def test_a_defect_in_one_file_is_told_and_holds_up_no_other(working: Working) -> None:

@@ -95,6 +95,10 @@ def test_a_lost_workers_file_is_taken_over_and_the_lost_one_can_no_longer_put_it
         [taken] = await claim(files, after=LEASE + SECOND)
         assert taken.attempts == 2
 
+        await files.keep(lost, NOW + LEASE * 10)
+        await files.keep(taken, NOW + LEASE * 3)
+        assert await claim(files, after=LEASE * 3) == []
+        [taken] = await claim(files, after=LEASE * 3 + SECOND)
         await files.retry(lost, "no connection", NOW)
         await files.gone(lost, "expired")
         assert (await only(files)).state is FileState.FETCHING
