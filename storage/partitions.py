@@ -6,8 +6,10 @@ the `_rest` of its table: nothing is refused for want of a month. See docs/adr/0
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -98,7 +100,9 @@ def parts(connection: Connection, tree: str) -> list[Part]:
     return sorted(found, key=lambda part: (part.first or UUID(int=0)).int)
 
 
-def make_ahead(connection: Connection, now: datetime, *, ahead: int = AHEAD) -> list[str]:
+def make_ahead(
+    connection: Connection, now: datetime, *, trees: Iterable[str] = TREES, ahead: int = AHEAD
+) -> list[str]:  # fmt: skip
     """Make what is missing of this month and the next ones, and of the months that lie in a rest. Gives their names.
 
     Whoever finds another process at it leaves it to that one. Raises sqlalchemy's DBAPIError (lock timeout) where
@@ -107,9 +111,9 @@ def make_ahead(connection: Connection, now: datetime, *, ahead: int = AHEAD) -> 
     if not connection.execute(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK}).scalar_one():
         return []
     made: list[str] = []
-    for tree, key in TREES.items():
+    for tree in trees:
         there = parts(connection, tree)
-        wanted = {Month.of(now).plus(number) for number in range(ahead + 1)} | _in_rest(connection, tree, key, now)
+        wanted = {Month.of(now).plus(number) for number in range(ahead + 1)} | _in_rest(connection, tree, now)
         missing = [month for month in sorted(wanted) if not any(part.holds(month) for part in there)]
         made += [make(connection, tree, month) for month in missing]
     return made
@@ -118,11 +122,16 @@ def make_ahead(connection: Connection, now: datetime, *, ahead: int = AHEAD) -> 
 async def keep_months(store: Store, now: datetime) -> tuple[list[str], dict[str, int]]:
     """Make what is missing; the names of what was made, and what lies in a rest all the same.
 
-    Raises Unavailable where somebody holds a rest too long: ask again later.
+    One table in a transaction: who holds the rest of one and waits for that of another would wait for whoever reads
+    both in the other order, and one of the two would be ended as a deadlock. Raises Unavailable where somebody holds a
+    rest too long: ask again later.
     """
     try:
+        made: list[str] = []
+        for tree in TREES:
+            async with store.transaction() as transaction:
+                made += await transaction.connection.run_sync(partial(make_ahead, now=now, trees=(tree,)))
         async with store.transaction() as transaction:
-            made = await transaction.connection.run_sync(make_ahead, now)
             return made, await transaction.connection.run_sync(rests)
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) != LOCKED:
@@ -144,10 +153,10 @@ def _part(name: str, bounds: str) -> Part:
     return Part(name, *(UUID(end.strip("'")) if end.startswith("'") else None for end in (lower, upper)))
 
 
-def _in_rest(connection: Connection, tree: str, key: str, now: datetime) -> set[Month]:
+def _in_rest(connection: Connection, tree: str, now: datetime) -> set[Month]:
     """The months whose rows lie in the rest, one look into an index each."""
     found: set[Month] = set()
-    after = Month(_OLDEST, 1).first
+    key, after = TREES[tree], Month(_OLDEST, 1).first
     end = Month(Month.of(now).year + _YEARS_AHEAD, 1).first
     query = text(f"SELECT {key} FROM {tree}_rest WHERE {key} >= :after AND {key} < :end ORDER BY {key} LIMIT 1")  # noqa: S608
     while (id_ := connection.execute(query, {"after": after, "end": end}).scalar()) is not None:

@@ -27,6 +27,10 @@ CASES = 200
 LEASE = timedelta(minutes=5)
 _EMPTY_FOR = timedelta(days=62)
 """An empty month of the past is dropped when nobody can be writing to it any more."""
+_BRIEFLY = ("lock_timeout = '1s'", "statement_timeout = '2s'")
+"""Everybody waits while a month is dropped. What cannot go so quickly goes row by row, and empty another night."""
+_IN_USE = frozenset({LOCKED, "57014"})
+"""SQLSTATEs of a lock, and of an answer, that was not to be had in time."""
 _NAME = "retention"
 
 
@@ -181,27 +185,31 @@ class Retention:
                         yield cut
 
     async def _drop(self, tree: str, part: Part, stays: TextClause, now: datetime) -> Cut | None:
-        """Drop a month, unless `stays` finds a row. None: it stays, or somebody reads it, and it goes another time."""
+        """Drop a month, unless `stays` finds a row. None: it stays, or is in use, and it goes another time."""
         values = {"end": part.end}
         try:
             async with self.store.transaction() as transaction:
                 connection = transaction.connection
                 if (await connection.execute(stays, values)).first() is not None:
                     return None
-                await connection.execute(text("SET LOCAL lock_timeout = '3s'"))
-                await connection.execute(text(f"LOCK TABLE {part.name} IN ACCESS EXCLUSIVE MODE"))
-                if (await connection.execute(stays, values)).first() is not None:
-                    return None
                 size = "coalesce(sum(octet_length(body)), 0)" if tree == "message" else "0"
                 weighed = text(f"SELECT count(*) AS rows, {size} AS bytes FROM {part.name}")  # noqa: S608 names are ours
                 row = (await connection.execute(weighed)).one()
+            async with self.store.transaction() as transaction:
+                connection = transaction.connection
+                for limit in _BRIEFLY:
+                    await connection.execute(text(f"SET LOCAL {limit}"))
+                for locked in (f"ONLY {tree}", part.name):  # in the order of whoever reads it, else both wait for ever
+                    await connection.execute(text(f"LOCK TABLE {locked} IN ACCESS EXCLUSIVE MODE"))
+                if (await connection.execute(stays, values)).first() is not None:
+                    return None
                 await connection.execute(text(f"ALTER TABLE {tree} DETACH PARTITION {part.name}"))
                 await connection.execute(text(f"DROP TABLE {part.name}"))
                 cut = Cut("all", "month", part.name, row.rows, int(row.bytes))
                 await self._enter(connection, cut, now, now)
                 return cut
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) != LOCKED:
+            if getattr(error.orig, "sqlstate", None) not in _IN_USE:
                 raise
             return None
 

@@ -6,6 +6,7 @@ With CI set, a skipped test makes the run fail: nothing is left out unnoticed.
 import asyncio
 import gc
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -106,7 +107,12 @@ def free_port() -> Callable[[], int]:
 
 
 def pytest_configure() -> None:
-    """Look for garbage as seldom as the hub does; see gateway/cli/main.py."""
+    """Look for garbage as seldom as the hub does (gateway/cli/main.py), and let programs be interrupted.
+
+    A shell that starts us in the background has SIGINT ignored, and all that a test starts would ignore it, too.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.set_threshold(50_000)
 
 

@@ -125,6 +125,35 @@ def test_whoever_reads_all_months_is_not_pushed_aside(database_url: str) -> None
     asyncio.run(run())
 
 
+def test_making_months_never_ends_in_a_deadlock_with_whoever_reads_the_tables(database_url: str) -> None:
+    """A reader has one table, then wants another, in an order of its own."""
+
+    async def run() -> None:
+        reader = await asyncpg.connect(database_url.replace("+asyncpg", ""))
+        store = Store(database_url)
+        try:
+            async with reader.transaction():
+                await reader.fetch("SELECT count(*) FROM event")
+                making = asyncio.create_task(keep_months(store, NOV + timedelta(days=900)))
+                while not await reader.fetchval(_WAITS):
+                    assert not making.done()
+                    await asyncio.sleep(0.01)
+                await reader.fetch("SELECT count(*) FROM message")
+            made, _ = await making
+            assert len(made) == (AHEAD + 1) * len(TREES)
+        finally:
+            await reader.close()
+            await store.close()
+
+    asyncio.run(run())
+
+
+_WAITS = """
+SELECT count(*) FROM pg_locks
+ WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
 def test_what_is_not_settled_lies_apart_from_what_is(database_url: str) -> None:
     async def tell(room: Storeroom) -> None:
         await room.take(reported("hotline", "1"))

@@ -290,6 +290,36 @@ def test_a_month_in_which_nothing_has_to_stay_goes_as_a_whole(database_url: str)
     story(database_url, tell_it)
 
 
+def test_a_month_that_is_dropped_never_ends_in_a_deadlock_with_whoever_reads_it(database_url: str) -> None:
+    """A reader that has the table already gets its months; one that keeps it for long is not pushed aside."""
+
+    async def tell_it(room: Storeroom) -> None:
+        for _ in range(3):
+            await note(room, "refused", 1300)
+        await keep_months(room.store, NOW)
+        [[month]] = await rows(room, "SELECT DISTINCT CAST(tableoid::regclass AS text) FROM message")
+        there = f"SELECT 1 FROM pg_class WHERE relname = '{month}'"
+        async with room.store.transaction() as reading:
+            await reading.connection.execute(text("LOCK TABLE ONLY message IN ACCESS SHARE MODE"))
+            cutting = asyncio.create_task(cut(room))
+            while not await room.scalar(_WAITS):
+                assert not cutting.done()
+                await asyncio.sleep(0.01)
+            assert (await reading.connection.execute(text("SELECT count(*) FROM message"))).scalar_one() == 3
+            assert [one.what for one in await cutting if one.rows] == ["rows"], "row by row: the table was in use"
+            assert await rows(room, there)
+        await cut(room)
+        assert not await rows(room, there)
+
+    story(database_url, tell_it)
+
+
+_WAITS = """
+SELECT count(*) FROM pg_locks
+ WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
 def test_it_can_be_stopped_after_any_batch_and_the_ledger_is_right(database_url: str) -> None:
     async def tell_it(room: Storeroom) -> None:
         await room.scalar(_MANY.format(BATCH * 3))
