@@ -97,9 +97,14 @@ class Calendar:
         left_out = sum(between(max(a, start), min(b, until)) for a, b in ends if a < until and b > start)
         return (between(start, until) - left_out) * _MICROSECOND
 
-    def share(self, start: datetime, limits: Sequence[Limit], pauses: Sequence[Pause], share: float) -> datetime | None:
-        """The instant at which such a share (0 to 1) of the limits is used up. None when a pause keeps it open."""
-        due = self.run_out(start, limits, pauses)
+    def share(
+        self, start: datetime, limits: Sequence[Limit], pauses: Sequence[Pause], share: float, due: Due | None = None
+    ) -> datetime | None:  # fmt: skip
+        """The instant at which such a share (0 to 1) of the limits is used up. None when a pause keeps it open.
+
+        `due`: when they run out, where that has been worked out already.
+        """
+        due = due or self.run_out(start, limits, pauses)
         if due is None:
             return None
         total = self.spent(start, due.at, limits, pauses) // _MICROSECOND

@@ -22,7 +22,7 @@ from canonical.action import (
 )
 from canonical.assignment import Assignment, Joint, Request, Share
 from canonical.case_changes import CHANGES, nothing
-from canonical.clock import Clock, Effect, Ledger, find, kept, ledgers_after
+from canonical.clock import Begin, Clock, Effect, Ledger, carried_after, find, ledgers_after, started
 from canonical.codes import ClassCode
 from canonical.errors import IllegalAction
 from canonical.lifecycle import BESIDE, BY_ACTION, ENDED, ActionKind, Party, Row, Stage
@@ -237,7 +237,7 @@ class Case(Value):
         return _QUEUE_OF_STAGE.get(self.stage)
 
     @classmethod
-    def opened(cls, event: Event, *, no: str, sequence: int) -> "Case":
+    def opened(cls, event: Event, *, no: str, sequence: int, begin: Begin = started) -> "Case":
         """The case that a collect event opens. Raises IllegalAction when the event is another action."""
         action = checked(event.action, stage=None)
         report = action.report
@@ -264,10 +264,12 @@ class Case(Value):
             source_due=action.source_due,
             result=report.settled,
             lead_system=action.lead_system,
-            clocks=ledgers_after((), _effect(BY_ACTION[action.kind], action), action.timed, action.at, event.seq),
+            clocks=ledgers_after(
+                (), _effect(BY_ACTION[action.kind], action), action.timed, action.at, event.seq, begin
+            ),
         )
 
-    def after(self, event: Event) -> Self:
+    def after(self, event: Event, begin: Begin = started) -> Self:
         """The case after one more event. Raises ValueError when the event is not the next one of this case."""
         if event.case_id != self.id or event.seq != self.version + 1 or event.from_ is not self.stage:
             raise ValueError(f"{self.no}: event {event.seq} from {event.from_} does not follow version {self.version}")
@@ -275,7 +277,7 @@ class Case(Value):
         changes = CHANGES.get(action.kind, nothing)(self, action)
         changes |= {"stage": event.to, "version": event.seq}
         if self.clocks or action.timed:
-            changes |= self._clocks_after(row, event)
+            changes |= self._clocks_after(row, event, begin)
         return self.model_copy(update=changes)
 
     def _check_joint(self, action: Action) -> None:
@@ -305,8 +307,9 @@ class Case(Value):
         effect = _effect(BY_ACTION[event.action.kind], event.action)
         return ledgers_after(self.clocks, effect, event.action.timed, event.action.at, event.seq)
 
-    def _clocks_after(self, row: Row, event: Event) -> dict[str, object]:
-        clocks = kept(self.clocks_after(event))
+    def _clocks_after(self, row: Row, event: Event, begin: Begin) -> dict[str, object]:
+        action = event.action
+        clocks = carried_after(self.clocks, _effect(row, action), action.timed, action.at, event.seq, begin)
         changes: dict[str, object] = {"clocks": clocks}
         if event.action.kind is ActionKind.RECOMPUTE and (source := find(clocks, Clock.SOURCE)) is not None:
             changes["source_due"] = source.due

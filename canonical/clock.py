@@ -4,7 +4,7 @@ A ledger is folded from the case's events alone, as the case is. When it runs ou
 the calendar of who does the work, and stands in the event; from the ledger and a calendar it can be computed again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -200,13 +200,20 @@ class Effect:
     of: str = ""
     """Whose clocks: of a joint task, or of the case itself."""
 
+    def _own(self, one: Ledger) -> bool:
+        return not self.of or one.of == self.of  # what is done to the case is done to its joint work too
+
+    def stopping(self, one: Ledger) -> bool:
+        """Whether the clock, if it has not stopped, stops with it."""
+        return self.ends or (one.clock in self.stops and self._own(one))
+
     def on(self, one: Ledger, at: datetime, seq: int) -> Ledger:
         """The clock after it, stopped or brought to a stand where the action does so."""
         if one.stopped_at is not None:
             return one
-        own = not self.of or one.of == self.of  # what is done to the case is done to its joint work too
-        if self.ends or (own and one.clock in self.stops):
+        if self.stopping(one):
             return one.stopped(at, seq)
+        own = self._own(one)
         if own and one.clock in self.pauses and not one.paused:
             return one.suspended(at)
         if own and one.clock in self.resumes and one.paused:
@@ -214,8 +221,12 @@ class Effect:
         return one
 
 
+Begin = Callable[[Timed, datetime, int], Ledger]
+"""Makes the clock that starts, as `started` does. A batch in which many cases begin alike makes each only once."""
+
+
 def ledgers_after(
-    ledgers: Sequence[Ledger], effect: Effect, timed: Sequence[Timed], at: datetime, seq: int
+    ledgers: Sequence[Ledger], effect: Effect, timed: Sequence[Timed], at: datetime, seq: int, begin: Begin = started
 ) -> tuple[Ledger, ...]:
     """All clocks of a case after an event, those included that it stopped. One that has no budget does not start."""
     after = {(one.clock, one.of): effect.on(one, at, seq) for one in ledgers}
@@ -225,12 +236,19 @@ def ledgers_after(
         if old is not None and old.stopped_at is not None and one.clock not in CONTINUED:
             old = None  # each run of it is one of its own
         if old is None and starts:
-            after[key] = started(one, at, seq)
+            after[key] = begin(one, at, seq)
         elif old is not None and starts == (old.stopped_at is not None):
             after[key] = old.given(one, at)
     return tuple(after.values())
 
 
-def kept(ledgers: Iterable[Ledger]) -> tuple[Ledger, ...]:
-    """What a case carries along: what runs or stands still, and what may go on. The rest stands in the events."""
-    return tuple(one for one in ledgers if one.stopped_at is None or one.clock in CONTINUED)
+def carried_after(
+    ledgers: Sequence[Ledger], effect: Effect, timed: Sequence[Timed], at: datetime, seq: int, begin: Begin = started
+) -> tuple[Ledger, ...]:
+    """What a case carries along after an event: what runs or stands still, and what may go on.
+
+    The rest stands in the events: of what ends here no last state is made.
+    """
+    going_on = [one for one in ledgers if one.clock in CONTINUED or not effect.stopping(one)]
+    after = ledgers_after(going_on, effect, timed, at, seq, begin)
+    return tuple(one for one in after if one.stopped_at is None or one.clock in CONTINUED)

@@ -107,8 +107,13 @@ class WorkingCalendar(Protocol):
     ) -> timedelta:
         """What of the limits was used up: working time, or wall time when all are of that."""
 
-    def share(self, start: datetime, limits: Sequence[Limit], pauses: Sequence[Pause], share: float) -> datetime | None:
-        """The instant at which such a share (0 to 1) of the limits is used up. None when a pause keeps it open."""
+    def share(
+        self, start: datetime, limits: Sequence[Limit], pauses: Sequence[Pause], share: float, due: Due | None = None
+    ) -> datetime | None:  # fmt: skip
+        """The instant at which such a share (0 to 1) of the limits is used up. None when a pause keeps it open.
+
+        `due`: when they run out, where that has been worked out already.
+        """
 
     def is_working(self, at: datetime) -> bool:
         """True inside a service window of a working day."""

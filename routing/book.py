@@ -1,7 +1,6 @@
 """The working memory of one batch: cases as they stand, and everything the transaction will have to write."""
 
 from bisect import insort
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
@@ -34,7 +33,7 @@ class Book:
         for bindings in known.of_case.values():
             bindings.sort(key=_order)
         self._last: dict[UUID, Event] = {}
-        self._told: Counter[tuple[UUID, int]] = Counter()
+        self._told: dict[tuple[UUID, int], int] = {}
 
     def open(self, action: Action, message_id: UUID, number: int) -> Case:
         """A new case from a collect action. Raises IllegalAction when the action is another one."""
@@ -42,7 +41,8 @@ class Book:
         event = new_event(
             case_id=self.ids(), seq=1, from_=None, to=Stage.REPORTED, action=action, message_id=message_id
         )
-        case = Case.opened(event, no=f"{self.city.code}{self.now:%Y%m%d}{number:07d}", sequence=number)
+        no = f"{self.city.code}{self.now:%Y%m%d}{number:07d}"
+        case = Case.opened(event, no=no, sequence=number, begin=self.timing.begin)
         self.known.by_no[case.no] = case.id
         self.changes.new_cases[case.id] = case
         self._write(case, event)
@@ -56,7 +56,7 @@ class Book:
             check_trade(action, case, self.city, self.now)
         action = consolidated(action, case, self.city)
         event = case.does(self.timing.complete(action, case), message_id=message_id)
-        before, case = case, case.after(event)
+        before, case = case, case.after(event, self.timing.begin)
         self._write(case, event)
         self._tell(before, case, event)
         return case
@@ -201,8 +201,8 @@ class Book:
         if message is None:
             return
         seq = case.version
-        same = self._told[case.id, seq]
-        self._told[case.id, seq] += 1
+        same = self._told.get((case.id, seq), 0)
+        self._told[case.id, seq] = same + 1
         self.changes.deliveries.append(
             Delivery(
                 id=self.ids(),

@@ -35,6 +35,8 @@ class Budget:
     level: Level | None
     basis: str
     """The legal text, or order, that sets it."""
+    row: str
+    """How a clock names it."""
 
     @property
     def rank(self) -> tuple[int, ...]:
@@ -56,19 +58,23 @@ class Budgets:
     """All rows, the most specific first. A clock without a fitting row does not run."""
 
     rows: Mapping[Clock, tuple[Budget, ...]]
-    _found: dict[tuple[object, ...], Budget | None] = field(default_factory=dict, repr=False, compare=False)
+    _found: dict[tuple[object, ...], tuple[Budget, ...]] = field(default_factory=dict, repr=False, compare=False)
+    """What was looked up: there are only as many as kinds of cases."""
 
     def of(
-        self, clock: Clock, class_code: ClassCode | None, urgency: Urgency, source: str, level: Level | None
-    ) -> Budget | None:
-        """The budget of a clock of such a case."""
-        rows = self.rows.get(clock)
-        if not rows:
-            return None
-        key = clock, class_code, urgency, source, level
-        if key not in self._found:
-            self._found[key] = next((row for row in rows if row.fits(class_code, urgency, source, level)), None)
-        return self._found[key]
+        self, clocks: tuple[Clock, ...], class_code: ClassCode | None, urgency: Urgency, source: str,
+        level: Level | None,
+    ) -> tuple[Budget, ...]:  # fmt: skip
+        """The budgets of these clocks of such a case, in their order; of a clock that does not run, none."""
+        key = clocks, class_code, urgency, source, level
+        found = self._found.get(key)
+        if found is None:
+            fitting = (
+                next((row for row in self.rows.get(clock, ()) if row.fits(class_code, urgency, source, level)), None)
+                for clock in clocks
+            )
+            found = self._found[key] = tuple(filter(None, fitting))
+        return found
 
 
 NONE = Budgets({})
@@ -119,4 +125,5 @@ def _budget(row: TableRow, systems: set[str] | None, findings: list[Finding]) ->
     return Budget(
         id=row["id"], clock=clocks[row["clock"]], limit=limit, class_key=class_key, source=row["source"],
         urgency=urgencies.get(row["urgency"]), level=levels.get(row["level"]), basis=row["basis"],
+        row=f"clocks.csv {row['id']}",
     )  # fmt: skip

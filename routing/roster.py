@@ -128,6 +128,8 @@ class Roster:
     working_time: Callable[[str], WorkingCalendar] = field(repr=False)
     _shifts: Mapping[str, _Rows] = field(repr=False)
     _leave: Mapping[str, _Rows] = field(repr=False)
+    _lately: dict[str, tuple[int, Presence]] = field(default_factory=dict, repr=False, compare=False)
+    """By officer: the minute of which it was asked last, and the answer. Shifts and windows begin with a minute."""
 
     def calendar(self, officer: str) -> WorkingCalendar:
         """The working time of the officer's unit."""
@@ -154,6 +156,12 @@ class Roster:
 
     def presence(self, officer: str, at: datetime) -> Presence:
         """Of one officer, at an instant (aware)."""
+        minute, known = int(at.timestamp() // 60), self._lately.get(officer)
+        if known is None or known[0] != minute:
+            known = self._lately[officer] = minute, self._presence(officer, at)
+        return known[1]
+
+    def _presence(self, officer: str, at: datetime) -> Presence:
         calendar, local = self.calendar(officer), at.astimezone(SHANGHAI)
         if self.has_shifts(officer):
             shifts = self._shifts[officer].at(local, calendar)

@@ -90,5 +90,5 @@ def _moment(step: Step, run: Run, calendar: WorkingCalendar) -> datetime:
         return run.due.at
     if not run.limits:  # only an instant was given: by the wall clock
         return run.started_at + max(timedelta(), run.due.at - run.started_at) * step.share
-    at = calendar.share(run.started_at, run.limits, run.pauses, step.share)
+    at = calendar.share(run.started_at, run.limits, run.pauses, step.share, run.due)
     return run.due.at if at is None else at

@@ -18,6 +18,8 @@ from routing.responsibility import ANY, ClassKey
 from routing.roster import Roster
 
 AREA_WIDTHS = (15, 12, 9, 6, 4)
+_MOST = 20_000
+"""Answers that are kept: a few megabytes."""
 HANDS = frozenset({Post.GRID_OFFICER, Post.HANDLER})
 """Posts that do the work of a case which is given to their unit."""
 
@@ -103,6 +105,8 @@ class Team:
     files: Mapping[str, str]
     """How findings and reasons call the tables: `officers`, `grids`, `industry_grids`, `roster`."""
     _index: Mapping[ClassKey, Mapping[str, tuple[Entry, ...]]] = field(repr=False)
+    _found: dict[tuple[str, ClassCode], tuple[Entry, ...]] = field(default_factory=dict, repr=False, compare=False)
+    """What was asked lately: most cases come from the same grids, and are of the same classes."""
 
     def on_duty(self, where: str, class_code: ClassCode, at: datetime) -> tuple[Duty, ...]:
         """Who is on duty in a unit grid (or division) for a class, at an instant (aware), in order."""
@@ -130,18 +134,28 @@ class Team:
 
     def candidates(self, where: str, class_code: ClassCode, day: date) -> list[Entry]:
         """Who has the grid for the class on a day, on duty or not, in order."""
+        key = where, class_code
+        found = self._found.get(key)
+        if found is None:
+            if len(self._found) >= _MOST:
+                self._found.clear()
+            found = self._found[key] = self._ever(where, class_code)
+        return [entry for entry in found if entry.holds(day)]
+
+    def _ever(self, where: str, class_code: ClassCode) -> tuple[Entry, ...]:
+        """Who has the grid for the class on any day, in order."""
         edition, kind, major = class_code.edition, class_code.kind, class_code.major
         areas = (*(where[:width] for width in AREA_WIDTHS if len(where) >= width), ANY)
         found: list[tuple[tuple[object, ...], Entry]] = []
         for key in ((edition, kind, major, class_code.minor), (edition, kind, major), (edition, kind), ()):
             by_area = self._index.get(key)
             for rank, area in enumerate(areas) if by_area else ():
-                for entry in by_area.get(area, ()) if by_area else ():
-                    if entry.holds(day):
-                        sort = (-len(key), entry.order, rank, -entry.share, entry.officer.id, entry.row)
-                        found.append((sort, entry))
+                found += (
+                    ((-len(key), entry.order, rank, -entry.share, entry.officer.id, entry.row), entry)
+                    for entry in (by_area.get(area, ()) if by_area else ())
+                )
         found.sort(key=lambda one: one[0])
-        return [entry for _, entry in found]
+        return tuple(entry for _, entry in found)
 
     def _asked(self, where: str, class_code: ClassCode, at: datetime) -> Iterator[Duty | Absence]:
         """Everybody who has it, in order; each officer on duty once for each unit."""

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from canonical.case import Action, Case
-from canonical.clock import Clock, Ledger, Timed
+from canonical.clock import Clock, Ledger, Timed, started
 from canonical.codes import ClassCode
 from canonical.lifecycle import BY_ACTION, GIVES, ActionKind
 from canonical.organisation import Level
 from canonical.report import SourceDeadline, Urgency
-from canonical.time import Limit, Pause
+from canonical.time import Due, Limit, Pause
 from canonical.value import unchecked
-from routing.budgets import Budget
+from routing.budgets import NOT_HERE
 from routing.city import City
 from routing.rules import source_due
 from routing.steps import Run
@@ -29,7 +29,8 @@ class Timing:
 
     def __init__(self, city: City, now: datetime) -> None:
         self.city, self.now = city, now
-        self._known: dict[tuple[object, ...], Timed] = {}
+        self._known: dict[tuple[str, str, str], Timed] = {}
+        self._begun: dict[tuple[int, int], tuple[Timed, datetime, Ledger]] = {}
 
     def complete(self, action: Action, case: Case | None) -> Action:
         """The action with what it gives the clocks. `case`: before it; None: it opens one."""
@@ -46,10 +47,19 @@ class Timing:
             changes |= {"due": due, "editions": action.editions | {"calendar": calendar}}
         return action.model_copy(update=changes)
 
+    def begin(self, timed: Timed, at: datetime, seq: int) -> Ledger:
+        """The clock that starts, one and the same for all cases that begin it alike."""
+        key = id(timed), seq
+        found = self._begun.get(key)
+        if found is None or found[1] is not at:
+            found = self._begun[key] = timed, at, started(timed, at, seq)  # kept with it: an id may be given again
+        return found[2]
+
     def _given(self, action: Action, case: Case | None) -> Iterator[Timed]:
         row = BY_ACTION[action.kind]
-        for clock in row.starts:
-            one = self._start(clock, action, case)
+        yield from self._by_budget(action, case)
+        for clock in _BESIDE[action.kind]:
+            one = self._beside(clock, action, case)
             if one is not None:
                 yield one
         if case is None:
@@ -61,28 +71,31 @@ class Timing:
             for ledger in filter(None, map(case.clock, _EXTENDED)):
                 yield self.again(ledger, ledger.pauses, limit=action.limit, basis=action.reason)
 
-    def _start(self, clock: Clock, action: Action, case: Case | None) -> Timed | None:
-        if clock in _THEIRS:
-            return self.theirs(clock, _THEIRS[clock](action))
-        if clock is Clock.DISPOSAL:
-            return self._disposal(action, case)
-        if clock is Clock.CASE and action.kind is ActionKind.REWORK:
-            old = case.clock(clock) if case else None
-            return self._on(old) if old is not None and old.stopped_at is not None else None
-        budget = self._budget(clock, action, case)
-        if budget is None:
-            return None
-        of = action.unit if action.kind is ActionKind.WHISTLE else ""
-        unit = action.unit if clock in UNITS else ""
-        return self._from_now(clock, budget.limit, unit, f"clocks.csv {budget.id}", of)
-
-    def _budget(self, clock: Clock, action: Action, case: Case | None) -> Budget | None:
+    def _by_budget(self, action: Action, case: Case | None) -> Iterator[Timed]:
+        """The clocks that `clocks.csv` gives a budget."""
+        clocks = _BUDGETED[action.kind]
+        if not clocks:
+            return
         report = action.report
         known = case.class_code if case else report.class_code if report else None
         class_code: ClassCode | None = action.class_code or known
         urgency = case.urgency if case else report.urgency if report else Urgency.NORMAL
         source = case.source if case else action.system or action.actor.id
-        return self.city.budgets.of(clock, class_code, urgency, source, self._level(action, case))
+        of = action.unit if action.kind is ActionKind.WHISTLE else ""
+        for budget in self.city.budgets.of(clocks, class_code, urgency, source, self._level(action, case)):
+            unit = action.unit if budget.clock in UNITS else ""
+            yield self._from_now(budget.clock, budget.limit, unit, budget.row, of)
+
+    def _beside(self, clock: Clock, action: Action, case: Case | None) -> Timed | None:
+        """A clock that has its budget from elsewhere, or goes on with what it had."""
+        if clock is Clock.SOURCE and action.source_due is not None:
+            return self.theirs(clock, _THEIRS[clock](action), action.source_due)
+        if clock in _THEIRS:
+            return self.theirs(clock, _THEIRS[clock](action))
+        if clock is Clock.DISPOSAL:
+            return self._disposal(action, case)
+        old = case.clock(clock) if case else None
+        return self._on(old) if old is not None and old.stopped_at is not None else None
 
     def _level(self, action: Action, case: Case | None) -> Level | None:
         unit = self.city.responsibility.units.get(action.unit)
@@ -107,7 +120,7 @@ class Timing:
         return self.again(old, (*old.pauses, *gap)).model_copy(update={"gap": bool(gap)})
 
     def _from_now(self, clock: Clock, limit: Limit, unit: str, basis: str, of: str = "") -> Timed:
-        key = clock, limit.value, limit.unit, unit, basis, of
+        key = basis, unit, of
         if key not in self._known:
             calendar = self.city.working_time(unit) if unit else self.city.calendar
             due = calendar.due(self.now, limit)
@@ -118,9 +131,12 @@ class Timing:
             )  # fmt: skip
         return self._known[key]
 
-    def theirs(self, clock: Clock, deadline: SourceDeadline | None) -> Timed | None:
-        """A clock of another party, which said when it runs out, or how much time there is and since when."""
-        due = source_due(deadline, self.now, self.city)
+    def theirs(self, clock: Clock, deadline: SourceDeadline | None, due: Due | None = None) -> Timed | None:
+        """A clock of another party, which said when it runs out, or how much time there is and since when.
+
+        `due`: where that has been worked out already.
+        """
+        due = due or source_due(deadline, self.now, self.city)
         if deadline is None or due is None:
             return None
         since, limit = (None, None) if deadline.at else (deadline.since, deadline.limit)
@@ -172,6 +188,14 @@ _THEIRS: Mapping[Clock, Callable[[Action], SourceDeadline | None]] = {
     Clock.OWNER: _owners,
 }
 """The deadlines of others, kept beside ours and never mixed with them."""
+_BUDGETED = {
+    row.action: tuple(one for one in row.starts if one not in NOT_HERE and row.action is not ActionKind.REWORK)
+    for row in BY_ACTION.values()
+}
+"""Clocks that begin with a budget of `clocks.csv`. Rework begins none: it has the case's go on."""
+_BESIDE = {
+    row.action: tuple(one for one in row.starts if one not in _BUDGETED[row.action]) for row in BY_ACTION.values()
+}
 _GIVING = frozenset({ActionKind.GRANT_EXTENSION})
 _EXTENDED = (Clock.DISPOSAL, Clock.CASE)
 """Who may dispose of it later closes it later."""

@@ -12,6 +12,7 @@ from canonical.case import Binding, Case, Event
 from canonical.clock import Clock
 from canonical.lifecycle import GIVES, ActionKind
 from canonical.records import Changes, Delivery, JournalEntry
+from canonical.value import Value
 from storage import tables
 
 Arrays = dict[str, list[object]]
@@ -122,10 +123,11 @@ def _arrays(prefix: str, columns: Columns, rows: Iterable[Sequence[object]]) -> 
 def rows_of(changes: Changes, now: datetime) -> Arrays:
     """The parameters of SAVE."""
     cases = sorted(changes.new_cases.values(), key=lambda case: case.id)
+    texts = _Texts()
     return {
         **journal_rows(changes.journal),
-        **case_rows(cases),
-        **_arrays("e", _EVENT, map(_event_row, changes.events)),
+        **_arrays("c", _CASE, (_case_row(case, texts) for case in cases)),
+        **_arrays("e", _EVENT, (_event_row(event, texts) for event in changes.events)),
         **binding_rows(changes.bindings),
         **_arrays("d", _DELIVERY, (_delivery_row(delivery, now) for delivery in changes.deliveries)),
     }
@@ -138,7 +140,8 @@ def journal_rows(entries: Sequence[JournalEntry]) -> Arrays:
 
 def case_rows(cases: Sequence[Case]) -> Arrays:
     """The parameters of CHANGE."""
-    return _arrays("c", _CASE, map(_case_row, cases))
+    texts = _Texts()
+    return _arrays("c", _CASE, (_case_row(case, texts) for case in cases))
 
 
 def binding_rows(bindings: Sequence[Binding]) -> Arrays:
@@ -167,14 +170,40 @@ def _headers(headers: Mapping[str, str]) -> str:
     return orjson.dumps(kept).decode()  # PostgreSQL's text has no U+0000
 
 
-def _case_row(case: Case) -> tuple[object, ...]:
+class _Texts:
+    """JSON of what many rows of a batch share: the cases of one moment begin the same clocks."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Value, str]] = {}
+
+    def all_of(self, values: Iterable[Value]) -> str:
+        """A list of them."""
+        return f"[{','.join(map(self._of, values))}]"
+
+    def _of(self, value: Value) -> str:
+        found = self._known.get(id(value))
+        if found is None:  # kept with it: an id may be given again
+            found = self._known[id(value)] = value, value.model_dump_json(exclude_defaults=True)
+        return found[1]
+
+
+def _case_row(case: Case, texts: _Texts) -> tuple[object, ...]:
     place, unit = case.place, case.assignment.unit if case.assignment else ""
     class_code = str(case.class_code) if case.class_code else None
     return (
         case.id, case.no, case.version, case.stage, case.queue, case.source, case.owner, unit, class_code, place.area,
         place.grid, place.lon, place.lat, case.received_at, due_at(case), case.disposed_at, case.closed_at,
-        case.model_dump_json(exclude_defaults=True), case.next_step_at,
+        _state(case, texts), case.next_step_at,
     )  # fmt: skip
+
+
+def _state(case: Case, texts: _Texts) -> str:
+    state = case.model_dump_json(exclude_defaults=True, exclude=_CLOCKS)
+    return f'{state[:-1]},"clocks":{texts.all_of(case.clocks)}}}' if case.clocks else state
+
+
+_CLOCKS, _TIMED = {"clocks"}, {"action": {"timed"}}
+_ACTION = '"action":{'
 
 
 def step_rows(events: Iterable[Event]) -> Arrays:
@@ -222,9 +251,11 @@ def due_at(case: Case) -> datetime | None:
     return min((due.at for due in (case.due, case.source_due) if due), default=None)
 
 
-def _event_row(event: Event) -> tuple[object, ...]:
+def _event_row(event: Event, texts: _Texts) -> tuple[object, ...]:
     action = event.action
-    body = event.model_dump_json(exclude_defaults=True)
+    body = event.model_dump_json(exclude_defaults=True, exclude=_TIMED)
+    if action.timed:  # the first object of that name is the action: before it are ids and stages alone
+        body = body.replace(_ACTION, f'{_ACTION}"timed":{texts.all_of(action.timed)},', 1)
     return (event.case_id, event.seq, action.at, action.kind, action.actor.party, event.message_id, body)
 
 
