@@ -58,9 +58,9 @@ def test_a_limit_is_neither_negative_nor_endless(value: int) -> None:
         Limit(value=value, unit=LimitUnit.WORK_DAY)
 
 
-@given(st.lists(st.integers(0, 10**9), min_size=2, max_size=20, unique=True))
-def test_identifiers_of_later_milliseconds_are_greater(milliseconds: list[int]) -> None:
-    moments = [NOON + timedelta(milliseconds=one) for one in sorted(milliseconds)]
+@given(st.lists(st.integers(-(10**9), 10**12), min_size=2, max_size=20, unique=True))
+def test_identifiers_of_later_microseconds_are_greater(microseconds: list[int]) -> None:
+    moments = [NOON + timedelta(microseconds=one) for one in sorted(microseconds)]
     made = [new_id(at) for at in moments]
 
     assert made == sorted(made)
