@@ -35,8 +35,11 @@ class Budget:
     level: Level | None
     basis: str
     """The legal text, or order, that sets it."""
-    row: str
-    """How a clock names it."""
+
+    @property
+    def row(self) -> str:
+        """How a clock names it."""
+        return f"clocks.csv {self.id}"
 
     @property
     def rank(self) -> tuple[int, ...]:
@@ -125,5 +128,4 @@ def _budget(row: TableRow, systems: set[str] | None, findings: list[Finding]) ->
     return Budget(
         id=row["id"], clock=clocks[row["clock"]], limit=limit, class_key=class_key, source=row["source"],
         urgency=urgencies.get(row["urgency"]), level=levels.get(row["level"]), basis=row["basis"],
-        row=f"clocks.csv {row['id']}",
     )  # fmt: skip

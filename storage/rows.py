@@ -126,7 +126,7 @@ def rows_of(changes: Changes, now: datetime) -> Arrays:
     texts = _Texts()
     return {
         **journal_rows(changes.journal),
-        **_arrays("c", _CASE, (_case_row(case, texts) for case in cases)),
+        **case_rows(cases),
         **_arrays("e", _EVENT, (_event_row(event, texts) for event in changes.events)),
         **binding_rows(changes.bindings),
         **_arrays("d", _DELIVERY, (_delivery_row(delivery, now) for delivery in changes.deliveries)),

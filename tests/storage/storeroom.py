@@ -110,6 +110,10 @@ def story(url: str, tell: Callable[[Storeroom], Coroutine[Any, Any, None]]) -> N
     asyncio.run(run())
 
 
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+"""How many wait for a lock in this database."""
+
+
 def sent(claimed: Claimed, body: bytes = b"hello") -> Message:
     """The message of a delivery, as it would go out."""
     return Message(system=claimed.system, body=body, at=NOW, id=new_id(NOW), door=claimed.message)

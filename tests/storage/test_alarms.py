@@ -26,7 +26,7 @@ from routing.intake import decide
 from storage.store import AlreadyThere, Store
 from tests.routing.intake_city import NOW, by_owner, ordered, reported, verdicts
 from tests.routing.test_storm_intake import PHOTO, VIDEO, AlarmDesk, added, alarmed, telling
-from tests.storage.storeroom import Storeroom, opened
+from tests.storage.storeroom import WAITING, Storeroom, opened
 
 K = ActionKind
 CAPPED = alarmed({"*": AlarmPolicy(cap=3)})
@@ -148,14 +148,11 @@ def test_batches_of_the_same_devices_in_any_order_do_not_deadlock(database_url: 
                         asyncio.create_task(look(room, story[n * 33 :] + story[: n * 33]))
                         for n, room in enumerate(others)
                     ]
-                    while await first.scalar(_WAITING) < len(waiting):
+                    while await first.scalar(WAITING) < len(waiting):
                         assert not any(task.done() for task in waiting)
                 await asyncio.gather(*waiting)
 
     asyncio.run(tell())
-
-
-_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
 def test_a_device_in_hand_is_locked_until_the_commit(database_url: str) -> None:
@@ -166,7 +163,7 @@ def test_a_device_in_hand_is_locked_until_the_commit(database_url: str) -> None:
                 await transaction.known([telling("a")])
                 waiting = asyncio.create_task(two.take(telling("b", 1)))
                 async with asyncio.timeout(20):
-                    while not await one.scalar(_WAITING):
+                    while not await one.scalar(WAITING):
                         assert not waiting.done()
             assert verdicts(await waiting) == [Verdict.CASE]
 

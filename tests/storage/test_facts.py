@@ -34,6 +34,14 @@ def story(url: str, tell: Callable[[Store], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
+async def _updated(store: Store, stories: list[Story]) -> tuple[list[Story], Facts]:
+    """These stories saved, and whoever keeps their facts after its first update."""
+    await save(store, stories)
+    keeper = Facts(store, folded)
+    await keeper.update(lambda: NOW)
+    return stories, keeper
+
+
 async def _known(store: Store, run: int | None = None) -> list[tuple[object, ...]]:
     """What holds after a run, or today."""
     names = "case_no, seq, what, unit, as_at, at, due_at, done_at, stage, result"
@@ -102,10 +110,7 @@ INSERT INTO assessment_edition VALUES ('2026-10', 1, 1, 'r', '{}', now(), now(),
 
 def test_what_was_replaced_and_no_closed_edition_rests_on_is_not_kept(database_url: str) -> None:
     async def tell(store: Store) -> None:
-        stories = month(4, 40)
-        await save(store, stories)
-        keeper = Facts(store, folded)
-        await keeper.update(lambda: NOW)
+        stories, keeper = await _updated(store, month(4, 40))
         moved = next(one for one in stories if one.case.stage is Stage.DISPOSED)
         await go_on(store, moved.case, moved.case.does(desk(ActionKind.CHECK, NOW)))
         await keeper.update(lambda: NOW)
@@ -194,10 +199,7 @@ def test_facts_of_a_case_that_retention_has_cut_stay_as_they_were(database_url: 
     """A closed figure is led back to them, also when its cases are gone and everything else is folded anew."""
 
     async def tell(store: Store) -> None:
-        stories = month(9, 60)
-        await save(store, stories)
-        keeper = Facts(store, folded)
-        await keeper.update(lambda: NOW)
+        stories, keeper = await _updated(store, month(9, 60))
         before = await _known(store)
         ended = {one.case.no for one in stories if one.case.ended}
         later = NOW + timedelta(days=800)

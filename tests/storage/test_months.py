@@ -14,7 +14,7 @@ from storage.partitions import AHEAD, TREES, Month, keep_months, made_at
 from storage.schema import migrate, newest
 from storage.store import Store
 from tests.routing.intake_city import reported
-from tests.storage.storeroom import Storeroom, story
+from tests.storage.storeroom import WAITING, Storeroom, story
 
 BEFORE_MONTHS = "0009"
 STATE = "in_doubt"
@@ -135,7 +135,7 @@ def test_making_months_never_ends_in_a_deadlock_with_whoever_reads_the_tables(da
             async with reader.transaction():
                 await reader.fetch("SELECT count(*) FROM event")
                 making = asyncio.create_task(keep_months(store, NOV + timedelta(days=900)))
-                while not await reader.fetchval(_WAITS):
+                while not await reader.fetchval(WAITING):
                     assert not making.done()
                     await asyncio.sleep(0.01)
                 await reader.fetch("SELECT count(*) FROM message")
@@ -146,12 +146,6 @@ def test_making_months_never_ends_in_a_deadlock_with_whoever_reads_the_tables(da
             await store.close()
 
     asyncio.run(run())
-
-
-_WAITS = """
-SELECT count(*) FROM pg_locks
- WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
 
 
 def test_what_is_not_settled_lies_apart_from_what_is(database_url: str) -> None:

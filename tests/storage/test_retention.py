@@ -21,7 +21,7 @@ from storage.partitions import keep_months
 from storage.retention import BATCH, Cut, Retention
 from storage.retention_rules import YEAR, Keep
 from tests.routing.intake_city import NOW, message, reported
-from tests.storage.storeroom import Storeroom, opened, story, with_body
+from tests.storage.storeroom import WAITING, Storeroom, opened, story, with_body
 
 DAY = timedelta(days=1)
 KEEP = Keep(debugging=90 * DAY, debugging_bodies=30 * DAY, refusals=3 * YEAR, evidence=2 * YEAR, evidence_bodies=YEAR)
@@ -261,7 +261,7 @@ def test_a_case_that_is_reopened_while_it_would_be_cut_stays(database_url: str) 
         async with room.store.transaction() as acting:
             await acting.connection.execute(text(f"SELECT 1 FROM cases WHERE no = '{no}' FOR UPDATE"))
             cutting = asyncio.create_task(cut(room))
-            while not await room.scalar("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            while not await room.scalar(WAITING):
                 assert not cutting.done()
             await acting.connection.execute(text(f"UPDATE cases SET stage = 'handling' WHERE no = '{no}'"))
         await cutting
@@ -302,7 +302,7 @@ def test_a_month_that_is_dropped_never_ends_in_a_deadlock_with_whoever_reads_it(
         async with room.store.transaction() as reading:
             await reading.connection.execute(text("LOCK TABLE ONLY message IN ACCESS SHARE MODE"))
             cutting = asyncio.create_task(cut(room))
-            while not await room.scalar(_WAITS):
+            while not await room.scalar(WAITING):
                 assert not cutting.done()
                 await asyncio.sleep(0.01)
             assert (await reading.connection.execute(text("SELECT count(*) FROM message"))).scalar_one() == 3
@@ -312,12 +312,6 @@ def test_a_month_that_is_dropped_never_ends_in_a_deadlock_with_whoever_reads_it(
         assert not await rows(room, there)
 
     story(database_url, tell_it)
-
-
-_WAITS = """
-SELECT count(*) FROM pg_locks
- WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
 
 
 def test_it_can_be_stopped_after_any_batch_and_the_ledger_is_right(database_url: str) -> None:
