@@ -253,10 +253,11 @@ class Link:
         if self._woken in ready:
             self._woken.recv(4096)
             self._awake = False  # from here on a new wish wakes us again
+        leaving = self._leaving  # asked first: what was acknowledged before the wish to leave is then sent before it
         while self._acknowledged:
             packet = self._acknowledged.popleft()
             self._client.ack(packet.mid, packet.qos)
-        if self._leaving:
+        if leaving:
             self._leaving = False
             self._client.disconnect()
         if buffered or ready.get(wire, 0) & selectors.EVENT_READ:

@@ -4,6 +4,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -174,6 +175,36 @@ def test_deferred_messages_come_again_in_order_before_newer_ones(broker: Mosquit
     for one in again:
         one.accept()
     hearing.close()
+    assert heard(closing(receiver(broker.url, place, client_id=place)), 0) == []
+
+
+def test_what_is_accepted_on_leaving_does_not_come_again(broker: Mosquitto, place: str, closing: Any) -> None:
+    """Also when the connection's thread has just looked for acknowledgements and found none."""
+    hearing = receiver(broker.url, place, client_id=place)
+    hearing.receive(most=1, wait=0)
+    closing(connector(broker.url)).send(message(place, b"1"))
+    [one] = heard(hearing, 1)
+    looked = threading.Event()
+
+    class Acknowledged(deque[Any]):
+        def __bool__(self) -> bool:
+            if looked.is_set() or len(self):
+                return len(self) > 0
+            one.accept()
+            leaving.start()
+            until = time.monotonic() + 5
+            while not link._leaving and time.monotonic() < until:
+                threading.Event().wait(0.01)
+            looked.set()
+            return False
+
+    link: Any = hearing._link
+    leaving = threading.Thread(target=hearing.close)
+    link._acknowledged = Acknowledged()
+    link.wake()
+    assert looked.wait(5)
+    leaving.join(5)
+
     assert heard(closing(receiver(broker.url, place, client_id=place)), 0) == []
 
 
@@ -469,7 +500,9 @@ def test_a_restarted_broker_costs_nothing(own_broker: Mosquitto, place: str, clo
 
 
 def receive_long(hearing: MqttReceiver) -> None:
-    for _ in range(100):
+    """By the clock: what is still in the queue when the connection breaks is handed out without waiting."""
+    until = time.monotonic() + 15
+    while time.monotonic() < until:
         hearing.receive(most=1, wait=0.1)
 
 
