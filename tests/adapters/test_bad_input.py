@@ -265,18 +265,18 @@ def test_ten_megabytes_are_refused_in_proportion() -> None:
     spent = []
     for size in (1_000_000, 10_000_000):
         body = task(rqstContent="x" * size)
-        start = time.perf_counter()
+        start = time.process_time()
         assert refused(HOTLINE, body).why is Why.CONTRACT
-        spent.append(time.perf_counter() - start)
+        spent.append(time.process_time() - start)
 
     assert spent[1] < 40 * max(spent[0], 0.005)
 
 
 def test_many_repeated_elements_are_read_in_proportion() -> None:
     body = STATUS.replace(b"<reason>", b"<x>1</x>" * 50_000 + b"<reason>")
-    start = time.perf_counter()
+    start = time.process_time()
 
     [reading] = URBAN.receive(inbound(body, content_type="text/xml"))
 
     assert not isinstance(reading, Unacceptable)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

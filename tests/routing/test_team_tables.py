@@ -152,7 +152,7 @@ def test_several_things_wrong_with_a_row_are_told_together() -> None:
 def test_twenty_thousand_wrong_rows_are_told_within_seconds() -> None:
     rows = "".join(f"X{number},officer-{number},340202016003,1,2026-01-01,,\n" for number in range(20_000))
     many = "".join(f"o{number},赵甲,street,handler,*,2026-01-01,\n" for number in range(2_000))
-    began = time.monotonic()
+    began = time.process_time()
 
     assert len(said(officers=OFFICERS + many, grids=rows)) == 20_000
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
