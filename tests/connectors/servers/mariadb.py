@@ -36,6 +36,8 @@ class MariaDb:
         self._made = Path(tempfile.mkdtemp(prefix="gridhub-mariadb-"))
         self.data = self._made / "data"
         self._account = _account()
+        # A server that starts removes every temporary table it finds, also those of another one that starts beside it.
+        self._environment = {**os.environ, "TMPDIR": f"{self._made}"}
         self._server: subprocess.Popen[bytes] | None = None
         atexit.register(self.remove)
         if os.geteuid() == 0:
@@ -58,6 +60,7 @@ class MariaDb:
                 "--sql-mode=",  # as old servers are: values that do not fit are cut without a word
             ],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._made,
+            env=self._environment,
         )  # fmt: skip
         until = time.monotonic() + START_SECONDS
         while not self._answers():
@@ -93,6 +96,7 @@ class MariaDb:
                 "--innodb-flush-log-at-trx-commit=2",
             ],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, cwd=self._made,
+            env=self._environment,
         )  # fmt: skip
         if done.returncode:
             raise RuntimeError(f"mariadb-install-db failed: {done.stderr[-500:]}{done.stdout[-500:]}")
