@@ -7,7 +7,6 @@ import asyncio
 import gc
 import os
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from storage.partitions import keep_months
 from storage.schema import migrate
 from storage.store import Store
 from tests.databases import Databases, GivenServer, Server, made
+from tests.ports import find_port
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -97,13 +97,7 @@ def shared() -> Path:
 @pytest.fixture
 def free_port() -> Callable[[], int]:
     """Gives TCP ports on 127.0.0.1 that nobody listens on."""
-
-    def find() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
-
-    return find
+    return find_port
 
 
 def pytest_configure() -> None:

@@ -11,7 +11,6 @@ and wait for the confirm, acknowledge, one by one. Rounds are interleaved; figur
 """
 
 import argparse
-import socket
 import statistics
 import tempfile
 import time
@@ -39,6 +38,7 @@ from connectors.amqp_window import Post
 from connectors.bus import BusAccount, BusPublisher, Queue, Topology, persistent
 from gateway.serve import steady
 from tests.connectors.servers.rabbitmq import PASSWORD, USERNAME, RabbitMq, rabbitmq
+from tests.ports import find_port
 
 BATCH = 1000
 _FOLDER = {
@@ -81,13 +81,6 @@ def order(number: int) -> bytes:
         "id": f"W{number:08}", "title": "占道经营", "text": "示例路口有摊贩占道, 行人须绕行。", "kind": "01",
         "address": "镜湖区示例路8号", "at": "2026-05-20 09:30:00", "level": "1",
     })  # fmt: skip
-
-
-def free_port() -> int:
-    """A port nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -237,7 +230,7 @@ def main() -> None:
     options.add_argument("--messages", type=int, default=10_000)
     told = options.parse_args()
     steady()
-    with rabbitmq(free_port) as broker, tempfile.TemporaryDirectory() as folder:
+    with rabbitmq(find_port) as broker, tempfile.TemporaryDirectory() as folder:
         figures = measured(broker, Path(folder), told.rounds, told.messages)
     labels = {
         "relay": "relay, a window of confirms", "each": "plain pika, each confirmed",

@@ -10,7 +10,6 @@ import json
 import os
 import random
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from storage.embedded import EmbeddedPostgres
 from storage.schema import migrate
 from tests.connectors.servers.mosquitto import PASSWORD, USERNAME, mosquitto
+from tests.ports import find_port
 
 ROOT = Path(__file__).parents[2]
 DEVICES = 1000
@@ -49,13 +49,6 @@ def publications(count: int) -> Iterator[tuple[str, bytes]]:
         properties = {"level_cm": level, "alarm": 1 if flooded else 0}
         body = {"services": [{"service_id": "WaterLevel", "properties": properties, "event_time": at}]}
         yield f"$oc/devices/demo-wl-{device:05}/sys/properties/report", json.dumps(body).encode()
-
-
-def free_port() -> int:
-    """A port nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def publish(port: int, count: int) -> None:
@@ -127,7 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=20_000)
     chosen = parser.parse_args()
-    with EmbeddedPostgres(None) as server, mosquitto(free_port) as broker, tempfile.TemporaryDirectory() as folder:
+    with EmbeddedPostgres(None) as server, mosquitto(find_port) as broker, tempfile.TemporaryDirectory() as folder:
         asyncio.run(migrate(server.url))
         figures = measured(server.url, broker.port, chosen.messages, Path(folder))
     sys.stdout.write(json.dumps({name: round(value) for name, value in figures.items()}, indent=2) + "\n")

@@ -1,9 +1,8 @@
 """AMQP against a real RabbitMQ: what it keeps, parts, returns and refuses."""
 
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,19 +15,15 @@ from pika.adapters.blocking_connection import BlockingChannel
 from canonical.errors import ContractViolation, InDoubt, Misconfigured, Unauthenticated, Unavailable
 from canonical.message import Message
 from canonical.ports import Connector, Receiver
-from connectors.amqp import AmqpConnector, AmqpReceived, AmqpReceiver
+from connectors.amqp import AmqpConnector, AmqpReceiver
+from tests.connectors.hearing import bodies, heard, patiently, receive_long
 from tests.connectors.servers.rabbitmq import EPMD, PASSWORD, PROGRAM, USERNAME, RabbitMq, rabbitmq
+from tests.ports import find_port
 
 AT = datetime(2026, 3, 16, 1, 0, tzinfo=UTC)
 ACCOUNT = {"username": USERNAME, "password": PASSWORD}
 
 pytestmark = pytest.mark.skipif(not PROGRAM.exists() or EPMD is None, reason="RabbitMQ is not installed")
-
-
-def find_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -87,21 +82,6 @@ def message(path: str, body: bytes = b"{}", **headers: str) -> Message:
         system="city-bus", body=body, at=AT, id=UUID(int=7), path=path, headers=headers,
         content_type="application/json",
     )  # fmt: skip
-
-
-def heard(hearing: AmqpReceiver, count: int, *, seconds: float = 10.0) -> list[AmqpReceived]:
-    """Exactly so many messages, and no more in the next moment."""
-    until = time.monotonic() + seconds
-    found: list[AmqpReceived] = []
-    while len(found) < count and time.monotonic() < until:
-        found += hearing.receive(most=100, wait=0.5)
-    found += hearing.receive(most=100, wait=0.1)
-    assert len(found) == count
-    return found
-
-
-def bodies(received: Sequence[AmqpReceived]) -> list[bytes]:
-    return [one.message.body for one in received]
 
 
 def ready(partner: BlockingChannel, queue: str) -> int:
@@ -409,13 +389,6 @@ def test_without_a_broker_nothing_is_available(closing: Any, free_port: Callable
         receive_long(hearing)
 
 
-def receive_long(hearing: AmqpReceiver) -> None:
-    """By the clock: what is still in the queue when the connection breaks is handed out without waiting."""
-    until = time.monotonic() + 15
-    while time.monotonic() < until:
-        hearing.receive(most=1, wait=0.1)
-
-
 def test_a_broker_that_stops_answering_leaves_the_message_in_doubt(
     broker: RabbitMq, queue: str, closing: Any, partner: BlockingChannel
 ) -> None:
@@ -494,10 +467,3 @@ def test_a_restarted_broker_costs_nothing(broker: RabbitMq, queue: str, closing:
     # Those accepted last come twice when the broker falls before it hears of it.
     assert [number for number in again if number not in seen] == list(range(10, 101))
     assert len(again) == len(set(again))
-
-
-def patiently(hearing: AmqpReceiver) -> Sequence[AmqpReceived]:
-    try:
-        return hearing.receive(most=100, wait=0.5)
-    except Unavailable:
-        return []

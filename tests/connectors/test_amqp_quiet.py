@@ -6,7 +6,8 @@ import pytest
 
 from canonical.errors import ContractViolation
 from tests.connectors.servers.rabbitmq import RabbitMq, rabbitmq
-from tests.connectors.test_amqp import find_port, receiver
+from tests.connectors.test_amqp import receiver
+from tests.ports import find_port
 
 
 @pytest.fixture(scope="module")

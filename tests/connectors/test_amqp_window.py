@@ -15,7 +15,8 @@ from connectors.amqp_window import Post
 from connectors.bus import BusAccount, BusPublisher, Queue, Topology, persistent
 from tests.connectors.servers.rabbitmq import EPMD, PASSWORD, PROGRAM, USERNAME, RabbitMq, rabbitmq
 from tests.connectors.servers.relay import Relay
-from tests.connectors.test_amqp import find_port, receiver
+from tests.connectors.test_amqp import receiver
+from tests.ports import find_port
 
 pytestmark = pytest.mark.skipif(not PROGRAM.exists() or EPMD is None, reason="RabbitMQ is not installed")
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from tests.connectors.exchange_site import CLAIM, QUEUE, Open, Site, accept, fill, ids, opened, site, states
 from tests.connectors.servers.mariadb import mariadb
-from tests.connectors.test_exchange_table import CLAIM, QUEUE, Open, Site, accept, fill, ids, opened, site, states
 
 __all__ = ["mariadb", "opened", "site"]
 

@@ -10,9 +10,9 @@ from canonical.errors import ContractViolation, InDoubt
 from canonical.time import SHANGHAI
 from connectors.exchange_call import Caller
 from connectors.exchange_table import TableConnector
+from tests.connectors.exchange_site import Site, site
 from tests.connectors.servers.mariadb import mariadb
 from tests.connectors.servers.relay import Relay
-from tests.connectors.test_exchange_table import Site, site
 from tests.connectors.test_exchange_table_write import opened, row, sent
 
 __all__ = ["mariadb", "opened", "site"]

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.oracle import DATE
 from connectors.exchange_columns import Column, Layout
 from connectors.exchange_rows import picked
 from connectors.exchange_table import Table, TableReceiver
-from tests.connectors.test_exchange_table import AT, Notebook
+from tests.connectors.exchange_site import AT, Notebook
 
 COLUMNS = (
     Column("SJBH", column("sjbh"), String(32), nullable=False, length=32),

@@ -11,9 +11,9 @@ from canonical.errors import ContractViolation, Drifted, HubError, InDoubt, Misc
 from canonical.message import Message
 from canonical.time import SHANGHAI
 from connectors.exchange_table import TableConnector
+from tests.connectors.exchange_site import AT, NINE, Site, site
 from tests.connectors.servers.mariadb import mariadb
 from tests.connectors.servers.relay import Relay
-from tests.connectors.test_exchange_table import AT, NINE, Site, site
 
 __all__ = ["mariadb", "site"]
 

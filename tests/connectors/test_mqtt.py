@@ -5,7 +5,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -16,20 +16,16 @@ import pytest
 from canonical.errors import ContractViolation, InDoubt, Misconfigured, Unauthenticated, Unavailable
 from canonical.message import Message
 from canonical.ports import Connector, Receiver
-from connectors.mqtt import MAX_PAYLOAD, MqttConnector, MqttReceived, MqttReceiver
+from connectors.mqtt import MAX_PAYLOAD, MqttConnector, MqttReceiver
+from tests.connectors.hearing import bodies, heard, patiently, receive_long
 from tests.connectors.servers.mosquitto import PASSWORD, PROGRAM, USERNAME, Mosquitto, mosquitto
+from tests.ports import find_port
 
 AT = datetime(2026, 3, 16, 1, 0, tzinfo=UTC)
 ACCOUNT = {"username": USERNAME, "password": PASSWORD}
 VERSIONS = ("3.1.1", "5")
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="mosquitto is not installed")
-
-
-def find_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -84,21 +80,6 @@ def test_both_are_what_the_gateway_expects() -> None:
 
 def message(topic: str, body: bytes = b"{}", **headers: str) -> Message:
     return Message(system="city-iot", body=body, at=AT, id=UUID(int=7), path=topic, headers=headers)
-
-
-def heard(hearing: MqttReceiver, count: int, *, seconds: float = 10.0) -> list[MqttReceived]:
-    """Exactly so many messages, and no more in the next moment."""
-    until = time.monotonic() + seconds
-    found: list[MqttReceived] = []
-    while len(found) < count and time.monotonic() < until:
-        found += hearing.receive(most=100, wait=0.5)
-    found += hearing.receive(most=100, wait=0.1)
-    assert len(found) == count
-    return found
-
-
-def bodies(received: Sequence[MqttReceived]) -> list[bytes]:
-    return [one.message.body for one in received]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -499,20 +480,6 @@ def test_a_restarted_broker_costs_nothing(own_broker: Mosquitto, place: str, clo
     while b"100" not in seen and time.monotonic() < until + 15:
         seen |= {one.message.body: True for one in patiently(hearing)}
     assert b"100" in seen
-
-
-def receive_long(hearing: MqttReceiver) -> None:
-    """By the clock: what is still in the queue when the connection breaks is handed out without waiting."""
-    until = time.monotonic() + 15
-    while time.monotonic() < until:
-        hearing.receive(most=1, wait=0.1)
-
-
-def patiently(hearing: MqttReceiver) -> Sequence[MqttReceived]:
-    try:
-        return hearing.receive(most=100, wait=0.5)
-    except Unavailable:
-        return []
 
 
 def test_without_a_broker_a_message_is_unavailable(closing: Any, free_port: Callable[[], int]) -> None:

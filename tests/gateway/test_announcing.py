@@ -21,10 +21,10 @@ from gateway.settings import example_city
 from gateway.work import Role
 from tests.connectors.servers.rabbitmq import EPMD, PASSWORD, PROGRAM, USERNAME, RabbitMq, rabbitmq
 from tests.connectors.servers.relay import Relay
-from tests.connectors.test_amqp import find_port
 from tests.gateway.listening import Listener
 from tests.gateway.pushes import NAME, PHONE, hotline, ticket
 from tests.gateway.running import ENVIRONMENT, HubUnderTest, until
+from tests.ports import find_port
 
 pytestmark = pytest.mark.skipif(not PROGRAM.exists() or EPMD is None, reason="RabbitMQ is not installed")
 

@@ -7,10 +7,10 @@ import pytest
 
 from connectors.bus import BusAccount
 from tests.connectors.servers.rabbitmq import EPMD, PASSWORD, PROGRAM, USERNAME, RabbitCluster, cluster
-from tests.connectors.test_amqp import find_port
 from tests.gateway.listening import Listener
 from tests.gateway.running import HubUnderTest, until
 from tests.gateway.test_announcing import ANNOUNCE, tickets, waiting
+from tests.ports import find_port
 
 pytestmark = pytest.mark.skipif(not PROGRAM.exists() or EPMD is None, reason="RabbitMQ is not installed")
 

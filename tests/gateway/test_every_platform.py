@@ -15,6 +15,7 @@ from simulators import Behaviour, Setup, running
 from tests.connectors.servers.mosquitto import PASSWORD, USERNAME, Mosquitto, mosquitto
 from tests.gateway.conftest import StartHub
 from tests.gateway.running import SECRET, STILL, HubUnderTest, Side, until
+from tests.ports import find_port
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,8 @@ PLATFORMS = (
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Mosquitto]:
-    with mosquitto(free_port) as started:
+    with mosquitto(find_port) as started:
         yield started
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def connected(platform: Platform, url: str, hub_url: str, places: Mapping[str, str]) -> ConnectedSystem:

@@ -16,7 +16,7 @@ _PAGE = b"\n<!DOCTYPE html><title>login</title>"
         (b"GIF89a..", "image/gif"),
         (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "image/webp"),
         (b"RIFF\x00\x00\x00\x00WAVEfmt ", "audio/wav"),
-        (b"XXXX\x00\x00\x00\x00WAVEfmt ", ""),
+        (b"FORM\x00\x00\x00\x00WAVEfmt ", ""),
         (b"\x00\x00\x00\x20ftypisom", "video/mp4"),
         (b"\x00\x00\x00\x20ftypqt  ", "video/quicktime"),
         (b"%PDF-1.7", "application/pdf"),

@@ -32,16 +32,11 @@ from tests.connectors.servers.rabbitmq import RabbitMq, rabbitmq
 from tests.connectors.servers.relay import Relay
 from tests.gateway.market import FILES, MORE_KINDS, NAME, TABLE, city_folder, folder, joined
 from tests.gateway.running import ENVIRONMENT, HubUnderTest, until
+from tests.ports import find_port
 
 RECEIVE = frozenset({Role.RECEIVE})
 BROKER = {"name": USERNAME, "word": PASSWORD}
 Start = Callable[..., HubUnderTest]
-
-
-def find_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def an_hour_later() -> datetime:

@@ -16,9 +16,9 @@ from gateway.delivery.relay import ATTEMPTS, OVERDUE, Relay, post_of, queue_of, 
 from gateway.work import Role
 from storage.outbox import Ticket
 from tests.connectors.servers.rabbitmq import EPMD, PASSWORD, PROGRAM, USERNAME, RabbitMq, rabbitmq
-from tests.connectors.test_amqp import find_port
 from tests.gateway.pushes import hotline, ticket
 from tests.gateway.running import HubUnderTest, Side, until
+from tests.ports import find_port
 
 pytestmark = pytest.mark.skipif(not PROGRAM.exists() or EPMD is None, reason="RabbitMQ is not installed")
 

@@ -16,7 +16,8 @@ from tests.connectors.servers.mosquitto import PASSWORD, USERNAME
 from tests.connectors.servers.rabbitmq import RabbitMq, rabbitmq
 from tests.gateway.market import folder, joined
 from tests.gateway.running import HubUnderTest, until
-from tests.gateway.test_receivers import find_port, publisher, told, verdicts
+from tests.gateway.test_receivers import publisher, told, verdicts
+from tests.ports import find_port
 
 RECEIVE = frozenset({Role.RECEIVE})
 Start = Callable[..., HubUnderTest]

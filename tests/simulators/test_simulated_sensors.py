@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.connectors.servers.mosquitto import PASSWORD, PROGRAM, USERNAME, Mosquitto, mosquitto
+from tests.ports import find_port
 from tests.simulators.conftest import SECRET
 
 NAME = "sensors"
@@ -22,15 +22,10 @@ QUICK = {"every": "0.01", "lasts": "4"}
 pytestmark = pytest.mark.skipif(not PROGRAM or not shutil.which("mosquitto_passwd"), reason="no mosquitto installed")
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Mosquitto]:
     """One broker for the tests of this module."""
-    with mosquitto(free_port) as broker:
+    with mosquitto(find_port) as broker:
         yield broker
 
 
@@ -169,7 +164,7 @@ def test_the_story_has_every_topic(side: Any, subscriber: Subscriber, until: Any
 
 
 def test_a_broker_that_went_away_gets_everything_later(start: Any, until: Any) -> None:
-    with mosquitto(free_port) as broker, ExitStack() as stack:
+    with mosquitto(find_port) as broker, ExitStack() as stack:
         side = start(NAME, options=QUICK | {"broker": address(broker)})
         until(lambda: side.summary().get("connections"))
         broker.stop()
@@ -203,7 +198,7 @@ def test_qos_0_and_tls_are_settings(start: Any, broker: Mosquitto, subscriber: S
 
 
 def test_qos_0_without_a_broker_is_lost_and_counted(start: Any) -> None:
-    side = start(NAME, options={"broker": f"mqtt://127.0.0.1:{free_port()}", "qos": "0"})
+    side = start(NAME, options={"broker": f"mqtt://127.0.0.1:{find_port()}", "qos": "0"})
     summary = happen(side, "level")
     assert (summary["lost"], summary["accepted"]) == (1, 0)
 

@@ -7,7 +7,6 @@ import atexit
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,8 @@ from pathlib import Path
 
 import pymysql
 import pytest
+
+from tests.ports import find_port
 
 START_SECONDS = 60
 STOP_SECONDS = 20
@@ -42,7 +43,7 @@ class MariaDb:
         atexit.register(self.remove)
         if os.geteuid() == 0:
             os.chown(self._made, pwd.getpwnam(self._account).pw_uid, -1)
-        self.port = _free_port()
+        self.port = find_port()
         self._install()
 
     def url(self, port: int = 0, database: str = "exchange") -> str:
@@ -127,12 +128,6 @@ def _account() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     known = {entry.pw_name for entry in pwd.getpwall()}
     return next(name for name in ("mysql", "nobody") if name in known)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @cache

@@ -21,6 +21,8 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from tests.ports import find_port
+
 _SETTINGS = """
 Port {port}
 ListenAddress 127.0.0.1
@@ -90,7 +92,7 @@ def sftp_server(program: str) -> Iterator[SftpServer]:
         host_private, host_public = new_key()
         root = folder / "root"
         root.mkdir()
-        server = SftpServer(_free_port(), root, user.pw_name, private_key, host_public, user.pw_uid, user.pw_gid)
+        server = SftpServer(find_port(), root, user.pw_name, private_key, host_public, user.pw_uid, user.pw_gid)
         (folder / "host_key").write_text(host_private)
         (folder / "host_key").chmod(0o600)
         (folder / "authorized_keys").write_text(public_key)
@@ -129,11 +131,6 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         except OSError:
             waiting.wait(0.02)
     raise RuntimeError("sshd does not answer")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 class Relay:
