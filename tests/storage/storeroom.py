@@ -110,8 +110,11 @@ def story(url: str, tell: Callable[[Storeroom], Coroutine[Any, Any, None]]) -> N
     asyncio.run(run())
 
 
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-"""How many wait for a lock in this database."""
+WAITING = """
+SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid IN (
+       SELECT pid FROM pg_locks WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+"""
+"""How many wait for a lock in this database. Of `pg_stat_activity` a transaction only ever sees one moment."""
 
 
 def sent(claimed: Claimed, body: bytes = b"hello") -> Message:

@@ -134,6 +134,7 @@ def test_making_months_never_ends_in_a_deadlock_with_whoever_reads_the_tables(da
         try:
             async with reader.transaction():
                 await reader.fetch("SELECT count(*) FROM event")
+                assert not await reader.fetchval(WAITING)
                 making = asyncio.create_task(keep_months(store, NOV + timedelta(days=900)))
                 while not await reader.fetchval(WAITING):
                     assert not making.done()
