@@ -49,10 +49,10 @@ fuzz: setup  ## coverage-guided fuzzing of every reader; options in FUZZ="--seco
 	@$(PYTHON_IN) -m tests.fuzz $(FUZZ)
 
 lock:  ## renew both lock files; needs uv
-	uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
-		--upgrade --output-file requirements.lock
 	uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-annotate \
-		--upgrade --constraint requirements.lock --output-file requirements-dev.lock
+		--upgrade --output-file requirements-dev.lock
+	uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-annotate \
+		--upgrade --constraint requirements-dev.lock --output-file requirements.lock
 	echo "atheris==3.0.0" | uv pip compile - --universal --generate-hashes --no-emit-index-url --no-annotate \
 		--output-file requirements-fuzz.lock
 

@@ -6,10 +6,10 @@ Nothing is guessed: what is missing or contradicts itself becomes a flag on the 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from canonical.coordinates import Converted, NotConverted, to_cgcs2000
 from canonical.place import Place, PlaceMethod
 from canonical.report import Report
 from canonical.value import unchecked
-from routing.coordinates import Converted, NotConverted, to_cgcs2000
 from routing.divisions import Divisions
 from routing.grids import GridIndex
 

@@ -9,11 +9,11 @@ import pytest
 import adapters
 from adapters import System
 from canonical.alarm import AlarmState
+from canonical.coordinates import known_crs
 from canonical.errors import Unacceptable, UnmappedCode, Why
 from canonical.message import Verdict
 from canonical.reading import Outcome, Reading
 from canonical.time import SHANGHAI
-from routing.coordinates import known_crs
 from routing.storm import Decision, policy_of, tell
 from tests.adapters.systems import NOW, inbound, loaded
 

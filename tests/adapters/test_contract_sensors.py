@@ -10,11 +10,11 @@ import adapters
 from adapters import System
 from adapters.samples import ID
 from canonical.alarm import AlarmState
+from canonical.coordinates import known_crs
 from canonical.errors import Unacceptable
 from canonical.message import Message
 from canonical.reading import Reading
 from canonical.time import SHANGHAI
-from routing.coordinates import known_crs
 from routing.storm import Decision, policy_of, tell
 from tests.adapters.systems import NOW, loaded
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from canonical.coordinates import Converted, to_cgcs2000
 from canonical.place import Coordinate
-from routing.coordinates import Converted, to_cgcs2000
 
 MADE = ("divisions.csv", "grids/districts.geojson", "grids/unit-grids.geojson")
 

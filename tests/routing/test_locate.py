@@ -5,9 +5,9 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
+from canonical.coordinates import to_bd09, to_gcj02
 from canonical.place import Coordinate, Place, PlaceMethod
 from canonical.report import Report
-from routing.coordinates import to_bd09, to_gcj02
 from routing.divisions import Divisions, load_divisions
 from routing.grids import Cell, GridIndex
 from routing.locate import Locator

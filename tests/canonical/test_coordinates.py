@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS
 
-from canonical.place import Coordinate
-from routing.coordinates import (
+from canonical.coordinates import (
     Converted,
     NotConverted,
     from_bd09,
@@ -21,6 +20,7 @@ from routing.coordinates import (
     to_cgcs2000,
     to_gcj02,
 )
+from canonical.place import Coordinate
 
 METRES = 111_320
 """A degree of latitude."""

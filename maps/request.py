@@ -1,0 +1,51 @@
+"""What a map service is asked, and what it answers: plain values, whatever server carries them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from maps.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of an authenticated client."""
+
+    method: str
+    path: str
+    """Below the service's own address, such as `/collections/cases/items`; empty for key-value services."""
+    pairs: Sequence[tuple[str, str]]
+    """The query, decoded, in order, doubled keys and all."""
+    scope: Scope
+    now: datetime
+    url: str = ""
+    """The service's own address as the client sees it, without a query: `https://city/ogc/wfs`."""
+    accept: str = ""
+    content_type: str = ""
+    body: bytes = b""
+    languages: str = ""
+
+    def keys(self) -> dict[str, str]:
+        """The query with names in upper case, as OGC services read them. Raises Doubled."""
+        read: dict[str, str] = {}
+        for name, value in self.pairs:
+            key = name.upper()
+            if key in read and read[key] != value:
+                raise Doubled(key)
+            read[key] = value
+        return read
+
+
+class Doubled(Exception):
+    """A parameter is given twice, and not with the same value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back."""
+
+    content_type: str
+    body: bytes | Iterable[bytes]
+    """Parts, where it is long: they are sent as they are made."""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
