@@ -192,13 +192,13 @@ def _urgency(text: str) -> Urgency:
 def _crs(text: str) -> str:
     """The form only: which EPSG codes can be converted, whoever converts them knows."""
     if not _CRS.fullmatch(text):
-        raise ValueError(f"EPSG:<number>, {' or '.join(_UNNUMBERED)} is expected, not '{text}'")
+        raise ValueError(f"EPSG:<number>, {', '.join(_UNNUMBERED)} or LOCAL:<name> is expected, not '{text}'")
     return text
 
 
-_UNNUMBERED = ("GCJ-02", "BD-09")
+_UNNUMBERED = ("GCJ-02", "BD-09", "BD-09MC")
 """Those without a number of the EPSG registry."""
-_CRS = re.compile(rf"EPSG:[0-9]{{4,6}}|{'|'.join(_UNNUMBERED)}")
+_CRS = re.compile(rf"EPSG:[0-9]{{4,6}}|{'|'.join(_UNNUMBERED)}|LOCAL:[a-z0-9][a-z0-9_-]*")
 
 
 def _flag(text: str) -> bool:

@@ -1,24 +1,44 @@
-"""Coordinates of every CRS in the field, brought to CGCS2000 degrees in batches.
+"""Coordinates of every CRS in the field, brought to CGCS2000 degrees (EPSG:4490) in batches: the module of record.
 
 x is longitude or easting and y latitude or northing, whatever axis order the EPSG registry gives a code. The CRS is the
-one declared for the source; nothing is detected. CGCS2000 and WGS 84 are taken as equal (they part by centimetres).
-GCJ-02 and BD-09 have no EPSG code: their published formulas are written out here, and inverted by iteration.
+one declared for the source; nothing is detected. Each conversion states how far it may be off. Field facts 7.1.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
+import numpy as np
 from pyproj import Transformer
 
+from canonical.local_system import PREFIX, LocalSystem
 from canonical.place import Coordinate
+from canonical.shifted import (
+    MANY,
+    Floats,
+    from_bd09,
+    from_bd09mc,
+    from_gcj02,
+    to_bd09,
+    to_gcj02,
+)
 
-GCJ_02, BD_09 = "GCJ-02", "BD-09"
+__all__ = [
+    "BD_09", "BD_09_MC", "GCJ_02", "OUTSIDE_CRS", "STANDARD", "UNKNOWN_CRS", "ZERO", "Converted", "NotConverted",
+    "Systems", "from_bd09", "from_gcj02", "hypotheses", "known_crs", "to_bd09", "to_cgcs2000", "to_gcj02",
+]  # fmt: skip
 
-Point = tuple[float, float]
-"""(x, y): longitude and latitude in degrees, or easting and northing in metres."""
+GCJ_02, BD_09, BD_09_MC = "GCJ-02", "BD-09", "BD-09MC"
+UNNUMBERED = (GCJ_02, BD_09, BD_09_MC)
+"""Without a number of the EPSG registry."""
+
+Box = tuple[float, float, float, float]
+"""West, south, east, north; the edges belong to it."""
+Pairs = tuple[Floats, Floats]
+"""x and y of many points."""
+Convert = Callable[[Floats, Floats], Pairs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +48,8 @@ class Converted:
     lon: float
     lat: float
     conversion: str
+    error: float = 0.0
+    """Metres that the conversion may be off, whatever the error of what was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +64,17 @@ OUTSIDE_CRS = NotConverted("outside_crs")
 """The numbers cannot be of the declared CRS: swapped axes, another zone, degrees for metres."""
 UNKNOWN_CRS = NotConverted("unknown_crs")
 
-Box = tuple[float, float, float, float]
-"""West, south, east, north; the edges belong to it."""
-
 _CHINA: Box = (72.004, 0.8293, 137.8347, 55.8271)
 """Degrees: outside this box GCJ-02 is not defined."""
 _WORLD: Box = (-180.0, -90.0, 180.0, 90.0)
 _WEB_MERCATOR: Box = (-20037508.35, -20037508.35, 20037508.35, 20037508.35)
 """Metres: beyond the edge the inverse wraps round the world and looks real."""
+_BAIDU: Box = (8_000_000.0, 80_000.0, 15_400_000.0, 7_500_000.0)
+
+PLANE_ERROR, DATUM_ERROR, SHIFT_ERROR, OLD_DATUM_ERROR = 0.01, 1.0, 2.0, 150.0
+"""Metres. A projection within one datum; WGS 84 of today against CGCS2000 of epoch 2000.0, since when the ground has
+moved some 3 cm a year; on top of that the published formulas of GCJ-02 against the providers' own (0.75 m over 390
+places); Xian 1980 and Beijing 1954 without a city's own parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,36 +82,107 @@ class _System:
     """How one CRS becomes degrees, and where it may be used."""
 
     conversion: str
-    to_degrees: Callable[[Sequence[Point]], Sequence[Point]]
+    convert: Convert
     given: Box
     """What x and y may be, in the CRS's own unit."""
     degrees: Box
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
+class Systems:
+    """Every CRS that coordinates can be declared in: those of the field, and the city's own. Immutable."""
+
+    local: Mapping[str, LocalSystem] = field(default_factory=dict)
+    """By their name after `LOCAL:`."""
+
+    def known(self, crs: str) -> bool:
+        """True for a CRS that can be declared."""
+        return self._system(crs) is not None
+
+    def error(self, crs: str) -> float:
+        """Metres that its conversion may be off. Raises KeyError for an unknown CRS."""
+        system = self._system(crs)
+        if system is None:
+            raise KeyError(crs)
+        return system.error
+
+    def conversion(self, crs: str) -> str:
+        """How it becomes EPSG:4490, for people. Raises KeyError for an unknown CRS."""
+        system = self._system(crs)
+        if system is None:
+            raise KeyError(crs)
+        return system.conversion
+
+    def degrees(self, crs: str, xs: Floats, ys: Floats) -> Pairs:
+        """Longitudes and latitudes of many points; NaN where the numbers cannot be of the CRS. Raises KeyError."""
+        system = self._system(crs)
+        if system is None:
+            raise KeyError(crs)
+        good = _within(xs, ys, system.given)
+        lons, lats = np.full(len(xs), np.nan), np.full(len(xs), np.nan)
+        lons[good], lats[good] = system.convert(xs[good], ys[good])
+        inside = _within(lons, lats, system.degrees)
+        return np.where(inside, lons, np.nan), np.where(inside, lats, np.nan)
+
+    def to_cgcs2000(self, coordinates: Sequence[Coordinate]) -> list[Converted | NotConverted]:
+        """One answer for each coordinate, in order. Grouped by CRS, so that a batch costs one call a CRS."""
+        answers: list[Converted | NotConverted] = [UNKNOWN_CRS] * len(coordinates)
+        groups: dict[str, list[int]] = defaultdict(list)
+        for index, coordinate in enumerate(coordinates):
+            system = self._system(coordinate.crs)
+            problem = _problem(coordinate, system)
+            if problem is not None:
+                answers[index] = problem
+            else:
+                groups[coordinate.crs].append(index)
+        for crs, indexes in groups.items():
+            system = self._system(crs)
+            assert system is not None  # an unknown one is a problem above
+            xs, ys = np.array([(coordinates[index].x, coordinates[index].y) for index in indexes]).T
+            lons, lats = system.convert(xs, ys)
+            for index, lon, lat in zip(indexes, lons.tolist(), lats.tolist(), strict=True):
+                inside = _inside((lon, lat), system.degrees)
+                answers[index] = Converted(lon, lat, system.conversion, system.error) if inside else OUTSIDE_CRS
+        return answers
+
+    def _system(self, crs: str) -> _System | None:
+        if crs.startswith(PREFIX):
+            local = self.local.get(crs.removeprefix(PREFIX))
+            return None if local is None else _own(crs, local)
+        return _system(crs)
+
+
+STANDARD = Systems()
+"""Without any city's own system."""
 
 
 def known_crs(text: str) -> bool:
-    """True for a CRS that can be declared: `GCJ-02`, `BD-09`, or `EPSG:` with 4490, 4326, 3857, 4491-4554."""
-    return _system(text) is not None
+    """True for a CRS that any city can declare: `GCJ-02`, `BD-09`, `BD-09MC`, or `EPSG:` with 4490, 4326, 3857,
+    4491-4554, 4610, 4214.
+    """
+    return STANDARD.known(text)
 
 
 def to_cgcs2000(coordinates: Sequence[Coordinate]) -> list[Converted | NotConverted]:
-    """One answer for each coordinate, in order. Grouped by CRS, so that a batch costs one call a CRS."""
-    answers: list[Converted | NotConverted] = [UNKNOWN_CRS] * len(coordinates)
-    groups: dict[str, list[int]] = defaultdict(list)
-    for index, coordinate in enumerate(coordinates):
-        system = _system(coordinate.crs)
-        problem = _problem(coordinate, system)
-        if problem is not None:
-            answers[index] = problem
-        else:
-            groups[coordinate.crs].append(index)
-    for crs, indexes in groups.items():
-        system = _system(crs)
-        assert system is not None  # an unknown one is a problem above
-        points = system.to_degrees([(coordinates[index].x, coordinates[index].y) for index in indexes])
-        for index, point in zip(indexes, points, strict=True):
-            inside = _inside(point, system.degrees)
-            answers[index] = Converted(*point, system.conversion) if inside else OUTSIDE_CRS
-    return answers
+    """As `Systems.to_cgcs2000`, without any city's own system."""
+    return STANDARD.to_cgcs2000(coordinates)
+
+
+def hypotheses(coordinate: Coordinate) -> Iterator[tuple[str, Coordinate]]:
+    """What else the numbers could mean, likeliest first: a name for people, and the coordinate so understood.
+
+    For reporting what looks wrong; nothing is ever located by one of these.
+    """
+    x, y = coordinate.x, coordinate.y
+    for crs in _ALIKE if _inside((x, y), _WORLD) else _PLANES:
+        if crs != coordinate.crs:
+            yield crs, Coordinate(x=x, y=y, crs=crs)
+    swapped = Coordinate(x=y, y=x, crs=coordinate.crs)
+    yield "axes swapped", swapped
+    for crs in _ALIKE if _inside((y, x), _WORLD) else _PLANES:
+        if crs != coordinate.crs:
+            yield f"{crs}, axes swapped", Coordinate(x=y, y=x, crs=crs)
 
 
 def _problem(coordinate: Coordinate, system: _System | None) -> NotConverted | None:
@@ -98,9 +194,14 @@ def _problem(coordinate: Coordinate, system: _System | None) -> NotConverted | N
     return None if _inside((coordinate.x, coordinate.y), system.given) else OUTSIDE_CRS
 
 
-def _inside(point: Point, box: Box) -> bool:
+def _inside(point: tuple[float, float], box: Box) -> bool:
     west, south, east, north = box
     return west <= point[0] <= east and south <= point[1] <= north
+
+
+def _within(xs: Floats, ys: Floats, box: Box) -> np.ndarray:
+    west, south, east, north = box
+    return (xs >= west) & (xs <= east) & (ys >= south) & (ys <= north)
 
 
 # --- EPSG ---
@@ -110,11 +211,14 @@ def _inside(point: Point, box: Box) -> bool:
 def _system(crs: str) -> _System | None:
     to_web = _projected(3857, 4326)
     own = {
-        GCJ_02: _System("GCJ-02 inverse", _each(from_gcj02), _CHINA, _CHINA),
-        BD_09: _System("BD-09 inverse", _each(from_bd09), _CHINA, _CHINA),
-        "EPSG:4490": _System("EPSG:4490", _unchanged, _CHINA, _CHINA),
-        "EPSG:4326": _System("EPSG:4326 = EPSG:4490", _unchanged, _WORLD, _WORLD),
-        "EPSG:3857": _System("EPSG:3857 -> EPSG:4326 = EPSG:4490", to_web, _WEB_MERCATOR, _WORLD),
+        GCJ_02: _System("GCJ-02 inverse", _shifted(from_gcj02), _CHINA, _CHINA, SHIFT_ERROR),
+        BD_09: _System("BD-09 inverse", _shifted(from_bd09), _CHINA, _CHINA, SHIFT_ERROR),
+        BD_09_MC: _System("BD-09MC -> BD-09 inverse", _from_baidu, _BAIDU, _CHINA, SHIFT_ERROR),
+        "EPSG:4490": _System("EPSG:4490", _unchanged, _CHINA, _CHINA, 0.0),
+        "EPSG:4326": _System("EPSG:4326 = EPSG:4490", _unchanged, _WORLD, _WORLD, DATUM_ERROR),
+        "EPSG:3857": _System("EPSG:3857 -> EPSG:4326 = EPSG:4490", to_web, _WEB_MERCATOR, _WORLD, DATUM_ERROR),
+        "EPSG:4610": _System("EPSG:4610 -> EPSG:4490", _projected(4610, 4490), _CHINA, _CHINA, OLD_DATUM_ERROR),
+        "EPSG:4214": _System("EPSG:4214 -> EPSG:4490", _projected(4214, 4490), _CHINA, _CHINA, OLD_DATUM_ERROR),
     }
     return own.get(crs) or _gauss_kruger(crs)
 
@@ -142,6 +246,9 @@ _SPREAD = 560_000.0
 """Metres east or west of the central meridian: 5 degrees at the southern edge."""
 _NORTHERNMOST = 6_300_000.0
 
+_ALIKE = ("EPSG:4490", GCJ_02, BD_09)
+_PLANES = ("EPSG:3857", BD_09_MC, *(f"EPSG:{code}" for zones in reversed(_ZONES) for code in zones.codes))
+
 
 def _gauss_kruger(crs: str) -> _System | None:
     authority, _, digits = crs.partition(":")
@@ -154,16 +261,15 @@ def _gauss_kruger(crs: str) -> _System | None:
     middle = 500_000.0 + (1_000_000.0 * (zones.first_prefix + number) if zones.first_prefix else 0)
     given = (middle - _SPREAD, 0.0, middle + _SPREAD, _NORTHERNMOST)
     degrees = (meridian - zones.reach, _CHINA[1], meridian + zones.reach, _CHINA[3])
-    return _System(f"EPSG:{code} -> EPSG:4490", _projected(code, 4490), given, degrees)
+    return _System(f"EPSG:{code} -> EPSG:4490", _projected(code, 4490), given, degrees, PLANE_ERROR)
 
 
-def _projected(source: int, target: int) -> Callable[[Sequence[Point]], Sequence[Point]]:
-    def to_degrees(points: Sequence[Point]) -> Sequence[Point]:
-        xs, ys = zip(*points, strict=True)
+def _projected(source: int, target: int) -> Convert:
+    def convert(xs: Floats, ys: Floats) -> Pairs:
         lons, lats = _transformer(source, target).transform(xs, ys)
-        return list(zip(lons, lats, strict=True))
+        return lons, lats
 
-    return to_degrees
+    return convert
 
 
 @cache
@@ -172,73 +278,28 @@ def _transformer(source: int, target: int) -> Transformer:
     return Transformer.from_crs(source, target, always_xy=True)
 
 
-def _unchanged(points: Sequence[Point]) -> Sequence[Point]:
-    return points
+def _unchanged(xs: Floats, ys: Floats) -> Pairs:
+    return xs, ys
 
 
-def _each(convert: Callable[[float, float], Point]) -> Callable[[Sequence[Point]], Sequence[Point]]:
-    return lambda points: [convert(x, y) for x, y in points]
+# --- what has no EPSG code ---
 
 
-# --- GCJ-02 and BD-09 ---
+def _shifted(inverse: Callable[..., tuple[float, float]]) -> Convert:
+    def convert(xs: Floats, ys: Floats) -> Pairs:
+        if len(xs) >= MANY:
+            lons, lats = inverse(xs, ys, np)
+            return lons, lats  # type: ignore[return-value]  # of arrays it makes arrays
+        pairs = [inverse(x, y, math) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]
+        made = np.array(pairs, float).reshape(-1, 2)
+        return made[:, 0], made[:, 1]
 
-_AXIS = 6378245.0
-"""Krasovsky 1940, metres: the ellipsoid GCJ-02's shift is computed on."""
-_ECCENTRICITY_2 = 0.00669342162296594323
-_BD_TURN = math.pi * 3000 / 180
-_CLOSE = 1e-9
-"""Degrees; 0.1 mm on the ground."""
-_ROUNDS = 20
-"""A shift changes by less than 1 % over its own length, so 4 or 5 rounds are usual."""
-
-
-def to_gcj02(lon: float, lat: float) -> Point:
-    """WGS 84 degrees as GCJ-02 shows them."""
-    x, y = lon - 105.0, lat - 35.0
-    wave = 20 * math.sin(6 * math.pi * x) + 20 * math.sin(2 * math.pi * x)
-    root = math.sqrt(abs(x))
-    north = -100 + 2 * x + 3 * y + 0.2 * y * y + 0.1 * x * y + 0.2 * root
-    north += (wave + _waves(y) + 160 * math.sin(math.pi * y / 12) + 320 * math.sin(math.pi * y / 30)) * 2 / 3
-    east = 300 + x + 2 * y + 0.1 * x * x + 0.1 * x * y + 0.1 * root
-    east += (wave + _waves(x) + 150 * math.sin(math.pi * x / 12) + 300 * math.sin(math.pi * x / 30)) * 2 / 3
-    sine = math.sin(math.radians(lat))
-    flat = 1 - _ECCENTRICITY_2 * sine * sine
-    meridian_radius = _AXIS * (1 - _ECCENTRICITY_2) / flat**1.5
-    parallel_radius = _AXIS / math.sqrt(flat) * math.cos(math.radians(lat))
-    return lon + math.degrees(east / parallel_radius), lat + math.degrees(north / meridian_radius)
+    return convert
 
 
-def _waves(value: float) -> float:
-    return 20 * math.sin(math.pi * value) + 40 * math.sin(math.pi * value / 3)
+def _from_baidu(xs: Floats, ys: Floats) -> Pairs:
+    return from_bd09(*from_bd09mc(xs, ys), np)
 
 
-def from_gcj02(lon: float, lat: float) -> Point:
-    """GCJ-02 as WGS 84 degrees; its own forward returns within 0.01 m."""
-    return _inverse(to_gcj02, lon, lat)
-
-
-def to_bd09(lon: float, lat: float) -> Point:
-    """WGS 84 degrees as BD-09 shows them (degrees, not BD-09MC metres)."""
-    return _bd09_of_gcj02(*to_gcj02(lon, lat))
-
-
-def from_bd09(lon: float, lat: float) -> Point:
-    """BD-09 as WGS 84 degrees; its own forward returns within 0.01 m."""
-    return from_gcj02(*_inverse(_bd09_of_gcj02, lon, lat))
-
-
-def _bd09_of_gcj02(lon: float, lat: float) -> Point:
-    radius = math.hypot(lon, lat) + 0.00002 * math.sin(lat * _BD_TURN)
-    angle = math.atan2(lat, lon) + 0.000003 * math.cos(lon * _BD_TURN)
-    return radius * math.cos(angle) + 0.0065, radius * math.sin(angle) + 0.006
-
-
-def _inverse(forward: Callable[[float, float], Point], x: float, y: float) -> Point:
-    """The point that `forward` moves to (x, y), found by taking back the shift it makes there."""
-    lon, lat = x, y
-    for _ in range(_ROUNDS):
-        shown_lon, shown_lat = forward(lon, lat)
-        lon, lat = lon + x - shown_lon, lat + y - shown_lat
-        if abs(x - shown_lon) < _CLOSE and abs(y - shown_lat) < _CLOSE:
-            break
-    return lon, lat
+def _own(crs: str, local: LocalSystem) -> _System:
+    return _System(f"{crs} -> EPSG:4490", local.to_degrees, local.given, _CHINA, local.error)

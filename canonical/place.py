@@ -26,7 +26,7 @@ class Coordinate(Value):
     y: FiniteFloat
     """Latitude in degrees, or northing in metres."""
     crs: str
-    """`EPSG:4490`, `EPSG:4548`, `GCJ-02`, `BD-09`, as declared for the source. GCJ-02 and BD-09 have no EPSG code."""
+    """`EPSG:4490`, `EPSG:4548`, `GCJ-02`, `BD-09`, `BD-09MC`, `LOCAL:name`, as declared for the source."""
 
 
 class PlaceMethod(StrEnum):
@@ -54,9 +54,17 @@ class Place(Value):
     lat: float | None = Field(default=None, ge=-90, le=90)
     conversion: str = ""
     """How raw became lon/lat, such as `EPSG:4548 -> EPSG:4490` or `GCJ-02 inverse`."""
+    error: float | None = None
+    """Metres that the conversion may be off; None without one."""
+    suspect: str = ""
+    """Where the declared CRS looks wrong: what would lie inside the city, such as `EPSG:4549`. Told, never used."""
     area: AreaCode | None = None
     """The finest division known: county, street or community."""
     grid: UnitGridCode | None = None
+    grid_set: str = ""
+    """The edition of the unit grids that `grid` is a code of; a replaced set leaves its cases as they are."""
+    grids: dict[str, str] = {}
+    """Industry grids 行业网格: the set's edition, such as `landscape@2026-01-01`, to the code of its cell."""
     method: PlaceMethod = PlaceMethod.UNKNOWN
     given_area: str = ""
     """Division or grid code as the source gave it, of whatever length."""
@@ -69,7 +77,14 @@ class Place(Value):
         return self.grid is not None or (self.area is not None and len(self.area) >= len("340202"))
 
     @property
+    def responsible(self) -> str:
+        """The finest code that says whose work it is: the grid, unless another division manages it; empty: unknown."""
+        if self.grid and self.area and not self.grid.startswith(self.area):
+            return self.area
+        return self.grid or self.area or ""
+
+    @property
     def county(self) -> str | None:
         """The 6-digit county, when known."""
-        code = self.grid or self.area
-        return code[:6] if code and len(code) >= len("340202") else None
+        code = self.responsible
+        return code[:6] if len(code) >= len("340202") else None

@@ -34,8 +34,10 @@ from routing.catalogue import load_catalogue
 from routing.city import By, City, Policy
 from routing.divisions import load_divisions
 from routing.fusion import SEPARATE
-from routing.grids import load_districts, load_grids
-from routing.locate import Locator
+from routing.grid_sets import load_registry
+from routing.grids import load_districts
+from routing.local_systems import load_systems
+from routing.locate import Locator, PlacingRules
 from routing.responsibility import load_responsibility
 from routing.responsibility_review import review
 from routing.trade_rules import TradeRules
@@ -76,6 +78,17 @@ class PolicyFile(_File):
     rounds: int = Field(default=3, ge=1, le=20, description="rounds of automatic dispatch after returns")
 
 
+class PlacingFile(_File):
+    """What is decided where geometry alone does not."""
+
+    near: float = Field(
+        default=0,
+        ge=0,
+        le=500,
+        description="metres from a unit grid at which a point in none is counted there; 0: no",
+    )
+
+
 class EventsFile(_File):
     """What listeners at the bus may be told of cases. Nobody's data without a right."""
 
@@ -96,7 +109,15 @@ class CityFile(_File):
     )
     divisions: str = Field(description="CSV of administrative divisions")
     districts: str = Field(description="GeoJSON of district polygons, CGCS2000")
-    grids: str = Field(description="GeoJSON of unit grids, CGCS2000")
+    grids: str = Field(
+        description="CSV of the grid sets, unit grids and industries' ([grids.md](grids.md)); or one GeoJSON of unit "
+        "grids, CGCS2000, that always hold"
+    )
+    placing: PlacingFile = PlacingFile()
+    coordinates: dict[str, str] = Field(
+        default={},
+        description="the city's own plane systems: name to a CSV of control points; declared as `LOCAL:name`",
+    )
     catalogue: CatalogueFiles
     units: str = Field(description="CSV of organisation units")
     responsibility: ResponsibilityFile
@@ -259,7 +280,8 @@ def _city(
     calendar, named = read_calendars(folder, file.calendar, file.calendars, findings)
     divisions = load_divisions(folder / file.divisions, findings)
     districts = load_districts(folder / file.districts, divisions, findings)
-    grids = load_grids(folder / file.grids, divisions, findings)
+    registry = load_registry(folder / file.grids, divisions, findings)
+    systems_of_city = load_systems(folder, file.coordinates, findings)
     catalogue = load_catalogue(folder / file.catalogue.folder, findings)
     units = load_units(folder / file.units, divisions, names, findings, named)
     responsibility = load_responsibility(folder / file.responsibility.file, units, divisions, findings)
@@ -267,7 +289,7 @@ def _city(
     own = of_units(units, named)
     team = None
     if file.team:
-        parts = (grids, divisions, catalogue, responsibility, lambda unit: own.get(unit, calendar))
+        parts = (registry.codes, divisions, catalogue, responsibility, lambda unit: own.get(unit, calendar))
         team = read_team(folder, file.team, *parts, findings)
     budgets = load_budgets(folder / file.clocks, names, findings) if file.clocks else NO_BUDGETS
     roles = {name: connected.system.role for name, connected in systems.items()}
@@ -275,7 +297,10 @@ def _city(
     rules = read_rules(folder / file.rules, findings) if file.rules else TradeRules()
     return City(
         code=file.city.code, name=file.city.name, divisions=divisions, catalogue=catalogue,
-        locator=Locator(divisions, grids, districts, file.city.code), responsibility=responsibility,
+        locator=Locator(
+            divisions, registry, districts, file.city.code, systems=systems_of_city,
+            rules=PlacingRules(near=file.placing.near),
+        ), responsibility=responsibility,
         calendar=calendar, calendars=own, team=team, budgets=budgets, rules=rules, fusion=fusion, systems=roles,
         policy=Policy(check=file.policy.check, close=file.policy.close, rounds=file.policy.rounds),
         editions={

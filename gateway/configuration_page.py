@@ -23,6 +23,7 @@ from routing.budgets import COLUMNS as CLOCKS
 from routing.catalogue import CLASS_COLUMNS, STANDARD_COLUMNS
 from routing.divisions import COLUMNS as DIVISIONS
 from routing.fusion import COLUMNS as FUSION
+from routing.grid_sets import COLUMNS as GRID_SETS
 from routing.responsibility import COLUMNS as RESPONSIBILITY
 from routing.team_tables import GRIDS, INDUSTRY_GRIDS, OFFICERS, ROSTER
 from routing.units import COLUMNS as UNITS
@@ -115,6 +116,17 @@ TABLES: tuple[TablePage, ...] = (
         "valid_from": "first day it holds",
         "valid_to": "last day, included; empty: open",
         "basis": "what the row rests on, in words",
+    }),
+    TablePage("grids/sets.csv", "网格台账, the sets of grids: unit grids and those that industries cut for themselves, "
+              "each edition with its days ([grids.md](grids.md)). A case keeps the grid of its day.", GRID_SETS, {
+        "set": "`base` for the unit grids 单元网格, or a name for the industry's: small Latin letters, digits and `_`",
+        "title": "name for people and maps, Chinese",
+        "file": "GeoJSON beside this table, CGCS2000 longitude and latitude; properties `code`, `name`, and where "
+                "they are known `households`, `population`, `manager` (the division that manages a cell of another's)",
+        "valid_from": "first day it holds",
+        "valid_to": "last day, included; empty: open",
+        "source": "where it comes from, in words",
+        "crs": "the CRS it was delivered in",
     }),
     TablePage("fusion.csv", "融合模式, which classes an industry system leads ([fusion.md](fusion.md)). The most "
               "specific class wins; of one class the latest row that has begun. Without rows the hub is the centre.",

@@ -89,7 +89,9 @@ def duty_view(city: City, grid: str, class_code: str, at: datetime, *, names: bo
 
 def load_view(city: City, at: datetime, *, names: bool = False) -> View:
     """How the team is laid over the grids on a day."""
-    load: TeamLoad = load_on(_team(city), city.locator.grids, in_shanghai(at).date())
+    load: TeamLoad = load_on(
+        _team(city), city.locator.registry.base(in_shanghai(at).date()).index, in_shanghai(at).date()
+    )
     officers = [
         _officer_view(one.officer, names=names)
         | {
@@ -123,15 +125,13 @@ def _team(city: City) -> Team:
 
 
 def _grid_title(city: City, grid: str) -> str:
-    cells = city.locator.grids
-    if grid in cells:
-        return cells.cells[grid].name
+    grids = city.locator.registry.codes
+    if grid in grids:
+        return grids[grid]
     if city.divisions.known(grid):
         return city.divisions.name(grid)
-    pool = [code for code in cells.cells if code.startswith(grid[:_STREET])] if len(grid) >= _STREET else []
-    hint = (
-        near(grid[:_SHOWN], pool, show=False).removeprefix("; ") or "a unit grid has 15 digits, see unit-grids.geojson"
-    )
+    pool = [code for code in grids if code.startswith(grid[:_STREET])] if len(grid) >= _STREET else []
+    hint = near(grid[:_SHOWN], pool, show=False).removeprefix("; ") or "a unit grid has 15 digits, see the folder grids"
     raise Refusal(404, "unknown_grid", f"grid: '{grid[:_SHOWN]}' is no unit grid or division of this city", hint)
 
 

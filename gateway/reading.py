@@ -90,7 +90,7 @@ def view(content: Reading | Unacceptable, configuration: Configuration) -> dict[
         return {"error": str(content), "why": str(content.why), "at": content.at, "external_id": content.key}
     shown: dict[str, Any] = content.model_dump(mode="json", exclude_defaults=True)
     if content.report:
-        [place] = configuration.city.locator.locate([content.report])
+        [place] = configuration.city.locator.locate([content.report], clock().date())
         shown["place"] = place.model_dump(mode="json", exclude_defaults=True)
         due = source_due(content.report.deadline, clock(), configuration.city)
         shown["source_due"] = due.model_dump(mode="json") if due else None

@@ -1,6 +1,6 @@
 """`team:` of city.yaml: the city's officers, and the tables that say who has which grid and when."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,7 +9,6 @@ from canonical.findings import Finding, Severity
 from canonical.ports import WorkingCalendar
 from routing.catalogue import Catalogue
 from routing.divisions import Divisions
-from routing.grids import GridIndex
 from routing.responsibility import ResponsibilityList
 from routing.team import Team
 from routing.team_review import review_team
@@ -29,14 +28,14 @@ class TeamFile(BaseModel):
 
 
 def read_team(
-    folder: Path, file: TeamFile, grids: GridIndex, divisions: Divisions, catalogue: Catalogue,
+    folder: Path, file: TeamFile, grids: Collection[str], divisions: Divisions, catalogue: Catalogue,
     responsibility: ResponsibilityList, working_time: Callable[[str], WorkingCalendar], findings: list[Finding],
 ) -> Team:  # fmt: skip
     """The team. What is wrong with rows and with all of them together goes to `findings`."""
-    known = Known(responsibility.units, divisions, grids.cells, catalogue, working_time)
+    known = Known(responsibility.units, divisions, grids, catalogue, working_time)
     files = TeamFiles(folder, file.officers, file.grids, file.industry_grids, file.roster)
     found: list[Finding] = []
     team, industry = load_team(files, known, found)
     whole = not any(one.severity is Severity.ERROR for one in found)
-    findings += [*found, *review_team(team, industry, list(grids.cells), catalogue, divisions, whole=whole)]
+    findings += [*found, *review_team(team, industry, list(grids), catalogue, divisions, whole=whole)]
     return team

@@ -9,7 +9,7 @@ CELL = (
     NAME,
     Field("area", "所属区划"),
     Field("area_name", "区划名称"),
-    Field("owner", "管理单位"),
+    Field("manager", "管理区划"),
     Field("households", "户数", Kind.WHOLE),
     Field("population", "人口", Kind.WHOLE),
     Field("valid_from", "启用日期", Kind.DAY),

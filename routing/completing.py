@@ -37,15 +37,18 @@ def _filed(action: Action, case: Case, book: Book) -> Action:
     return action
 
 
+_LOCATED = ("lon", "lat", "grid", "grid_set", "grids", "area")
+
+
 def _placed(said: Place, case: Case, book: Book) -> Place:
     """What the centre says about the place, over what is known; a point also gives its unit grid."""
     fields = {name: getattr(said, name) for name in said.model_fields_set}
     if said.lon is not None and said.lat is not None and said.grid is None:
         point = Coordinate(x=said.lon, y=said.lat, crs="EPSG:4490")
-        [located] = book.city.locator.locate([Report(address=case.place.address, coordinate=point)])
-        fields = {"lon": located.lon, "lat": located.lat, "grid": located.grid, "area": located.area} | {
-            name: value for name, value in fields.items() if name not in {"lon", "lat"}
-        }
+        day = case.received_at.astimezone(SHANGHAI).date()
+        [located] = book.city.locator.locate([Report(address=case.place.address, coordinate=point)], day)
+        found = {name: getattr(located, name) for name in _LOCATED}
+        fields = found | {name: value for name, value in fields.items() if name not in {"lon", "lat"}}
     return case.place.model_copy(update=fields | {"method": PlaceMethod.CENTRE})
 
 

@@ -19,6 +19,7 @@ from canonical.message import Direction, Message, Verdict
 from canonical.place import Place
 from canonical.reading import Outcome, Reading
 from canonical.records import Arrival, Changes, Command, JournalEntry, Known, Split
+from canonical.time import SHANGHAI
 from routing.acting import act
 from routing.adding import add, comment, new_files
 from routing.book import Book
@@ -57,7 +58,7 @@ def decide(
     `numbers` must hold at least one number an arrival. Bad input never raises: it becomes an outcome.
     """
     book = Book(known, city, now, ids)
-    places = _places(arrivals, city)
+    places = _places(arrivals, city, now)
     outcomes: list[Outcome] = []
     for index, arrival in enumerate(arrivals):
         outcome, case_id = _take(book, arrival, places.get(index), numbers)
@@ -84,14 +85,14 @@ def _news(arrivals: Sequence[Arrival], journal: Sequence[JournalEntry]) -> list[
     return [entry for entry in journal if entry.message.id not in dull]
 
 
-def _places(arrivals: Sequence[Arrival], city: City) -> dict[int, Place]:
+def _places(arrivals: Sequence[Arrival], city: City, now: datetime) -> dict[int, Place]:
     """Locate all reports of the batch at once; of alarms only those that open a case, when they do."""
     reports = {
         index: arrival.content.report
         for index, arrival in enumerate(arrivals)
         if isinstance(arrival.content, Reading) and arrival.content.report and not arrival.content.alarm
     }
-    return dict(zip(reports, city.locator.locate(list(reports.values())), strict=True))
+    return dict(zip(reports, city.locator.locate(list(reports.values()), now.astimezone(SHANGHAI).date()), strict=True))
 
 
 def _take(book: Book, arrival: Arrival, place: Place | None, numbers: Iterator[int]) -> Taken:
@@ -213,7 +214,7 @@ def _remember_cap(book: Book, cap: CapState | None) -> None:
 
 def _alarm_case(book: Book, reading: Reading, told: Told, message: Message, numbers: Iterator[int]) -> Taken:
     assert reading.report is not None  # the filter opens nothing without one
-    [place] = book.city.locator.locate([reading.report])
+    [place] = book.city.locator.locate([reading.report], book.now.astimezone(SHANGHAI).date())
     outcome, case_id = _report(book, reading, message, place, numbers)
     book.remember(told.state.model_copy(update={"case_id": case_id}))
     if outcome.verdict is Verdict.CASE:  # one that joins a case opens none

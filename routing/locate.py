@@ -4,13 +4,15 @@ Nothing is guessed: what is missing or contradicts itself becomes a flag on the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 
-from canonical.coordinates import Converted, NotConverted, to_cgcs2000
-from canonical.place import Place, PlaceMethod
+from canonical.coordinates import OUTSIDE_CRS, STANDARD, Converted, NotConverted, Systems, hypotheses
+from canonical.place import Coordinate, Place, PlaceMethod
 from canonical.report import Report
 from canonical.value import unchecked
 from routing.divisions import Divisions
+from routing.grid_sets import GridRegistry, GridSet
 from routing.grids import GridIndex
 
 OUTSIDE_CITY = "outside_city"
@@ -24,7 +26,13 @@ AREA_UNKNOWN = "area_unknown"
 AREA_OUTSIDE_CITY = "area_outside_city"
 """The given code belongs to another city."""
 GRID_UNKNOWN = "grid_unknown"
-"""A 15-digit code that is no grid of ours, in a community that is."""
+"""A 15-digit code that is no grid of ours on that day, in a community that is."""
+NEAR_GRID = "near_grid"
+"""In no grid, and so near to one that the city counts it there."""
+CRS_SUSPICIOUS = "crs_suspicious"
+"""Outside the city as declared, inside it if the numbers meant something else: `Place.suspect` says what."""
+MANAGED_ELSEWHERE = "managed_elsewhere"
+"""The grid is managed by another division than its own: a development zone 开发区."""
 
 _COUNTY, _COMMUNITY, _GRID = 6, 12, 15
 
@@ -36,7 +44,9 @@ class _Spot:
     position: Converted | None = None
     grid: str | None = None
     county: str | None = None
-    flag: str = ""
+    flags: tuple[str, ...] = ()
+    suspect: str = ""
+    grids: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,41 +63,86 @@ _NOWHERE = _Spot()
 _NOTHING = _Given()
 
 
+@dataclass(frozen=True, slots=True)
+class PlacingRules:
+    """What a city decides where geometry alone does not."""
+
+    near: float = 0.0
+    """Metres from a unit grid at which a point in none is counted there 就近归格; 0: never."""
+
+
 class Locator:
     """Finds places in one city. Immutable; safe to share between threads."""
 
-    def __init__(self, divisions: Divisions, grids: GridIndex, districts: GridIndex, city_code: str) -> None:
+    def __init__(
+        self, divisions: Divisions, registry: GridRegistry, districts: GridIndex, city_code: str,
+        *, systems: Systems = STANDARD, rules: PlacingRules = PlacingRules(),
+    ) -> None:  # fmt: skip
         """`city_code`: the city's 4 digits."""
-        self._divisions, self.grids, self._districts, self._city = divisions, grids, districts, city_code
+        self._divisions, self.registry, self._districts, self._city = divisions, registry, districts, city_code
+        self.systems, self._rules = systems, rules
 
-    def locate(self, reports: Sequence[Report]) -> list[Place]:
-        """One place for each report, in order. Reports with coordinates are converted and looked up together."""
+    def locate(self, reports: Sequence[Report], day: date) -> list[Place]:
+        """One place for each report, in order, in the grids of that day.
+
+        Reports with coordinates are converted and looked up together.
+        """
+        sets = self.registry.on(day)
+        base = self.registry.base(day)
         indexes = [index for index, report in enumerate(reports) if report.coordinate is not None]
-        spots = dict(zip(indexes, self._spots([reports[index] for index in indexes]), strict=True))
-        return [self._place(report, spots.get(index, _NOWHERE)) for index, report in enumerate(reports)]
+        spots = dict(zip(indexes, self._spots([reports[index] for index in indexes], base, sets), strict=True))
+        return [self._place(report, spots.get(index, _NOWHERE), base) for index, report in enumerate(reports)]
 
-    def _spots(self, reports: Sequence[Report]) -> list[_Spot]:
-        answers = to_cgcs2000([report.coordinate for report in reports if report.coordinate is not None])
+    def _spots(self, reports: Sequence[Report], base: GridSet, sets: Sequence[GridSet]) -> list[_Spot]:
+        coordinates = [report.coordinate for report in reports if report.coordinate is not None]
+        answers = self.systems.to_cgcs2000(coordinates)
         positions = [answer for answer in answers if isinstance(answer, Converted)]
         lons, lats = [position.lon for position in positions], [position.lat for position in positions]
-        found = iter(zip(self.grids.find(lons, lats), self._districts.find(lons, lats), strict=True))
-        return [
-            _Spot(flag=answer.flag) if isinstance(answer, NotConverted) else self._spot(answer, *next(found))
-            for answer in answers
-        ]
+        grids, claims = base.index.place(lons, lats)
+        counties = self._districts.find(lons, lats)
+        industry = [(one.edition, one.index.find(lons, lats)) for one in sets if one.name != base.name]
+        spots, number = [], 0
+        for answer, coordinate in zip(answers, coordinates, strict=True):
+            if isinstance(answer, NotConverted):
+                spots.append(self._nowhere(coordinate, answer.flag))
+                continue
+            mine = {edition: code for edition, codes in industry if (code := codes[number]) is not None}
+            spot = self._spot(answer, grids[number], counties[number], base, claims.get(number), mine)
+            spots.append(spot or self._nowhere(coordinate, OUTSIDE_CITY))
+            number += 1
+        return spots
 
-    def _spot(self, position: Converted, grid: str | None, county: str | None) -> _Spot:
+    def _spot(
+        self, position: Converted, grid: str | None, county: str | None, base: GridSet, claim: str | None,
+        industry: dict[str, str],
+    ) -> _Spot | None:  # fmt: skip
+        flags: tuple[str, ...] = (claim,) if claim else ()
+        if grid is None and (grid := base.index.near(position.lon, position.lat, self._rules.near)):
+            flags = (NEAR_GRID,)
         if grid is not None:
-            return _Spot(position, grid, grid[:_COUNTY])
+            flags += (MANAGED_ELSEWHERE,) if base.index.cells[grid].manager else ()
+            return _Spot(position, grid, grid[:_COUNTY], flags, grids=industry)
         if county is not None:
-            return _Spot(position, None, county, NO_GRID)
-        return _Spot(flag=OUTSIDE_CITY)
+            return _Spot(position, None, county, (NO_GRID,), grids=industry)
+        return None
 
-    def _place(self, report: Report, spot: _Spot) -> Place:
-        given = self._given(report.given_area) if report.given_area else _NOTHING
-        flags = [flag for flag in (spot.flag, given.flag) if flag]
+    def _nowhere(self, coordinate: Coordinate, flag: str) -> _Spot:
+        """Not in the city: told with what else the numbers could mean, if that lies inside."""
+        if flag not in (OUTSIDE_CITY, OUTSIDE_CRS.flag):
+            return _Spot(flags=(flag,))
+        meant = list(hypotheses(coordinate))
+        answers = self.systems.to_cgcs2000([other for _, other in meant])
+        for (name, _), answer in zip(meant, answers, strict=True):
+            if isinstance(answer, Converted) and self._districts.find([answer.lon], [answer.lat]) != [None]:
+                return _Spot(flags=(flag, CRS_SUSPICIOUS), suspect=name)
+        return _Spot(flags=(flag,))
+
+    def _place(self, report: Report, spot: _Spot, base: GridSet) -> Place:
+        given = self._given(report.given_area, base) if report.given_area else _NOTHING
+        flags = [*spot.flags, given.flag] if given.flag else list(spot.flags)
         area, grid, method = self._answer(report, spot, given)
-        if spot.county and given.area and len(given.area) >= _COUNTY and given.area[:_COUNTY] != spot.county:
+        manager = base.index.cells[grid].manager if grid else ""
+        if spot.county and given.area and len(given.area) >= _COUNTY and not _agrees(given.area, spot.county, manager):
             flags.append(AREA_DISAGREES)
         position = spot.position
         return _place(
@@ -96,8 +151,12 @@ class Locator:
             lon=position.lon if position else None,
             lat=position.lat if position else None,
             conversion=position.conversion if position else "",
-            area=area,
+            error=position.error if position else None,
+            suspect=spot.suspect,
+            area=manager or area,
             grid=grid,
+            grid_set=base.edition if grid else "",
+            grids=spot.grids,
             method=method,
             given_area=report.given_area,
             flags=tuple(flags),
@@ -118,9 +177,9 @@ class Locator:
         area = _finer(given.area, named)
         return area, None, PlaceMethod.AREA_CODE if area == given.area else PlaceMethod.NAME
 
-    def _given(self, text: str) -> _Given:
+    def _given(self, text: str, base: GridSet) -> _Given:
         code = text.strip()
-        if code in self.grids:
+        if code in base.index:
             return _Given(code[:_COMMUNITY], code)
         area = self._divisions.code_of(code)
         if area is not None:
@@ -142,3 +201,8 @@ class Locator:
 def _finer(area: str, other: str | None) -> str:
     """The other division when it lies inside the area, else the area."""
     return other if other is not None and other.startswith(area) else area
+
+
+def _agrees(given: str, county: str, manager: str) -> bool:
+    """A grid of a development zone lies in one county and is managed by another: both are right."""
+    return given[:_COUNTY] in (county, manager[:_COUNTY])

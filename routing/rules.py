@@ -108,7 +108,7 @@ def by_list(case: Case, city: City, now: datetime, kind: ActionKind) -> Action:
     tried = frozenset(one.unit for one in case.assignments if one.share is Share.LEAD)
     if tried:
         tried |= {former for former, new in successors(units, today).items() if new in tried}
-    where = case.place.grid or case.place.area or city.code
+    where = case.place.responsible or city.code
     found = city.responsibility.match(case.class_code, where, now, city.calendar.is_working(now), exclude=tried)
     editions = {"responsibility": city.editions["responsibility"]}
     actor = _by(f"responsibility.csv {found.row}" if isinstance(found, Match) else "responsibility.csv")

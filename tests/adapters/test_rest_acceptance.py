@@ -62,7 +62,7 @@ def test_a_reply_names_the_one_message_it_is_about(make: Make) -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("coordinate: {x: 1, y: 2, crs: GCJ02}", "GCJ-02 or BD-09 is expected, not 'GCJ02'"),
+        ("coordinate: {x: 1, y: 2, crs: GCJ02}", "BD-09MC or LOCAL:<name> is expected, not 'GCJ02'"),
         ("coordinate: {x: 1, y: 2, crs: {from: c, codes: {a: WGS84}}}", "EPSG:<number>"),
         ("urgency: {from: u, codes: {'3': critical}}", "urgent is expected, not 'critical'"),
     ],

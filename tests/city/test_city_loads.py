@@ -1,6 +1,6 @@
 """The example city is read by the hub's own loaders without a finding, and answers as an official would."""
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -15,12 +15,14 @@ from canonical.time import SHANGHAI, Limit, LimitUnit
 from gateway.configuration import read
 from routing.catalogue import Catalogue, load_catalogue
 from routing.divisions import Divisions, load_divisions
-from routing.grids import load_districts, load_grids
+from routing.grid_sets import load_registry
+from routing.grids import load_districts
 from routing.locate import Locator
 from routing.responsibility import Match, ResponsibilityList, load_responsibility
 from routing.responsibility_review import review
 from routing.units import load_units
 
+DAY = date(2026, 11, 21)
 NIGHT = datetime(2026, 11, 21, 23, 10, tzinfo=SHANGHAI)
 
 
@@ -53,10 +55,10 @@ def responsibility(city: Path, divisions: Divisions) -> ResponsibilityList:
 @pytest.fixture(scope="module")
 def locator(city: Path, divisions: Divisions) -> Locator:
     findings: list[Finding] = []
-    grids = load_grids(city / "grids" / "unit-grids.geojson", divisions, findings)
+    registry = load_registry(city / "grids" / "sets.csv", divisions, findings)
     districts = load_districts(city / "grids" / "districts.geojson", divisions, findings)
     assert findings == []
-    return Locator(divisions, grids, districts, "3402")
+    return Locator(divisions, registry, districts, "3402")
 
 
 def test_the_responsibility_list_as_a_whole_has_no_conflict_and_no_gap(
@@ -89,7 +91,7 @@ def test_files_named_by_the_city_are_there(city: Path) -> None:
 
 def test_a_position_as_a_platform_gives_it_lies_in_a_grid_of_the_inner_city(locator: Locator) -> None:
     given = Coordinate(x=118.3816, y=31.3323, crs="GCJ-02")
-    [place] = locator.locate([Report(coordinate=given)])
+    [place] = locator.locate([Report(coordinate=given)], DAY)
 
     assert place.method is PlaceMethod.COORDINATE
     assert place.county == "340202"
@@ -106,7 +108,7 @@ def test_a_position_as_a_platform_gives_it_lies_in_a_grid_of_the_inner_city(loca
     ],
 )
 def test_an_address_that_names_a_division_lies_there(locator: Locator, address: str, area: str) -> None:
-    [place] = locator.locate([Report(address=address)])
+    [place] = locator.locate([Report(address=address)], DAY)
 
     assert place.area == area
 

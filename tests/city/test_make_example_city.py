@@ -1,6 +1,7 @@
 """The script that makes the example city gives the same bytes again."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,6 +39,16 @@ def test_the_team_is_made_of_the_tables_beside_it(city: Path, tmp_path: Path) ->
     made = sorted((tmp_path / "team").iterdir())
     assert [one.name for one in made] == ["grids.csv", "industry-grids.csv", "officers.csv", "roster.csv"]
     assert [one.name for one in made if one.read_bytes() != (city / "team" / one.name).read_bytes()] == []
+
+
+def test_the_industry_grids_are_made_of_the_unit_grids(city: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "config"
+    for folder in ("grids", "team"):
+        shutil.copytree(city / folder, copy / folder)
+    (copy / "grids" / "landscape.geojson").unlink()
+    subprocess.run([sys.executable, str(city.parent / "deploy" / "make_industry_grids.py"), str(copy)], check=True)
+
+    assert (copy / "grids" / "landscape.geojson").read_bytes() == (city / "grids" / "landscape.geojson").read_bytes()
 
 
 def test_divisions_agree_with_the_reference_list(made: Path, shared: Path) -> None:

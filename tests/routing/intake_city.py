@@ -25,6 +25,7 @@ from canonical.time import SHANGHAI
 from routing.catalogue import load_catalogue
 from routing.city import By, City, Policy
 from routing.divisions import load_divisions
+from routing.grid_sets import always
 from routing.grids import GridIndex
 from routing.intake import decide
 from routing.locate import Locator
@@ -85,7 +86,7 @@ def city(policy: Policy | None = None) -> City:
         calendar = load_calendar(folder / "calendar.csv", ["08:00-12:00", "14:00-18:00"], findings)
         built = City(
             code="3402", name="芜湖市", divisions=divisions, catalogue=load_catalogue(folder, findings),
-            locator=Locator(divisions, GridIndex([]), GridIndex([]), "3402"),
+            locator=Locator(divisions, always(GridIndex([])), GridIndex([]), "3402"),
             responsibility=load_responsibility(folder / "responsibility.csv", units, divisions, findings),
             calendar=calendar, systems=SYSTEMS, policy=policy or Policy(),
             editions={"catalogue": "c1", "responsibility": "r1", "calendar": calendar.edition},

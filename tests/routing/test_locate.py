@@ -1,5 +1,7 @@
 """Where a report lies: coordinate, code, names, and the flags when they do not agree."""
 
+from datetime import date
+
 import pytest
 import shapely
 from hypothesis import given
@@ -9,6 +11,7 @@ from canonical.coordinates import to_bd09, to_gcj02
 from canonical.place import Coordinate, Place, PlaceMethod
 from canonical.report import Report
 from routing.divisions import Divisions, load_divisions
+from routing.grid_sets import always
 from routing.grids import Cell, GridIndex
 from routing.locate import Locator
 
@@ -22,6 +25,7 @@ ROWS = """code,level,name,parent
 340207003018,community,鸠兹社区居民委员会,340207003
 """
 GRID = "340202016003001"
+DAY = date(2026, 3, 16)
 IN_GRID, BESIDE, ACROSS, FAR = (118.35, 31.35), (118.35, 31.45), (118.45, 31.35), (117.0, 30.0)
 """In the grid; in 340202 but no grid; in 340207 but no grid; outside the city."""
 
@@ -37,7 +41,7 @@ def divisions(tmp_path_factory: pytest.TempPathFactory) -> Divisions:
 def locator(divisions: Divisions) -> Locator:
     grids = GridIndex([Cell(GRID, "第一网格", shapely.box(118.3, 31.3, 118.4, 31.4))])
     west, east = shapely.box(118.3, 31.3, 118.4, 31.5), shapely.box(118.4, 31.3, 118.5, 31.5)
-    return Locator(divisions, grids, GridIndex([Cell("340202", "", west), Cell("340207", "", east)]), "3402")
+    return Locator(divisions, always(grids), GridIndex([Cell("340202", "", west), Cell("340207", "", east)]), "3402")
 
 
 def coordinate(point: tuple[float, float], crs: str = "EPSG:4490") -> Coordinate:
@@ -45,7 +49,7 @@ def coordinate(point: tuple[float, float], crs: str = "EPSG:4490") -> Coordinate
 
 
 def locate(locator: Locator, report: Report) -> Place:
-    [place] = locator.locate([report])
+    [place] = locator.locate([report], DAY)
     return place
 
 
@@ -99,7 +103,10 @@ def test_a_coordinate_is_found_in_its_grid(locator: Locator, point: tuple[float,
             Report(coordinate=coordinate((0, 0)), address="芜湖市鸠江区"),
             ("340207", None, "name", ("zero_coordinate",)),
         ),
-        (Report(coordinate=coordinate((31.35, 118.35))), (None, None, "unknown", ("outside_crs",))),
+        (
+            Report(coordinate=coordinate((31.35, 118.35))),
+            (None, None, "unknown", ("outside_crs", "crs_suspicious")),
+        ),
         (Report(coordinate=coordinate(IN_GRID, "CRS:1")), (None, None, "unknown", ("unknown_crs",))),
         (Report(given_area=GRID), ("340202016003", GRID, "grid_code", ())),
         (Report(given_area="340202016003009"), ("340202016003", None, "area_code", ("grid_unknown",))),
@@ -137,7 +144,7 @@ def test_a_coordinate_that_is_not_used_is_kept_as_given(locator: Locator, point:
 
 
 def test_without_any_polygon_a_coordinate_is_not_used(divisions: Divisions) -> None:
-    bare = Locator(divisions, GridIndex([]), GridIndex([]), "3402")
+    bare = Locator(divisions, always(GridIndex([])), GridIndex([]), "3402")
 
     assert short(locate(bare, Report(coordinate=coordinate(IN_GRID)))) == (None, None, "unknown", ("outside_city",))
 
@@ -154,4 +161,4 @@ REPORTS = [
 
 @given(st.lists(st.sampled_from(REPORTS), max_size=12))
 def test_a_batch_is_answered_as_one_by_one(locator: Locator, reports: list[Report]) -> None:
-    assert locator.locate(reports) == [locate(locator, report) for report in reports]
+    assert locator.locate(reports, DAY) == [locate(locator, report) for report in reports]
