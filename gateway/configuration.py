@@ -23,9 +23,11 @@ from gateway.delivery.traffic import UNBOUNDED, Traffic
 from gateway.delivery.traffic_file import BreakerFile, RetriesFile, seconds, traffic
 from gateway.edition_files import digest_of, files_of
 from gateway.fusion.review import read_fusion
+from gateway.maps.file import MapSettings, read_maps
 from gateway.notify_file import Notify, NotifyFile, notify
 from gateway.retention_file import RetentionFile
 from gateway.rules_review import read_rules
+from gateway.settings import CENTRE_TOKEN, secret
 from gateway.team_file import TeamFile, read_team
 from gateway.yaml_model import line_of, lines_of, modelled, read_document, read_model
 from routing.budgets import NONE as NO_BUDGETS
@@ -132,6 +134,9 @@ class CityFile(_File):
     systems: str = Field(default="systems.yaml", description="YAML of the connected systems")
     events: EventsFile = EventsFile()
     notify: NotifyFile = NotifyFile()
+    maps: str = Field(
+        default="", description="YAML of the map door: who may see what; empty: the centre alone, with its own token"
+    )
     assessment: str = Field(
         default="", description="folder of indicators.yaml and scores.yaml; empty: nobody is assessed"
     )
@@ -224,6 +229,8 @@ class Configuration:
     """How long what is kept."""
     rules: Rulebook | None = None
     """What is counted and how it is scored; None: nobody is assessed."""
+    maps: MapSettings = field(default_factory=MapSettings)
+    """Who may see what on the map."""
 
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -261,7 +268,21 @@ def read(
     rights, keep = frozenset(file.events.rights), file.retention.keep()
     units, place = frozenset(city.responsibility.units), file.assessment
     rules = load_rulebook(folder / place, findings, units=units, name=place) if place else None
-    return Configuration(city, systems, rights, told, keep, rules), sorted(set(findings))
+    maps = read_maps(
+        folder, file.maps, secret(environment, CENTRE_TOKEN), _of_file(environment, unset, findings), findings
+    )
+    return Configuration(city, systems, rights, told, keep, rules, maps), sorted(set(findings))
+
+
+def _of_file(
+    environment: Mapping[str, str], unset: Severity, findings: list[Finding]
+) -> Callable[[str, str, str, int], str]:
+    """Fills the variables of any file of the folder: what is not set is a finding at its key."""
+
+    def filled(file: str, key: str, text: str, line: int) -> str:
+        return _filled(text, environment, lambda said: findings.append(Finding(file, line, key, said, unset)))
+
+    return filled
 
 
 def policy(folder: Path) -> Keep:

@@ -17,6 +17,7 @@ from assessment.calendar_file import LOCAL_COLUMNS
 from assessment.indicator_file import CounterFile, RateFile
 from assessment.rulebook import Scheme
 from gateway.configuration import CityFile, SystemFile
+from gateway.maps.file import MapsFile
 from gateway.rules_file import RulesFile
 from gateway.settings import VARIABLES
 from routing.budgets import COLUMNS as CLOCKS
@@ -225,6 +226,10 @@ def page() -> str:
         "## systems.yaml\n",
         "One entry a system; its key is the system's name in tables and addresses (`/in/<name>`).\n",
         _markdown(("key", "default", "meaning"), _keys(SystemFile)),
+        "## maps.yaml\n",
+        "Who may see what on the map, and what one answer may cost ([maps.md](maps.md)). Without the file the centre "
+        "alone is let in, with its token.\n",
+        _markdown(("key", "default", "meaning"), _keys(MapsFile)),
         "## assessment/indicators.yaml\n",
         "`edition`: a name of this edition of the rules. `sheets`: for each of who is assessed, the list of counters "
         "and rates of the sheet. [assessment.md](assessment.md) explains both files.\n",

@@ -22,13 +22,12 @@ from gateway.log import log
 from gateway.reception import Busy, Committer, named, summed_up
 from gateway.wire import (
     BULK,
-    DRAINED,
-    KEPT_OF_OVERSIZE,
     PREFIX,
     Receive,
     Scope,
     Send,
     answer,
+    body_of,
     path_of,
     plain,
     turned_away,
@@ -79,7 +78,7 @@ class IntakeDoor:
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
         try:
             async with asyncio.timeout(self.longest_body):
-                body, complete = await _body(receive, door.max_bytes)
+                body, complete = await body_of(receive, door.max_bytes)
         except TimeoutError:
             slow = f"the whole message is expected within {self.longest_body:g} seconds"
             await plain(send, 408, "slow", slow, {"connection": "close"})
@@ -168,24 +167,6 @@ def _handshake(connected: ConnectedSystem, door: Door, message: Message) -> Repl
 def _methods(door: Door) -> tuple[str, ...]:
     """What the door answers to: what is pushed, and the questions asked before."""
     return tuple(dict.fromkeys([*door.methods, *(plan.declared.method for plan in door.handshakes)]))
-
-
-async def _body(receive: Receive, max_bytes: int) -> tuple[bytes | None, bool]:
-    """The whole body and True; its beginning and False when it is too large; None when the sender went away."""
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            return None, False
-        chunk = event.get("body", b"")
-        size += len(chunk)
-        if size <= max_bytes:
-            chunks.append(chunk)
-        if not event.get("more_body", False) or size > DRAINED:
-            break
-    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    return (body, True) if size <= max_bytes else (body[:KEPT_OF_OVERSIZE], False)
 
 
 def _too_large(most: int) -> Unacceptable:

@@ -64,3 +64,21 @@ async def drained(receive: Receive) -> bool:
                 event = await receive()
                 size, more = size + len(event.get("body", b"")), event.get("more_body", False)
     return not more
+
+
+async def body_of(receive: Receive, max_bytes: int) -> tuple[bytes | None, bool]:
+    """The whole body and True; its beginning and False when it is too large; None when the sender went away."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            return None, False
+        chunk = event.get("body", b"")
+        size += len(chunk)
+        if size <= max_bytes:
+            chunks.append(chunk)
+        if not event.get("more_body", False) or size > DRAINED:
+            break
+    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return (body, True) if size <= max_bytes else (body[:KEPT_OF_OVERSIZE], False)

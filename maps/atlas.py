@@ -27,6 +27,10 @@ class UnknownLayer(Exception):
     """No layer of this name in this scope; the text is the name. One that may not be seen does not exist."""
 
 
+class TooMany(Exception):
+    """The time asked about has more cases than one answer may look at; the text says how many, for people."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What is asked of one layer. Nothing given: all of it."""
@@ -51,7 +55,7 @@ class Atlas:
     live: Callable[[], CaseTable]
     """The open cases as they are known now."""
     past: Callable[[Interval], CaseTable]
-    """The cases received in an interval, whatever became of them."""
+    """The cases received in an interval, whatever became of them. Raises TooMany."""
     base: str = "grids"
     _scoped: dict[tuple[Scope, str], tuple[str, Table]] = field(default_factory=dict, repr=False)
 
@@ -75,7 +79,7 @@ class Atlas:
         return f"{scope.name} {name} {_moment(self.live(), now)}"
 
     def select(self, name: str, query: Query, scope: Scope) -> Table:
-        """The layer's features that the scope may see and the query asks for, by id. Raises UnknownLayer."""
+        """The layer's features that the scope may see and the query asks for, by id. Raises UnknownLayer, TooMany."""
         table = self._seen(self.layer(name, scope), query, scope)
         if query.ids is not None:
             table = table.take(np.fromiter((one in query.ids for one in table.ids), bool, len(table)))

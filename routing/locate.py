@@ -79,7 +79,7 @@ class Locator:
         *, systems: Systems = STANDARD, rules: PlacingRules = PlacingRules(),
     ) -> None:  # fmt: skip
         """`city_code`: the city's 4 digits."""
-        self._divisions, self.registry, self._districts, self._city = divisions, registry, districts, city_code
+        self._divisions, self.registry, self.districts, self._city = divisions, registry, districts, city_code
         self.systems, self._rules = systems, rules
 
     def locate(self, reports: Sequence[Report], day: date) -> list[Place]:
@@ -99,7 +99,7 @@ class Locator:
         positions = [answer for answer in answers if isinstance(answer, Converted)]
         lons, lats = [position.lon for position in positions], [position.lat for position in positions]
         grids, claims = base.index.place(lons, lats)
-        counties = self._districts.find(lons, lats)
+        counties = self.districts.find(lons, lats)
         industry = [(one.edition, one.index.find(lons, lats)) for one in sets if one.name != base.name]
         spots, number = [], 0
         for answer, coordinate in zip(answers, coordinates, strict=True):
@@ -133,7 +133,7 @@ class Locator:
         meant = list(hypotheses(coordinate))
         answers = self.systems.to_cgcs2000([other for _, other in meant])
         for (name, _), answer in zip(meant, answers, strict=True):
-            if isinstance(answer, Converted) and self._districts.find([answer.lon], [answer.lat]) != [None]:
+            if isinstance(answer, Converted) and self.districts.find([answer.lon], [answer.lat]) != [None]:
                 return _Spot(flags=(flag, CRS_SUSPICIOUS), suspect=name)
         return _Spot(flags=(flag,))
 

@@ -1,0 +1,120 @@
+"""The map process: database, feed, atlas and services put together, and served."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from typing import Any
+
+import anyio
+import uvicorn
+
+from gateway.configuration import Configuration, load
+from gateway.hub import clock
+from gateway.log import log, set_up
+from gateway.maps.atlas import atlas_of, city_sets, names_of
+from gateway.maps.door import PREFIX, MapDoor, Service
+from gateway.maps.feed import Feed
+from gateway.serve import BACKLOG, KEEP_ALIVE, LAST_WORDS, steady
+from gateway.settings import LOG, settings
+from gateway.wire import Receive, Scope, Send, plain
+from maps.atlas import Atlas
+from maps.cases import case_table
+from storage.driver import DatabaseAway
+from storage.map_marks import MapMarks
+from storage.store import Store
+
+AT_ONCE = max(2, os.cpu_count() or 2)
+"""Requests that one process answers at once; drawing takes a processor each."""
+_POOL = 2
+
+
+class MapApp:
+    """One map process as an ASGI application: the door, its health, and the feed as long as it lives."""
+
+    def __init__(self, configuration: Configuration, store: Store, now: Callable[[], datetime] = clock) -> None:
+        self._store, told = store, configuration.maps
+        sets, names = city_sets(configuration, now().date()), names_of(configuration)
+        base = sets["grids"]
+        self.feed = Feed(
+            MapMarks(store, texts=told.texts), lambda marks, revision: case_table(marks, base, names, revision),
+            most=told.past, now=now,
+        )  # fmt: skip
+        self.atlas = atlas_of(configuration, sets, lambda: self.feed.live, self.feed.past)
+        self._door = MapDoor(told, services(self.atlas, configuration), now, anyio.CapacityLimiter(AT_ONCE))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
+            await self._door(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._health(scope["path"], send)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The feed as long as this lasts; the first look is over before it begins. Raises DatabaseAway."""
+        await self.feed.read_all()
+        looking = asyncio.create_task(self.feed.run(), name="map-feed")
+        try:
+            yield
+        finally:
+            looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await looking
+            await self._store.close()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            async with self.running():
+                steady()
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+        except DatabaseAway as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _health(self, path: str, send: Send) -> None:
+        if path != "/health":
+            await plain(send, 404, "not_found", f"maps stand below {PREFIX}")
+            return
+        try:
+            await self._store.answers()
+        except DatabaseAway as error:
+            await plain(send, 503, "unavailable", str(error))
+        else:
+            await plain(send, 200, "well", f"{len(self.feed.live.marks)} open cases on the map")
+
+
+def services(atlas: Atlas, configuration: Configuration) -> Mapping[str, Service]:
+    """The services by the first word of their path."""
+    del atlas, configuration
+    return {}
+
+
+def from_environment() -> MapApp:
+    """The application of one process."""
+    set_up(json=os.environ.get(LOG) == "json")
+    told = settings()
+    return MapApp(load(told.config, told.environment), Store(told.database_url, pool=_POOL))
+
+
+async def serve(app: MapApp, host: str, port: int) -> None:
+    """One process, until told to stop."""
+    log.info("maps.serving", address=f"http://{host}:{port}{PREFIX}")
+    await uvicorn.Server(uvicorn.Config(app, host=host, port=port, lifespan="on", **_OPTIONS)).serve()
+
+
+def serve_in_processes(host: str, port: int, processes: int) -> None:
+    """Several processes behind one port."""
+    uvicorn.run("gateway.maps.app:from_environment", factory=True, host=host, port=port, workers=processes, **_OPTIONS)
+
+
+_OPTIONS: dict[str, Any] = {
+    "log_config": None, "access_log": False, "backlog": BACKLOG, "timeout_keep_alive": KEEP_ALIVE,
+    "server_header": False, "date_header": False, "proxy_headers": False, "timeout_graceful_shutdown": LAST_WORDS,
+}  # fmt: skip

@@ -1,0 +1,93 @@
+"""Cases on the map: there within seconds, gone when they have ended, and there again for their own day."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from canonical.time import SHANGHAI
+from gateway.configuration import Configuration
+from gateway.hub import clock
+from maps.atlas import Query, TooMany
+from maps.scope import Scope
+from maps.table import Table
+from tests.gateway.maps_room import SCOPES, SETTINGS, Maps, maps
+from tests.gateway.pushes import hotline, ticket
+from tests.gateway.running import HubUnderTest, until
+
+CLASS = "30428.2:P01-03"
+IN_GRID = {"lon": 118.3650, "lat": 31.3400}
+
+
+def told(hub: HubUnderTest, number: str, **fields: Any) -> str:
+    """The number of a case that the hotline told of."""
+    assert hotline(ticket(number, **fields)).to(hub).status_code == 200
+    return str(hub.cases()[-1]["no"])
+
+
+def seen(room: Maps, scope: str = "centre", when: tuple[datetime, datetime] | None = None) -> Table:
+    return room.app.atlas.select("cases", Query(clock(), when=when), SCOPES[scope])
+
+
+def test_a_case_comes_moves_and_goes(hub: HubUnderTest, configuration: Configuration, database_url: str) -> None:
+    with maps(configuration, database_url) as room:
+        assert len(seen(room)) == 0
+        number = told(hub, "1", rqstAreaCode="", rqstAddress="")
+        hub.act(number, kind="file", class_code=CLASS, place=IN_GRID)
+
+        until(lambda: len(seen(room)) == 1, what="the case on the map")
+        row = seen(room)
+        case = hub.case(number)
+        assert row.columns["case_no"][0] == number
+        assert (row.geometry[0].x, row.geometry[0].y) == (IN_GRID["lon"], IN_GRID["lat"])
+        assert row.columns["grid"][0] == case["place"]["grid"]
+        assert row.columns["description"][0] == "反映示例路灯不亮。"
+        assert "description" not in seen(room, "jinghu").columns
+
+        hub.act(number, kind="cancel", reason="示例")
+        until(lambda: len(seen(room)) == 0, what="the case gone from the map")
+
+        day = datetime.now(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
+        today, before = (day, day + timedelta(days=1)), (day - timedelta(days=1), day)
+        assert seen(room, when=today).columns["stage"].tolist() == ["cancelled"]
+        assert len(seen(room, when=before)) == 0
+
+
+def test_cases_that_were_there_before_are_there_and_the_public_sees_cells(
+    hub: HubUnderTest, configuration: Configuration, database_url: str
+) -> None:
+    number = told(hub, "1", rqstAreaCode="", rqstAddress="")
+    hub.act(number, kind="file", class_code=CLASS, place=IN_GRID)
+
+    with maps(configuration, database_url) as room:
+        [point] = seen(room, "public").geometry
+        spot = Query(clock(), window=(point.x, point.y, point.x, point.y))
+        cells = room.app.atlas.select("grids", spot, SCOPES["public"])
+        assert (point.x, point.y) != (IN_GRID["lon"], IN_GRID["lat"])
+        assert cells.columns["code"].tolist() == seen(room, "public").columns["grid"].tolist()
+        assert not {"case_no", "unit", "description", "received_at"} & set(seen(room, "public").columns)
+        outside = Scope("wuwei", areas=("340281",))
+        assert len(room.app.atlas.select("cases", Query(clock()), outside)) == 0
+
+
+def test_a_time_with_more_cases_than_one_question_may_look_at_is_refused(
+    hub: HubUnderTest, configuration: Configuration, database_url: str
+) -> None:
+    for number in "12":
+        told(hub, number)
+
+    with (
+        maps(configuration, database_url, replace(SETTINGS, past=1)) as room,
+        pytest.raises(TooMany, match="more than 1"),
+    ):
+        seen(room, when=(clock() - timedelta(days=1), clock() + timedelta(days=1)))
+
+
+def test_layers_are_the_registrys_sets_of_today(configuration: Configuration, database_url: str) -> None:
+    with maps(configuration, database_url) as room:
+        names = [layer.name for layer in room.app.atlas.layers(SCOPES["centre"])]
+        assert names == ["grids", "grids_landscape", "districts", "cases", "case_density"]
+        jinghu = room.app.atlas.select("grids_landscape", Query(clock()), SCOPES["jinghu"])
+        assert set(jinghu.columns["area"].tolist()) <= {"340202"}
+        assert room.client.get("/health").json()["error"]["code"] == "well"
