@@ -21,6 +21,9 @@ from gateway.settings import LOG, settings
 from gateway.wire import Receive, Scope, Send, plain
 from maps.atlas import Atlas
 from maps.cases import case_table
+from maps.drawing.painter import painter_of
+from maps.wms.capabilities import Face
+from maps.wms.service import WmsService
 from storage.driver import DatabaseAway
 from storage.map_marks import MapMarks
 from storage.store import Store
@@ -92,8 +95,10 @@ class MapApp:
 
 def services(atlas: Atlas, configuration: Configuration) -> Mapping[str, Service]:
     """The services by the first word of their path."""
-    del atlas, configuration
-    return {}
+    told, city = configuration.maps, configuration.city.name
+    title = told.title or f"{city} 网格与案件"
+    face = Face(title, told.abstract or "Grids and live cases 网格与在办案件")
+    return {"wms": WmsService(atlas, painter_of(atlas), told.limits, face).answer}
 
 
 def from_environment() -> MapApp:

@@ -1,0 +1,1 @@
+"""Drawing: layers as pictures, by Mapnik."""
