@@ -18,7 +18,7 @@ stack:  ## gateways, workers, brokers and simulated systems on this machine; opt
 	@PYTHON="$(PYTHON)" deploy/environment.sh run
 	@$(PYTHON_IN) -m gateway stack $(STACK)
 
-servers:  ## brokers, databases and SSH that tests start for themselves; installs them where it may
+servers:  ## brokers, databases, SSH and map clients that tests start; installs them where it may
 	@deploy/test-servers.sh
 
 test: setup servers  ## every check there is; with CI=true a skipped one fails

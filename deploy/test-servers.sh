@@ -1,39 +1,70 @@
 #!/usr/bin/env bash
-# The servers that tests start for themselves, as programs of this machine: brokers, databases, SSH; and the programs that
-# check what is deployed (docker compose, haproxy, promtool). Instant when they
-# are there. As root on Debian and its kin it installs them; elsewhere it says what is missing, and goes on: tests that
-# need a missing server say so.
+# What tests start for themselves, as programs of this machine: brokers, databases, SSH; the programs that check what is
+# deployed (docker compose, haproxy, promtool); and the clients that maps are opened with (GDAL, QGIS, MapServer,
+# Chromium, OpenLayers under Node). Instant when they are there. As root on Debian and its kin it installs them;
+# elsewhere it says what is missing, and goes on: tests that need a missing one say so.
 set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 declare -A PACKAGE=(
     [mosquitto]=mosquitto [mariadbd]=mariadb-server [rabbitmq-server]=rabbitmq-server [sshd]=openssh-server
-    [promtool]=prometheus [haproxy]=haproxy
+    [promtool]=prometheus [haproxy]=haproxy [ogrinfo]=gdal-bin [mapserv]=mapserver-bin [chromium]=chromium
+    [node]=nodejs [npm]=npm
 )
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
-missing=()
-for program in "${!PACKAGE[@]}"; do
-    command -v "$program" >/dev/null || missing+=("${PACKAGE[$program]}")
-done
-[ -e /usr/lib/openssh/sftp-server ] || [ -e /usr/libexec/openssh/sftp-server ] || missing+=(openssh-sftp-server)
-docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null || missing+=(docker-compose)
-compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
-[ ${#missing[@]} -eq 0 ] && exit 0
 
-if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    printf 'gridhub: tests want these servers: %s. On Debian and Ubuntu: sudo apt-get install %s\n' \
-        "${missing[*]}" "${missing[*]}" >&2
-    exit 0
-fi
+say() { printf '%4ds  %s\n' "$SECONDS" "$*"; }
 
-# Debian starts what it installs; the tests start their own, so nothing of it may run.
-policy=/usr/sbin/policy-rc.d
-if [ ! -e "$policy" ]; then
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod 755 "$policy"
-    trap 'rm -f "$policy"' EXIT
-fi
-printf '%4ds  installing %s\n' "$SECONDS" "${missing[*]}"
-export DEBIAN_FRONTEND=noninteractive
-apt-get update -q >/dev/null
-apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null </dev/null
-printf '%4ds  servers ready\n' "$SECONDS"
+find_missing() {
+    missing=()
+    local program
+    for program in "${!PACKAGE[@]}"; do
+        command -v "$program" >/dev/null || missing+=("${PACKAGE[$program]}")
+    done
+    [ -e /usr/lib/openssh/sftp-server ] || [ -e /usr/libexec/openssh/sftp-server ] || missing+=(openssh-sftp-server)
+    [ -e /usr/lib/cgi-bin/mapserv ] || missing+=(cgi-mapserver)
+    [ -e /usr/lib/python3/dist-packages/qgis/core ] || missing+=(python3-qgis)
+    docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null || missing+=(docker-compose)
+    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
+}
+
+install_missing() {
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        printf 'gridhub: tests want these: %s. On Debian and Ubuntu: sudo apt-get install %s\n' \
+            "${missing[*]}" "${missing[*]}" >&2
+        return
+    fi
+    # Debian starts what it installs; the tests start their own, so nothing of it may run.
+    local policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    fi
+    say "installing ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -q >/dev/null
+    apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null </dev/null
+    say "servers ready"
+}
+
+# Whatever the lock file names, checked by its hashes, into its own folder; no package runs anything while it is installed.
+install_openlayers() {
+    local stamp=node_modules/stamp
+    cd tests/maps/openlayers
+    cmp -s package-lock.json "$stamp" && return
+    if ! command -v npm >/dev/null; then
+        printf 'gridhub: tests want OpenLayers: install nodejs and npm, then make servers\n' >&2
+        return
+    fi
+    say "installing OpenLayers from tests/maps/openlayers/package-lock.json"
+    if npm ci --silent </dev/null; then
+        cp package-lock.json "$stamp"
+    else
+        printf 'gridhub: OpenLayers cannot be installed; see: cd tests/maps/openlayers && npm ci\n' >&2
+    fi
+}
+
+find_missing
+[ ${#missing[@]} -eq 0 ] || install_missing
+install_openlayers

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -386,6 +387,13 @@ def test_a_browser_that_prints_nothing_is_told(tmp_path: Path, monkeypatch: pyte
 
     with pytest.raises(NoPrinter, match="--format html"):
         printed_page("<!DOCTYPE html>")
+
+
+def test_chromium_prints_a_page() -> None:
+    if not shutil.which("chromium"):
+        pytest.skip("not installed: chromium (make servers)")
+
+    assert printed_page("<!DOCTYPE html><title>2026</title><p>月报").startswith(b"%PDF-")
 
 
 def test_without_a_browser_it_is_said_what_to_do(told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
