@@ -29,6 +29,7 @@ from gateway.retention_file import RetentionFile
 from gateway.rules_review import read_rules
 from gateway.settings import CENTRE_TOKEN, secret
 from gateway.team_file import TeamFile, read_team
+from gateway.upstream.file import Registered, read_upstream
 from gateway.yaml_model import line_of, lines_of, modelled, read_document, read_model
 from routing.budgets import NONE as NO_BUDGETS
 from routing.budgets import load_budgets
@@ -137,6 +138,9 @@ class CityFile(_File):
     maps: str = Field(
         default="", description="YAML of the map door: who may see what; empty: the centre alone, with its own token"
     )
+    upstream: str = Field(
+        default="", description="YAML of the map services of others that the city uses ([upstream.md](upstream.md))"
+    )
     assessment: str = Field(
         default="", description="folder of indicators.yaml and scores.yaml; empty: nobody is assessed"
     )
@@ -231,6 +235,8 @@ class Configuration:
     """What is counted and how it is scored; None: nobody is assessed."""
     maps: MapSettings = field(default_factory=MapSettings)
     """Who may see what on the map."""
+    upstream: Mapping[str, Registered] = field(default_factory=dict)
+    """Map services of others, by name."""
 
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -268,10 +274,10 @@ def read(
     rights, keep = frozenset(file.events.rights), file.retention.keep()
     units, place = frozenset(city.responsibility.units), file.assessment
     rules = load_rulebook(folder / place, findings, units=units, name=place) if place else None
-    maps = read_maps(
-        folder, file.maps, secret(environment, CENTRE_TOKEN), _of_file(environment, unset, findings), findings
-    )
-    return Configuration(city, systems, rights, told, keep, rules, maps), sorted(set(findings))
+    of_file = _of_file(environment, unset, findings)
+    maps = read_maps(folder, file.maps, secret(environment, CENTRE_TOKEN), of_file, findings)
+    upstream = read_upstream(folder, file.upstream, of_file, findings)
+    return Configuration(city, systems, rights, told, keep, rules, maps, upstream), sorted(set(findings))
 
 
 def _of_file(

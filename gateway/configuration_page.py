@@ -20,6 +20,7 @@ from gateway.configuration import CityFile, SystemFile
 from gateway.maps.file import MapsFile
 from gateway.rules_file import RulesFile
 from gateway.settings import VARIABLES
+from gateway.upstream.file import UpstreamFile
 from routing.budgets import COLUMNS as CLOCKS
 from routing.catalogue import CLASS_COLUMNS, STANDARD_COLUMNS
 from routing.divisions import COLUMNS as DIVISIONS
@@ -230,6 +231,9 @@ def page() -> str:
         "Who may see what on the map, and what one answer may cost ([maps.md](maps.md)). Without the file the centre "
         "alone is let in, with its token.\n",
         _markdown(("key", "default", "meaning"), _keys(MapsFile)),
+        "## upstream.yaml\n",
+        "One entry a map service of others that the city uses; its key is its name ([upstream.md](upstream.md)).\n",
+        _markdown(("key", "default", "meaning"), _keys(UpstreamFile)),
         "## assessment/indicators.yaml\n",
         "`edition`: a name of this edition of the rules. `sheets`: for each of who is assessed, the list of counters "
         "and rates of the sheet. [assessment.md](assessment.md) explains both files.\n",

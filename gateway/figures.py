@@ -15,10 +15,12 @@ from canonical.records import STUCK
 from gateway import metrics
 from gateway.hub import Hub
 from gateway.standing import breakers
+from gateway.upstream.figures import upstream_families
 from gateway.work import Role
 from storage.figures import UNFINISHED, Figures, figures
 from storage.seals import Standing
 from storage.switches import What
+from storage.upstream import Upstreams
 
 SOONEST = 5.0
 """Seconds for which figures are good; longer when reading them takes long."""
@@ -49,10 +51,12 @@ class Watch:
     async def _read(self) -> list[Metric]:
         try:
             found = await figures(self._hub.store, now=self._hub.now())
+            looks = await Upstreams(self._hub.store).looks()
         except Unavailable:
             return [_one("gridhub_database_up", "Whether the database answers.", 0)]
         up = _one("gridhub_database_up", "Whether the database answers.", 1)
-        return [up, *families(found, sorted(self._hub.configuration.systems), self._hub.now())]
+        told = families(found, sorted(self._hub.configuration.systems), self._hub.now())
+        return [up, *told, *upstream_families(looks.values(), self._hub.now())]
 
 
 def families(found: Figures, systems: Iterable[str], now: datetime) -> Iterator[Metric]:

@@ -143,7 +143,7 @@ def written(mail: MailFile, telling: Telling) -> EmailMessage:
     rung = body["occasion"] == ladder.OCCASION
     message["From"], message["To"] = mail.sender, ", ".join(mail.to)
     message["Message-ID"] = f"<{telling.notice}.{telling.occasion.replace(' ', '-')}@gridhub>"
-    about = ladder.subject(body) if rung else _SUBJECTS[body["occasion"]].format(**body)
+    about = ladder.subject(body) if rung else _SUBJECTS[body["source"]][body["occasion"]].format(**body)
     message["Subject"] = f"[gridhub {body['city']}] {body['system'] or 'centre'}: {about}"
     lines = [
         f"{body['system'] or 'centre 指挥中心'} {body['title']}",
@@ -157,16 +157,30 @@ def _waiting(body: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"  {count} {what}" for what, count in body["counts"].items())
     if body["first_at"]:
         yield f"from {body['first_at']} to {body['last_at']}"
-        yield from ("", "gridhub parked list", "gridhub parked release ID")
+        yield from ("", *_COMMANDS[body["source"]])
 
 
-_SUBJECTS: Mapping[str, str] = MappingProxyType(
+_SUBJECTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "failures": "{count} 件等待人工处理 | {count} deliveries wait for a person",
-        "reminder": "仍有 {count} 件等待人工处理 | {count} deliveries still wait",
-        "clear": "已全部处理 | nothing waits any more",
+        "deliveries": {
+            "failures": "{count} 件等待人工处理 | {count} deliveries wait for a person",
+            "reminder": "仍有 {count} 件等待人工处理 | {count} deliveries still wait",
+            "clear": "已全部处理 | nothing waits any more",
+        },
+        "upstream": {
+            "failures": "{count} 个在用图层已下线 | {count} layers that are used are gone",
+            "reminder": "仍有 {count} 个在用图层缺失 | {count} layers that are used are still gone",
+            "clear": "在用图层已恢复 | all layers that are used are there again",
+        },
     }
 )
+_COMMANDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "deliveries": ("gridhub parked list", "gridhub parked release ID"),
+        "upstream": ("gridhub upstream list", "gridhub upstream drift"),
+    }
+)
+"""What to type next."""
 CHANNELS: Mapping[str, Callable[[Notify, Telling, float], None]] = MappingProxyType(
     {"webhook": _webhook, "mail": _mail}
 )

@@ -36,6 +36,7 @@ from gateway.service_watch import ServiceWatch, watched
 from gateway.session import Session
 from gateway.subscribe import Subscriber
 from gateway.upkeep import Upkeep
+from gateway.upstream.watch import UpstreamWatch
 from gateway.wiring import connector_for, worked
 from storage.files import FileStore
 from storage.memories import Memories
@@ -95,6 +96,8 @@ class Worker:
             tasks.append(
                 asyncio.create_task(self._steadily(Nightly(self.hub).round, "assessment", stop), name="nightly")
             )
+            watching = UpstreamWatch(self.hub).round
+            tasks.append(asyncio.create_task(self._steadily(watching, "upstream", stop), name="upstream"))
             sealer = Sealer(self.hub.store, now=self.hub.now, algorithm=self.hub.settings.evidence_digest)
             tasks.append(asyncio.create_task(self._steadily(sealer.round, "seals", stop), name="seals"))
         await keep_editions(self.hub)

@@ -137,6 +137,11 @@ SELECT system, concat_ws(' ', state, nullif(why, '')) AS what, count(*) AS count
        AS first_at, max(coalesce(done_at, created_at)) AS last_at
   FROM delivery WHERE state IN ('parked', 'refused') GROUP BY 1, 2 ORDER BY 1, 2
 """),
+        "upstream": text("""
+SELECT name AS system, 'layer_gone' AS what, cardinality(missing) AS count, missing_since AS first_at,
+       looked_at AS last_at
+  FROM upstream_look WHERE missing_since IS NOT NULL ORDER BY 1
+"""),
     }
 )
 """What may wait for a person: system, what, count, first_at, last_at. A further kind is a row here."""

@@ -40,6 +40,7 @@ from gateway.cli import (
     stack,
     switch,
     try_,
+    upstream,
 )
 
 app = typer.Typer(
@@ -85,6 +86,7 @@ for module in (
     editions,
     evidence,
     retention,
+    upstream,
     simulate,
     schema,
     lifecycle,

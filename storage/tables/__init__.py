@@ -42,6 +42,7 @@ from storage.tables.traffic import (
     switch,
     worker,
 )
+from storage.tables.upstream import upstream_drift, upstream_look
 
 __all__ = [
     "FACT_MARKED", "FACT_PARTS", "INSTANT", "NUMBERS_AT_ONCE", "alarm", "alarm_cap", "announcement",
@@ -49,5 +50,5 @@ __all__ = [
     "compared", "cursor", "delivery", "difference", "difference_act", "edition", "event", "fact", "fact_end",
     "fact_run", "fact_todo", "listed", "memory", "message", "metadata", "notice", "notice_telling",
     "publication", "replay", "replay_item", "retention_cut", "seal", "sealing", "seen", "shadow", "statement",
-    "statement_line", "switch", "worker",
+    "statement_line", "switch", "upstream_drift", "upstream_look", "worker",
 ]  # fmt: skip

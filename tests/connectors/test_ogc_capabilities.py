@@ -43,6 +43,8 @@ _FILE = b"""<?xml version="1.0"?><!DOCTYPE WMS_Capabilities [<!ENTITY x SYSTEM "
 
 
 def _path(stem: str) -> Path:
+    if not FILES:
+        pytest.skip("the reference data is not beside this checkout")
     return next(path for path in FILES if path.stem == stem)
 
 
@@ -50,7 +52,8 @@ def _read(stem: str) -> Capabilities:
     return read(_path(stem).read_bytes())
 
 
-def test_the_folder_holds_what_is_counted_and_what_is_refused() -> None:
+def test_the_folder_holds_what_is_counted_and_what_is_refused(shared: Path) -> None:
+    assert shared / "data" / "ogc" == DATA
     assert len(COUNTS) == 17
     assert len(REFUSED) == 8
 
@@ -121,9 +124,13 @@ print(sorted(set(asked)))
 """
 
 
-def test_reading_all_files_makes_no_socket_and_asks_for_no_name() -> None:
+def test_reading_all_files_makes_no_socket_and_asks_for_no_name(shared: Path) -> None:
     watched = subprocess.run(
-        [sys.executable, "-c", _WATCHED, str(DATA)], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", _WATCHED, str(shared / "data" / "ogc")],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
     )
 
     assert watched.stdout.strip() == "[]"

@@ -21,6 +21,8 @@ def _query(url: str | None) -> dict[str, str]:
 
 
 def _caps(stem: str) -> bytes:
+    if not DATA.is_dir():
+        pytest.skip("the reference data is not beside this checkout")
     [path] = DATA.glob(f"*/{stem}.xml")
     return Path(path).read_bytes()
 
