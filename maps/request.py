@@ -20,10 +20,17 @@ class Request:
     now: datetime
     url: str = ""
     """The service's own address as the client sees it, without a query: `https://city/ogc/wfs`."""
+    token: str = field(default="", repr=False)
+    """What the client showed in its address, as `token=...`: addresses we give it must have it too."""
     accept: str = ""
     content_type: str = ""
     body: bytes = b""
     languages: str = ""
+
+    @property
+    def start(self) -> str:
+        """The address to which parameters are added: it ends with `?` or `&`."""
+        return f"{self.url}?{self.token}&" if self.token else f"{self.url}?"
 
     def keys(self) -> dict[str, str]:
         """The query with names in upper case, as OGC services read them. Raises Doubled."""

@@ -22,6 +22,7 @@ from gateway.wire import Receive, Scope, Send, plain
 from maps.atlas import Atlas
 from maps.cases import case_table
 from maps.drawing.painter import painter_of
+from maps.wfs.service import WfsService
 from maps.wms.capabilities import Face
 from maps.wms.service import WmsService
 from storage.driver import DatabaseAway
@@ -98,7 +99,10 @@ def services(atlas: Atlas, configuration: Configuration) -> Mapping[str, Service
     told, city = configuration.maps, configuration.city.name
     title = told.title or f"{city} 网格与案件"
     face = Face(title, told.abstract or "Grids and live cases 网格与在办案件")
-    return {"wms": WmsService(atlas, painter_of(atlas), told.limits, face).answer}
+    return {
+        "wms": WmsService(atlas, painter_of(atlas), told.limits, face).answer,
+        "wfs": WfsService(atlas, told.limits, face.title, face.abstract).answer,
+    }
 
 
 def from_environment() -> MapApp:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import anyio
 import anyio.to_thread
@@ -87,6 +87,7 @@ class MapDoor:
         request = Request(
             method="GET" if scope["method"] == "HEAD" else scope["method"], path=f"/{path}" if path else "",
             pairs=pairs, scope=seen, now=self.now(), url=self._url(scope, headers, name),
+            token=urlencode({"token": token}) if token else "",
             accept=headers.get("accept", ""), content_type=headers.get("content-type", ""), body=body,
             languages=headers.get("accept-language", ""),
         )  # fmt: skip

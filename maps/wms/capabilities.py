@@ -64,7 +64,7 @@ def capabilities(
     version: Version, face: Face, layers: Mapping[str, WmsLayer], atlas: Atlas, request: Request, limits: Limits
 ) -> bytes:  # fmt: skip
     """The document, UTF-8."""
-    writer = _Writer(version, request, limits, request.url)
+    writer = _Writer(version, request, limits, request.start)
     spaces = {"xlink": _XLINK, "xsi": _XSI} | ({None: _WMS} if version is V130 else {})
     root = etree.Element(writer._name(version.root), {"version": version.number}, nsmap=spaces)  # type: ignore[arg-type]
     if version is V130:
@@ -89,7 +89,7 @@ def _service(writer: _Writer, root: etree._Element, face: Face) -> None:
     words = writer.node(service, "KeywordList")
     for word in ("网格", "案件", "城市治理", "grid management"):
         writer.text(words, "Keyword", word)
-    writer.link(service, writer.start)
+    writer.link(service, writer.start.rstrip("?&"))
     writer.text(service, "Fees", "none")
     writer.text(service, "AccessConstraints", f"scope {writer.request.scope.name}")
     if writer.version is V130:
@@ -111,7 +111,7 @@ def _requests(writer: _Writer, capability: etree._Element) -> None:
         for format_ in formats:
             writer.text(one, "Format", format_)
         get = writer.node(writer.node(writer.node(one, "DCPType"), "HTTP"), "Get")
-        writer.link(get, f"{writer.start}?")
+        writer.link(get, writer.start)
 
 
 def _root_layer(
@@ -188,7 +188,7 @@ def _layer(writer: _Writer, root: etree._Element, layer: WmsLayer) -> None:
         legend = writer.node(one, "LegendURL", width="220", height=f"{24 * len(style.parts) + 8}")
         writer.text(legend, "Format", "image/png")
         asked = f"SERVICE=WMS&VERSION={writer.version.number}&REQUEST=GetLegendGraphic&FORMAT=image/png"
-        writer.link(legend, f"{writer.start}?{asked}&LAYER={layer.name}&STYLE={style.name}")
+        writer.link(legend, f"{writer.start}{asked}&LAYER={layer.name}&STYLE={style.name}")
 
 
 def _time(writer: _Writer, node: etree._Element) -> None:

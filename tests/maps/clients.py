@@ -22,7 +22,10 @@ PYTHON = "/usr/bin/python3"
 """Debian's, which its QGIS is made for."""
 SECONDS = 120
 _PLACES = "/usr/bin:/usr/local/bin:/usr/lib/cgi-bin"
-_NOT_OURS = frozenset({"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "DISPLAY", "WAYLAND_DISPLAY"})
+_NOT_OURS = frozenset({
+    "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "DISPLAY", "WAYLAND_DISPLAY",
+    "PROJ_LIB", "PROJ_DATA", "GDAL_DATA", "ICU_DATA",  # Mapnik's own, which it puts there when it is imported
+})  # fmt: skip
 _COMPLAINTS = ("ERROR", "Warning")
 
 

@@ -1,0 +1,250 @@
+"""GetFeature and its kin read, from key-value pairs or XML, into one order. What is wrong is a Problem."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lxml import etree
+
+from maps.crs import Crs, UnknownCrs, named
+from maps.filtering.evaluate import local
+from maps.filtering.fes import document, filter_of
+from maps.filtering.problem import BadFilter
+from maps.limits import Limits
+from maps.table import Box
+from maps.wfs.problem import Problem
+
+DEFAULT_CRS = named("urn:ogc:def:crs:EPSG::4490")
+GML_TYPE, JSON_TYPE, CSV_TYPE = "application/gml+xml; version=3.2", "application/json", "text/csv"
+FORMATS: Mapping[str, str] = {
+    GML_TYPE: "gml", "text/xml; subtype=gml/3.2": "gml", "application/xml; subtype=gml/3.2": "gml", "gml32": "gml",
+    "text/xml; subtype=gml/3.2.1": "gml", "application/gml+xml": "gml", "gml3": "gml", "text/xml": "gml",
+    "application/xml": "gml", JSON_TYPE: "json", "application/geo+json": "json", "json": "json", "geojson": "json",
+    CSV_TYPE: "csv", "csv": "csv",
+}  # fmt: skip
+"""What OUTPUTFORMAT may say, in small letters."""
+BY_ID = "urn:ogc:def:query:OGC-WFS::GetFeatureById"
+_WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
+_SHOWN = 60
+_CORNERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class OneQuery:
+    """One query of a GetFeature."""
+
+    type_name: str
+    """The layer; empty: whatever the ids say."""
+    crs: Crs = DEFAULT_CRS
+    properties: tuple[str, ...] = ()
+    """Names of columns, and perhaps `geometry`; none: all."""
+    window: Box | None = None
+    ids: tuple[str, ...] = ()
+    condition: Any = None
+    """A tree of pygeofilter."""
+    sort: tuple[tuple[str, bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A GetFeature or GetPropertyValue."""
+
+    queries: tuple[OneQuery, ...]
+    count: int | None
+    start: int
+    hits: bool
+    format: str
+    by_id: bool = False
+    """The stored query GetFeatureById: the feature alone is the answer."""
+    value: str = ""
+    """Of GetPropertyValue: the property."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyValues:
+    """Reads key-value pairs."""
+
+    keys: Mapping[str, str]
+    limits: Limits
+
+    def order(self) -> Order:
+        """Raises Problem."""
+        count = self.keys.get("COUNT") or self.keys.get("MAXFEATURES") or ""
+        order = Order(
+            self._queries(), _whole("COUNT", count) if count else None,
+            _whole("STARTINDEX", self.keys.get("STARTINDEX") or "0"), _hits(self.keys.get("RESULTTYPE", "")),
+            format_of(self.keys.get("OUTPUTFORMAT", "")), value=self.keys.get("VALUEREFERENCE", ""),
+        )  # fmt: skip
+        return replace(order, by_id=True) if "STOREDQUERY_ID" in self.keys else order
+
+    def _queries(self) -> tuple[OneQuery, ...]:
+        if "STOREDQUERY_ID" in self.keys:
+            return (_stored(self.keys["STOREDQUERY_ID"], self.keys.get("ID", "")),)
+        names = self._names()
+        filters = _bracketed(self.keys.get("FILTER", ""), len(names), "FILTER")
+        properties = _bracketed(self.keys.get("PROPERTYNAME", ""), len(names), "PROPERTYNAME")
+        sorts = _bracketed(self.keys.get("SORTBY", ""), len(names), "SORTBY")
+        crs = crs_of(self.keys.get("SRSNAME", ""))
+        ids = tuple(filter(None, (self.keys.get("RESOURCEID") or self.keys.get("FEATUREID") or "").split(",")))
+        if len(ids) > self.limits.terms:
+            raise Problem(f"RESOURCEID: more than {self.limits.terms} ids", locator="RESOURCEID")
+        window = self._window()
+        given = [name for name, value in (("BBOX", window), ("FILTER", any(filters)), ("RESOURCEID", ids)) if value]
+        if len(given) > 1:
+            raise Problem(f"{' and '.join(given)} exclude each other: put all into FILTER", locator=given[1])
+        return tuple(
+            OneQuery(
+                name, crs, _listed(properties[at]), window, ids, self._condition(filters[at], crs), sort_of(sorts[at])
+            )
+            for at, name in enumerate(names)
+        )
+
+    def _names(self) -> list[str]:
+        text = self.keys.get("TYPENAMES") or self.keys.get("TYPENAME") or ""
+        if not text and (self.keys.get("RESOURCEID") or self.keys.get("FEATUREID")):
+            return [""]
+        if not text:
+            raise Problem("TYPENAMES: missing", "MissingParameterValue", "TYPENAMES")
+        names = _bracketed(text, 0, "TYPENAMES")
+        if any("," in name for name in names):
+            text = "TYPENAMES: joins are not supported; write (a)(b) for several layers"
+            raise Problem(text, "OptionNotSupported", "TYPENAMES")
+        if len(names) > self.limits.layers:
+            raise Problem(f"TYPENAMES: more than {self.limits.layers}", locator="TYPENAMES")
+        return [local(name) for name in names]
+
+    def _window(self) -> Box | None:
+        text = self.keys.get("BBOX", "")
+        if not text:
+            return None
+        parts = [part.strip() for part in text.split(",")]
+        crs = crs_of(parts[_CORNERS], "BBOX") if len(parts) == _CORNERS + 1 else DEFAULT_CRS
+        try:
+            figures = [float(part) for part in parts[:_CORNERS]]
+        except ValueError:
+            figures = []
+        if len(figures) != _CORNERS or len(parts) > _CORNERS + 1 or not all(map(math.isfinite, figures)):
+            raise Problem("BBOX: four numbers and perhaps a CRS are expected", locator="BBOX")
+        first, second, third, fourth = figures
+        west, south, east, north = (second, first, fourth, third) if crs.north_first else figures
+        if west > east or south > north:
+            raise Problem("BBOX: the first corner must lie below and left of the second", locator="BBOX")
+        return crs.native_box(west, south, east, north)
+
+    def _condition(self, text: str, crs: Crs) -> Any:  # noqa: ANN401
+        if not text:
+            return None
+        try:
+            return filter_of(document(text.encode()), crs, self.limits)
+        except BadFilter as bad:
+            raise Problem(f"FILTER: {bad}", "OperationParsingFailed", "FILTER") from None
+
+
+def order_of(root: etree._Element, limits: Limits) -> Order:
+    """A GetFeature or GetPropertyValue element. Raises Problem."""
+    queries, by_id = [], False
+    for node in root:
+        name = etree.QName(node).localname if isinstance(node.tag, str) else ""
+        if name == "Query":
+            queries.append(_query(node, limits))
+        elif name == "StoredQuery":
+            values = {one.get("name", "").lower(): "".join(map(str, one.itertext())).strip() for one in node}
+            queries.append(_stored(node.get("id", ""), values.get("id", "")))
+            by_id = True
+    if not queries:
+        raise Problem("a Query is missing", "MissingParameterValue", "Query")
+    count = root.get("count") or root.get("maxFeatures") or ""
+    return Order(
+        tuple(queries), _whole("count", count) if count else None, _whole("startIndex", root.get("startIndex", "0")),
+        _hits(root.get("resultType", "")), format_of(root.get("outputFormat", "")), by_id,
+        root.get("valueReference", ""),
+    )  # fmt: skip
+
+
+def _query(node: etree._Element, limits: Limits) -> OneQuery:
+    names = (node.get("typeNames") or node.get("typeName") or "").split()
+    if not names:
+        raise Problem("typeNames: missing", "MissingParameterValue", "typeNames")
+    if len(names) > 1 or "," in names[0]:
+        raise Problem("typeNames: joins are not supported", "OptionNotSupported", "typeNames")
+    crs = crs_of(node.get("srsName", ""))
+    properties, condition, sort = [], None, []
+    for one in node:
+        name = etree.QName(one).localname if isinstance(one.tag, str) else ""
+        if name == "PropertyName":
+            properties.append(local((one.text or "").strip()))
+        elif name == "Filter":
+            try:
+                condition = filter_of(one, crs, limits)
+            except BadFilter as bad:
+                raise Problem(f"Filter: {bad}", "OperationParsingFailed", "Filter") from None
+        elif name == "SortBy":
+            for part in one.iter("{*}SortProperty"):
+                of = part.findtext("{*}ValueReference") or part.findtext("{*}PropertyName") or ""
+                sort.append((local(of.strip()), (part.findtext("{*}SortOrder") or "ASC").strip().upper() == "DESC"))
+    return OneQuery(local(names[0]), crs, tuple(properties), None, (), condition, tuple(sort))
+
+
+def crs_of(text: str, locator: str = "SRSNAME") -> Crs:
+    """The CRS of a name; latitude-first CGCS2000 for none. Raises Problem."""
+    try:
+        return named(text.strip()) if text.strip() else DEFAULT_CRS
+    except UnknownCrs:
+        raise Problem(f"{locator}: '{text[:_SHOWN]}' is not offered; see the capabilities", locator=locator) from None
+
+
+def format_of(text: str) -> str:
+    """`gml`, `json` or `csv`. Raises Problem."""
+    found = FORMATS.get(
+        text.strip().lower().replace(";version", "; version").replace(";subtype", "; subtype") or "gml32"
+    )
+    if found is None:
+        text = f"OUTPUTFORMAT: '{text[:_SHOWN]}' is not written; {GML_TYPE}, {JSON_TYPE} or {CSV_TYPE}"
+        raise Problem(text, locator="OUTPUTFORMAT")
+    return found
+
+
+def sort_of(text: str) -> tuple[tuple[str, bool], ...]:
+    """`a,b DESC`, `a ASC`, `a+D` as columns with True for descending."""
+    made = []
+    for part in filter(None, (one.strip() for one in text.split(","))):
+        name, _, way = part.replace("+", " ").partition(" ")
+        made.append((local(name), way.strip().upper() in ("D", "DESC")))
+    return tuple(made)
+
+
+def _stored(query: str, id_: str) -> OneQuery:
+    if query not in (BY_ID, "urn:ogc:def:storedQuery:OGC-WFS::GetFeatureById"):
+        text = f"STOREDQUERY_ID: no stored query '{query[:_SHOWN]}'; there is {BY_ID}"
+        raise Problem(text, locator="STOREDQUERY_ID")
+    if not id_:
+        raise Problem("ID: missing", "MissingParameterValue", "ID")
+    return OneQuery("", ids=(id_,))
+
+
+def _whole(name: str, text: str) -> int:
+    if not _WHOLE.fullmatch(text.strip()):
+        raise Problem(f"{name}: a whole number from 0 on is expected", locator=name)
+    return int(text)
+
+
+def _hits(text: str) -> bool:
+    if text.lower() not in ("", "results", "hits"):
+        raise Problem("RESULTTYPE: results or hits", locator="RESULTTYPE")
+    return text.lower() == "hits"
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    names = tuple(local(one) for one in text.split(",") if one.strip())
+    return () if "*" in names else names
+
+
+def _bracketed(text: str, wanted: int, name: str) -> Sequence[str]:
+    """`(a)(b)` as two; otherwise the same for each of `wanted`."""
+    text = text.strip()
+    parts = text[1:-1].split(")(") if text.startswith("(") and text.endswith(")") else [text] * max(1, wanted)
+    if wanted and len(parts) != wanted:
+        raise Problem(f"{name}: {len(parts)} for {wanted} of TYPENAMES", locator=name)
+    return parts

@@ -1,0 +1,147 @@
+"""What people open the city with, on a real socket: GDAL, QGIS and OpenLayers read layers, features and pictures."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import anyio
+import httpx
+import numpy as np
+import pytest
+
+from gateway.hub import clock
+from gateway.maps.door import MapDoor, Service
+from maps.crs import named
+from maps.drawing.painter import painter_of
+from maps.limits import Limits
+from maps.wfs.service import WfsService
+from maps.wms.capabilities import Face
+from maps.wms.service import WmsService
+from tests.gateway.maps_room import SETTINGS, TOKENS, served
+from tests.maps.clients import gdal, node, qgis
+from tests.maps.small_city import STEP, atlas, marks
+
+MARK = marks(40)[1]
+assert MARK.lon is not None
+assert MARK.lat is not None
+LON, LAT = MARK.lon, MARK.lat
+BLUE = "#0072b2"
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """The address of the door, over the small city, whose cases stay as they are."""
+    city = atlas()
+    services: Mapping[str, Service] = {
+        "wms": WmsService(city, painter_of(city), Limits(), Face("网格一张图", "")).answer,
+        "wfs": WfsService(city, Limits(features=25), "网格一张图", "").answer,
+    }
+    with served(lambda: MapDoor(SETTINGS, services, clock, anyio.CapacityLimiter(2)), lifespan="off") as port:
+        yield f"http://127.0.0.1:{port}/ogc"
+
+
+def fetched(url: str, path: Path, **query: Any) -> Path:
+    answer = httpx.get(url, params=query | {"token": TOKENS["centre"]}, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    path.write_bytes(answer.content)
+    return path
+
+
+def test_gdal_lists_the_layers_and_reads_every_page(url: str) -> None:
+    source = f"WFS:{url}/wfs?token={TOKENS['centre']}"
+
+    listed = gdal("ogrinfo", "-ro", "-so", source)
+    told = gdal("ogrinfo", "-ro", "-so", source, "gh:cases")
+
+    assert "gh:grids" in listed
+    assert "Feature Count: 40" in told  # the service gives 25 at once
+    assert "case_no: String" in told
+    assert "received_at: DateTime" in told
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4490", "EPSG:4548", "EPSG:3857"])
+def test_gdal_puts_every_case_and_grid_where_it_is(url: str, tmp_path: Path, crs: str) -> None:
+    source = f"WFS:{url}/wfs?token={TOKENS['centre']}&SRSNAME=urn:ogc:def:crs:EPSG::{crs.removeprefix('EPSG:')}"
+    for layer in ("cases", "grids"):
+        gdal("ogr2ogr", "-f", "GeoJSON", "-t_srs", "EPSG:4326", tmp_path / f"{layer}.json", source, f"gh:{layer}")
+
+    cases = json.loads((tmp_path / "cases.json").read_text(encoding="utf-8"))["features"]
+    grids = json.loads((tmp_path / "grids.json").read_text(encoding="utf-8"))["features"]
+
+    [one] = [one for one in cases if one["properties"]["case_no"] == MARK.no]
+    assert one["geometry"]["coordinates"] == pytest.approx([LON, LAT], abs=1e-5)
+    assert one["properties"]["description"] == MARK.description
+    assert (len(cases), len(grids)) == (40, 60)
+    first = next(one for one in grids if one["properties"]["code"].endswith("001001001"))
+    ring = first["geometry"]["coordinates"][0][0]
+    assert max(x for x, _ in ring) - min(x for x, _ in ring) == pytest.approx(STEP, abs=1e-5)
+
+
+def test_gdals_filters_are_asked_of_the_server(url: str) -> None:
+    source = f"WFS:{url}/wfs?token={TOKENS['centre']}"
+    wanted = sum(one.stage == "filed" for one in marks(40))
+
+    told = gdal("ogrinfo", "-ro", "-so", "-where", "stage = 'filed'", source, "gh:cases")
+    boxed = gdal("ogrinfo", "-ro", "-so", "-spat", "118.3", "31.3", "118.325", "31.33", source, "gh:grids")
+
+    assert f"Feature Count: {wanted}" in told
+    assert "Feature Count: 36" in boxed  # half of them, and those that touch
+
+
+def test_gdal_draws_the_wms(url: str, tmp_path: Path) -> None:
+    source = (
+        f"WMS:{url}/wms?token={TOKENS['centre']}&SERVICE=WMS&VERSION=1.1.1&REQUEST=GetMap&LAYERS=cases&STYLES="
+        f"&SRS=EPSG:4490&BBOX={LON - 0.002},{LAT - 0.002},{LON + 0.002},{LAT + 0.002}"
+        "&FORMAT=image/png&TRANSPARENT=FALSE"
+    )
+    gdal("gdal_translate", "-q", "-of", "PNG", "-outsize", "101", "101", source, tmp_path / "map.png")
+    pixel = gdal("gdallocationinfo", "-valonly", tmp_path / "map.png", "50", "50").split()
+
+    assert [int(one) for one in pixel[:3]] == [0x00, 0x72, 0xB2]
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4490", "EPSG:4548", "EPSG:3857"])
+def test_qgis_opens_the_wfs(url: str, crs: str) -> None:
+    address = f"url='{url}/wfs?token={TOKENS['centre']}'"
+    source = f"{address} typename='gh:cases' version='2.0.0' srsname='{crs}' pagingEnabled='true'"
+
+    told = qgis("layer.py", source, "WFS")
+
+    assert (told["valid"], told["error"], told["features"], told["crs"]) == (True, "", 40, crs)
+    assert {"case_no", "stage", "overdue"} <= set(told["fields"])
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4490", "EPSG:4326", "EPSG:3857", "EPSG:4548"])
+def test_qgis_draws_the_wms_where_the_case_is(url: str, crs: str) -> None:
+    [[x, y]] = named(crs).from_native(np.array([[LON, LAT]]))
+    reach = 0.002 if named(crs).degrees else 200
+    address = quote(f"{url}/wms?token={TOKENS['centre']}", safe="")
+    source = f"crs={crs}&format=image/png&layers=cases&styles=default&url={address}"
+
+    told = qgis("wms.py", source, *map(str, (x - reach, y - reach, x + reach, y + reach)), "101")
+
+    assert told == {"valid": True, "crs": crs, "middle": BLUE, "corner": told["corner"]}
+    assert told["corner"] != BLUE
+
+
+def test_openlayers_reads_the_capabilities_the_features_and_feature_info(url: str, tmp_path: Path) -> None:
+    names = node("wms.mjs", fetched(f"{url}/wms", tmp_path / "wms.xml", SERVICE="WMS", REQUEST="GetCapabilities"))
+    gml = fetched(
+        f"{url}/wfs", tmp_path / "cases.xml", SERVICE="WFS", VERSION="2.0.0", REQUEST="GetFeature", TYPENAMES="cases",
+        SRSNAME="urn:ogc:def:crs:EPSG::4326", RESOURCEID=f"cases.{MARK.no}",
+    )  # fmt: skip
+    info = fetched(
+        f"{url}/wms", tmp_path / "info.xml", SERVICE="WMS", VERSION="1.3.0", REQUEST="GetFeatureInfo", LAYERS="cases",
+        STYLES="", QUERY_LAYERS="cases", CRS="EPSG:4490",
+        BBOX=f"{LAT - 0.002},{LON - 0.002},{LAT + 0.002},{LON + 0.002}",
+        WIDTH=101, HEIGHT=101, I=50, J=50, INFO_FORMAT="application/vnd.ogc.gml", FORMAT="image/png",
+    )  # fmt: skip
+
+    assert {"grids", "cases", "cases_overdue", "case_density"} <= set(names)
+    [[id_, number, coordinates]] = node("wfs.mjs", gml, "case_no")
+    assert (id_, number) == (f"cases.{MARK.no}", MARK.no)
+    assert sorted(coordinates[:2]) == pytest.approx([LAT, LON])
+    [told] = node("info.mjs", info)
+    assert told["case_no"] == MARK.no
