@@ -22,6 +22,8 @@ from gateway.wire import Receive, Scope, Send, plain
 from maps.atlas import Atlas
 from maps.cases import case_table
 from maps.drawing.painter import painter_of
+from maps.tiles.vector import TileService
+from maps.tiles.wmts import WmtsService
 from maps.wfs.service import WfsService
 from maps.wms.capabilities import Face
 from maps.wms.service import WmsService
@@ -99,8 +101,11 @@ def services(atlas: Atlas, configuration: Configuration) -> Mapping[str, Service
     told, city = configuration.maps, configuration.city.name
     title = told.title or f"{city} 网格与案件"
     face = Face(title, told.abstract or "Grids and live cases 网格与在办案件")
+    painter = painter_of(atlas)
     return {
-        "wms": WmsService(atlas, painter_of(atlas), told.limits, face).answer,
+        "wms": WmsService(atlas, painter, told.limits, face).answer,
+        "wmts": WmtsService(atlas, painter, face.title, face.abstract).answer,
+        "tiles": TileService(atlas).answer,
         "wfs": WfsService(atlas, told.limits, face.title, face.abstract).answer,
     }
 

@@ -1,0 +1,1 @@
+"""Tiles of the atlas: pictures by WMTS, features as vector tiles."""
