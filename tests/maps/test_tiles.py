@@ -69,7 +69,7 @@ def test_owslib_reads_the_capabilities_and_both_matrix_sets() -> None:
     assert set(read.tilematrixsets) == set(SETS) == {"WebMercatorQuad", "c"}
     web, degrees = read.tilematrixsets["WebMercatorQuad"], read.tilematrixsets["c"]
     assert web.tilematrix["0"].scaledenominator == pytest.approx(559082264.0287178)
-    assert degrees.tilematrix["1"].scaledenominator == pytest.approx(2.958293554545656e8)  # as 天地图 says
+    assert degrees.tilematrix["1"].scaledenominator == pytest.approx(279541132.0143589)  # 0.703125 degrees a pixel
     assert (degrees.tilematrix["1"].matrixwidth, degrees.tilematrix["1"].matrixheight) == (2, 1)
     assert degrees.tilematrix["1"].topleftcorner == (90.0, -180.0)
     assert set(read["cases"].tilematrixsetlinks) == set(SETS)
