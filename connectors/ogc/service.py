@@ -133,7 +133,7 @@ class Tiles:
             return None
         if service.template:
             return filled(service.template, {
-                "tilematrix": name, "tilerow": str(row), "tilecol": str(column), "z": name, "x": str(column),
+                "tilematrix": name, "tilerow": str(row), "tilecol": str(column), "z": str(zoom), "x": str(column),
                 "y": str(row), "style": service.style or "default", "tilematrixset": service.matrix_set,
                 "layer": service.layers[0],
             })  # fmt: skip

@@ -48,6 +48,13 @@ class CacheFile(_File):
     )
     rate: float = Field(default=10, gt=0, le=1000, description="tiles a second at most, of one process")
     concurrency: int = Field(default=4, ge=1, le=64, description="tiles on their way at once, of one process")
+    file: str = Field(
+        default="", description="where the tiles lie, MBTiles or GeoPackage; default: below base-maps in GRIDHUB_DATA"
+    )
+    pass_through: bool = Field(
+        default=True, description="false: only what was fetched ahead is served, and the server is asked nothing"
+    )
+    public: bool = Field(default=False, description="true: who shows no token to the map door may see it")
 
 
 class UpstreamFile(_File):
@@ -98,6 +105,9 @@ class Cache:
     age: timedelta
     rate: float
     concurrency: int
+    file: Path | None = None
+    pass_through: bool = True
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +179,7 @@ def _registered(
     kept = entry.cache
     cache = Cache(
         range(kept.zooms[0], kept.zooms[1] + 1), kept.box, kept.megabytes * 1_000_000, timedelta(seconds=kept.age),
-        kept.rate, kept.concurrency,
+        kept.rate, kept.concurrency, folder / kept.file if kept.file else None, kept.pass_through, kept.public,
     ) if kept else None  # fmt: skip
     ca = str(folder / entry.ca) if entry.ca else ""
     return Registered(service, entry.title, ca, timedelta(seconds=entry.every), entry.slow, entry.attribution, cache)

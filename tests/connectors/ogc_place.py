@@ -102,6 +102,8 @@ class Place:
     """False: it takes BBOX east first whatever WMS 1.3.0 says."""
     elsewhere: str = ""
     pause: float = 0.0
+    ballast: int = 0
+    """Bytes after each tile of a WMTS: pictures are seldom of one colour."""
     asked: list[tuple[str, Mapping[str, str], Mapping[str, str]]] = field(default_factory=list)
     """Path, query with names in lower case, headers with names in lower case."""
     url: str = ""
@@ -128,6 +130,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: _Server
 
     def log_message(self, *_: object) -> None:
@@ -162,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif request == "gettile":
             names = ("tilematrix", "tilecol", "tilerow")
             z, x, y = (int(query[name].rpartition(":")[2]) for name in names)
-            self._send(200, "image/png", tile(z, x, y))
+            self._send(200, "image/png", tile(z, x, y) + bytes(place.ballast))
         elif request == "getmap":
             self._send(200, "image/png", _drawn(query, obeys=place.obeys))
         elif request == "getfeature":

@@ -3,13 +3,15 @@
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import yaml
 
+from canonical.findings import Finding
 from gateway.configuration import Configuration, load
 from gateway.settings import example_city
-from gateway.upstream.file import Registered
+from gateway.upstream.file import Registered, read_upstream
 from tests.connectors.ogc_place import TOKEN, Place
 from tests.gateway.running import ENVIRONMENT
 
@@ -44,6 +46,17 @@ def city(at: Path, entries: Mapping[str, Any]) -> Configuration:
     return load(folder(at, entries), NAMED)
 
 
+def registered(at: Path, entries: Mapping[str, Any]) -> dict[str, Registered]:
+    """These services, read as a city reads them, without the rest of a city."""
+    (at / "upstream.yaml").write_text(yaml.safe_dump(dict(entries), allow_unicode=True), encoding="utf-8")
+    findings: list[Finding] = []
+    found = read_upstream(
+        at, "upstream.yaml", lambda _file, _key, text, _line: Template(text).substitute(NAMED), findings
+    )
+    assert findings == []
+    return found
+
+
 def one(at: Path, entry: Mapping[str, Any]) -> Registered:
     """One service, called `base`."""
-    return city(at, {"base": entry}).upstream["base"]
+    return registered(at, {"base": entry})["base"]
