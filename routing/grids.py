@@ -43,6 +43,8 @@ class GridIndex:
         self.cells = {cell.code: cell for cell in ordered}
         """By code, in order."""
         self._codes = [cell.code for cell in ordered]
+        self._answers: list[str | None] = [*self._codes, None]
+        """By position; the last is for a point in no cell."""
         self._shapes = np.array([cell.geometry for cell in ordered], object)
         shapely.prepare(self._shapes)
         self._tree = shapely.STRtree(self._shapes)
@@ -66,15 +68,14 @@ class GridIndex:
             return [None] * len(lons), {}
         shapes = shapely.points(lons, lats)
         points, cells = self._tree.query(shapes, predicate="intersects")
-        lowest = np.full(len(lons), len(self._codes))
-        np.minimum.at(lowest, points, cells)
+        chosen = np.full(len(lons), len(self._codes))
+        chosen[points] = cells
         flags: dict[int, str] = {}
-        if len(points) > len(np.unique(points)):
-            several = np.flatnonzero(np.bincount(points, minlength=len(lons)) > 1)
-            for point in several.tolist():
-                lowest[point], flags[point] = self._one_of(shapes[point], cells[points == point])
-        codes: list[str | None] = [*self._codes, None]
-        return [codes[index] for index in lowest.tolist()], flags
+        claims = np.bincount(points, minlength=len(lons))
+        for point in np.flatnonzero(claims > 1).tolist():
+            chosen[point], flags[point] = self._one_of(shapes[point], cells[points == point])
+        codes = self._answers
+        return [codes[index] for index in chosen.tolist()], flags
 
     def near(self, lon: float, lat: float, metres: float) -> str | None:
         """The code of the nearest cell, when it is no farther than this; of several as near the lowest."""
