@@ -27,7 +27,7 @@ def interval(text: str, now: datetime) -> Interval | None:
         raise ValueError(text)
     begin = _EARLIEST if parts[0] in ("", "..") else _span(parts[0], now)[0]
     end = _LATEST if parts[1] in ("", "..") else _end(parts[1], now)
-    if end < begin:
+    if end <= begin:
         raise ValueError(text)
     return begin, end
 

@@ -22,6 +22,7 @@ from gateway.wire import Receive, Scope, Send, plain
 from maps.atlas import Atlas
 from maps.cases import case_table
 from maps.drawing.painter import painter_of
+from maps.features.service import FeaturesService
 from maps.tiles.vector import TileService
 from maps.tiles.wmts import WmtsService
 from maps.wfs.service import WfsService
@@ -107,6 +108,7 @@ def services(atlas: Atlas, configuration: Configuration) -> Mapping[str, Service
         "wmts": WmtsService(atlas, painter, face.title, face.abstract).answer,
         "tiles": TileService(atlas).answer,
         "wfs": WfsService(atlas, told.limits, face.title, face.abstract).answer,
+        "features": FeaturesService(atlas, told.limits, face.title, face.abstract).answer,
     }
 
 

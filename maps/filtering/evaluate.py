@@ -101,7 +101,7 @@ def _like(node: Any, table: Table) -> Mask:  # noqa: ANN401
 
 def _null(node: Any, table: Table) -> Mask:  # noqa: ANN401
     _, column = _column(table, _attribute(node.lhs))
-    return _unless(node, np.fromiter((value is None for value in column), bool, len(column)))
+    return _unless(node, np.asarray(column == None, bool))  # noqa: E711 numpy compares element by element
 
 
 def _unless(node: Any, mask: Mask) -> Mask:  # noqa: ANN401
@@ -111,7 +111,10 @@ def _unless(node: Any, mask: Mask) -> Mask:  # noqa: ANN401
 def _asked(table: Table, name: str, compare: Callable[[Any, Any], Any], literal: Any) -> Mask:  # noqa: ANN401
     field, column = _column(table, name)
     wanted = _typed(field, literal)
-    return np.fromiter((value is not None and bool(compare(value, wanted)) for value in column), bool, len(column))
+    given = np.asarray(column != None, bool)  # noqa: E711 numpy compares element by element
+    mask = np.zeros(len(column), bool)
+    mask[given] = np.asarray(compare(column[given], wanted), bool)
+    return mask
 
 
 def _attribute(node: Any) -> str:  # noqa: ANN401
@@ -139,6 +142,8 @@ def _text(value: object) -> str:
 
 def _typed(field: Field, value: Any) -> Any:  # noqa: ANN401
     """The value as this column holds values. Raises BadFilter."""
+    if not isinstance(value, str | int | float | date):
+        raise BadFilter(f"{field.name}: a value is expected beside it")
     try:
         return _TYPED[field.kind](value)
     except (ValueError, TypeError, OverflowError, KeyError):
@@ -191,6 +196,8 @@ def _temporal(node: Any, table: Table) -> Mask:  # noqa: ANN401
     attribute, literal, kind = node.lhs, node.rhs, type(node)
     if not isinstance(attribute, ast.Attribute):
         raise BadFilter("a property is expected before a time")
+    if _column(table, attribute.name)[0].kind not in (Kind.INSTANT, Kind.DAY):
+        raise BadFilter(f"'{attribute.name[:_SHOWN]}' is no time")
     span = (literal.start, literal.end) if isinstance(literal, values.Interval) else (literal, literal)
     tests = _TIMES.get(kind)
     if tests is None:
@@ -215,22 +222,34 @@ _TIMES: Mapping[type, tuple[tuple[Callable[[Any, Any], Any], int], ...]] = {
 # --- places ---
 
 _SPATIAL: Mapping[type, Callable[[Any, Any], Any]] = {
-    ast.GeometryIntersects: shapely.intersects, ast.GeometryDisjoint: shapely.disjoint,
-    ast.GeometryContains: shapely.contains, ast.GeometryWithin: shapely.within, ast.GeometryTouches: shapely.touches,
-    ast.GeometryCrosses: shapely.crosses, ast.GeometryOverlaps: shapely.overlaps, ast.GeometryEquals: shapely.equals,
+    ast.GeometryIntersects: shapely.intersects, ast.GeometryContains: shapely.within,
+    ast.GeometryWithin: shapely.contains, ast.GeometryTouches: shapely.touches, ast.GeometryCrosses: shapely.crosses,
+    ast.GeometryOverlaps: shapely.overlaps, ast.GeometryEquals: shapely.equals,
 }  # fmt: skip
+"""What the shape is to the features, the other way round: the one that is asked many times is prepared."""
 
 
 def _spatial(node: Any, table: Table) -> Mask:  # noqa: ANN401
     _geometric(node.lhs)
-    relate = _SPATIAL[type(node)]
-    return np.asarray(relate(table.geometry, _shape(node.rhs)), bool).reshape(len(table))
+    shape = _shape(node.rhs)
+    if isinstance(node, ast.GeometryDisjoint):
+        return ~_related(shapely.intersects, shape, table)
+    return _related(_SPATIAL[type(node)], shape, table)
 
 
 def _box(node: Any, table: Table) -> Mask:  # noqa: ANN401
     _geometric(node.lhs)
-    shape = shapely.box(node.minx, node.miny, node.maxx, node.maxy)
-    return np.asarray(shapely.intersects(table.geometry, shape), bool).reshape(len(table))
+    return _related(shapely.intersects, shapely.box(node.minx, node.miny, node.maxx, node.maxy), table)
+
+
+def _related(relate: Callable[[Any, Any], Any], shape: Any, table: Table) -> Mask:  # noqa: ANN401
+    """What the relation says. Only features whose box meets that of the shape are looked at."""
+    west, south, east, north = shapely.bounds(shape)
+    low_x, low_y, high_x, high_y = table.bounds.T
+    mask: Mask = (high_x >= west) & (low_x <= east) & (high_y >= south) & (low_y <= north)
+    shapely.prepare(shape)
+    mask[mask] = relate(shape, table.geometry[mask])
+    return mask
 
 
 def _near(node: Any, table: Table) -> Mask:  # noqa: ANN401
@@ -252,8 +271,10 @@ _UNITS = {"m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "k
 
 
 def _metres(distance: object, unit: str) -> float:
-    known = _UNITS.get(str(unit).lower())
-    metres = float(str(distance)) * known if known else np.nan
+    try:
+        metres = float(str(distance)) * _UNITS[str(unit).lower()]
+    except (KeyError, ValueError):
+        metres = np.nan
     if not np.isfinite(metres) or metres < 0:
         raise BadFilter(f"distance '{str(distance)[:_SHOWN]} {str(unit)[:_SHOWN]}': a number of m or km is expected")
     return metres

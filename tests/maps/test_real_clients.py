@@ -10,11 +10,13 @@ import anyio
 import httpx
 import numpy as np
 import pytest
+from owslib.ogcapi.features import Features
 
 from gateway.hub import clock
 from gateway.maps.door import MapDoor, Service
 from maps.crs import named
 from maps.drawing.painter import painter_of
+from maps.features.service import FeaturesService
 from maps.limits import Limits
 from maps.wfs.service import WfsService
 from maps.wms.capabilities import Face
@@ -37,6 +39,7 @@ def url() -> Iterator[str]:
     services: Mapping[str, Service] = {
         "wms": WmsService(city, painter_of(city), Limits(), Face("网格一张图", "")).answer,
         "wfs": WfsService(city, Limits(features=25), "网格一张图", "").answer,
+        "features": FeaturesService(city, Limits(page=25, features=25), "网格一张图", "").answer,
     }
     with served(lambda: MapDoor(SETTINGS, services, clock, anyio.CapacityLimiter(2)), lifespan="off") as port:
         yield f"http://127.0.0.1:{port}/ogc"
@@ -145,3 +148,28 @@ def test_openlayers_reads_the_capabilities_the_features_and_feature_info(url: st
     assert sorted(coordinates[:2]) == pytest.approx([LAT, LON])
     [told] = node("info.mjs", info)
     assert told["case_no"] == MARK.no
+
+
+def test_gdal_reads_every_page_of_the_features_api(url: str, tmp_path: Path) -> None:
+    source, out = f"OAPIF:{url}/features?token={TOKENS['centre']}", tmp_path / "cases.json"
+    wanted = sum(one.stage == "filed" for one in marks(40))
+
+    listed = gdal("ogrinfo", "-ro", source)
+    gdal("ogr2ogr", "-f", "GeoJSON", out, source, "cases")
+    told = gdal("ogrinfo", "-ro", "-so", "-where", "stage = 'filed'", source, "cases")
+
+    cases = json.loads(out.read_text(encoding="utf-8"))["features"]
+    [one] = [one for one in cases if one["properties"]["case_no"] == MARK.no]
+    assert "grids" in listed
+    assert len(cases) == 40
+    assert one["geometry"]["coordinates"] == pytest.approx([LON, LAT], abs=1e-6)
+    assert f"Feature Count: {wanted}" in told
+
+
+def test_owslib_reads_the_features_api(url: str) -> None:
+    api = Features(f"{url}/features", headers={"Authorization": f"Bearer {TOKENS['centre']}"})
+    read = api.collection_items("cases", limit=5, filter="stage = 'filed'")
+
+    assert set(api.feature_collections()) >= {"cases", "grids", "case_density"}
+    assert read["numberMatched"] == sum(one.stage == "filed" for one in marks(40))
+    assert "stage" in api.collection_queryables("cases")["properties"]

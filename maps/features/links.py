@@ -1,0 +1,29 @@
+"""Addresses within the service: they carry the token that a client showed in its own."""
+
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode
+
+from maps.request import Request
+
+Link = dict[str, str]
+JSON, HTML, GEOJSON, CSV = "application/json", "text/html", "application/geo+json", "text/csv"
+SCHEMA, OPENAPI = "application/schema+json", "application/vnd.oai.openapi+json;version=3.0"
+
+
+def address(request: Request, path: str, query: Mapping[str, str] | None = None) -> str:
+    """The address of a path below the service."""
+    asked = "&".join(part for part in (request.token, urlencode(query or {}, safe=":/,")) if part)
+    return f"{request.url}{quote(path)}{'?' if asked else ''}{asked}"
+
+
+def link(rel: str, type_: str, title: str, href: str) -> Link:
+    """One link."""
+    return {"href": href, "rel": rel, "type": type_, "title": title}
+
+
+def here(request: Request, path: str, type_: str, shown: str) -> list[Link]:
+    """This document, and the other way to read it. `shown`: json or html."""
+    as_json = link("self", type_, "this document", address(request, path, {"f": "json"}))
+    as_html = link("self", HTML, "this document", address(request, path, {"f": "html"}))
+    other = as_html if shown == "json" else as_json
+    return [as_json if shown == "json" else as_html, other | {"rel": "alternate", "title": "this document otherwise"}]
