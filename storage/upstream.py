@@ -88,10 +88,11 @@ class Upstreams:
             rows = await transaction.connection.execute(_DRIFTS, {"name": name, "limit": limit})
             return [Drift(*row) for row in rows]
 
-    async def keep_only(self, names: Sequence[str]) -> None:
-        """Forget how services stand that are registered no more; what changed in them stays."""
+    async def keep_only(self, names: Sequence[str], *, since: datetime) -> None:
+        """Forget how services stand that are registered no more, and what changed in any before this moment."""
         async with self.store.transaction() as transaction:
             await transaction.connection.execute(_KEEP, {"names": list(names)})
+            await transaction.connection.execute(_CUT, {"since": since})
 
 
 def _look(row: Any) -> Look:  # noqa: ANN401
@@ -129,3 +130,4 @@ SELECT name, at, layer, what, change, text FROM upstream_drift
  WHERE :name IN ('', name) ORDER BY at DESC, name, layer, what, text LIMIT :limit
 """)
 _KEEP = text("DELETE FROM upstream_look WHERE NOT name = ANY(CAST(:names AS text[]))")
+_CUT = text("DELETE FROM upstream_drift WHERE at < :since")

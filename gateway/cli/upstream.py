@@ -67,7 +67,7 @@ def check(
     from gateway.upstream.view import seen_view
     from gateway.upstream.watch import seen
 
-    registered = _registered(config)
+    registered = _registered(config, asking=True)
     chosen = [_one(registered, name) for name in names] if names else list(registered.values())
 
     async def job() -> list[Any]:
@@ -129,7 +129,7 @@ def fetch(
     from gateway.settings import settings
     from gateway.upstream.keeping import cache_of, folder_of, path_of
 
-    registered = _one(_registered(config), name)
+    registered = _one(_registered(config, asking=not dry_run), name)
     cache, pyramid = cache_of(registered)
     levels = _levels(zooms, cache.zooms) if zooms else cache.zooms
     where = _box(box, cache.box) if box else cache.box
@@ -219,10 +219,23 @@ def _box(text: str, allowed: "Box") -> "Box":
     return west, south, east, north
 
 
-def _registered(config: Path | None) -> "dict[str, Registered]":
-    from gateway.cli.shared import city
+def _registered(config: Path | None, *, asking: bool = False) -> "dict[str, Registered]":
+    """The services. `asking`: what is wrong with them is told, such as a token whose variable is not set."""
+    import os
 
-    return dict(city(config).upstream)
+    from canonical.errors import Misconfigured
+    from canonical.findings import Severity
+    from gateway.configuration import read
+    from gateway.settings import settings
+
+    configuration, findings = read(settings(config).config, os.environ, unset=Severity.WARNING)
+    if configuration is None:
+        raise Misconfigured("\n".join(map(str, findings)))
+    if asking:
+        for one in findings:
+            if one.key.partition(".")[0] in configuration.upstream:
+                err.print(f"gridhub: {one}", markup=False, highlight=False, soft_wrap=True)
+    return dict(configuration.upstream)
 
 
 def _one(registered: "dict[str, Registered]", name: str) -> "Registered":

@@ -14,6 +14,8 @@ from storage.upstream import Drift, Look, Upstreams
 
 LOOK = 15.0
 """Seconds between questions to the database whether a look is due."""
+KEEP = timedelta(days=400)
+"""How long what changed is kept."""
 _LEASE = timedelta(seconds=5 * TIMEOUT)
 """Longer than all that one look may take."""
 
@@ -29,7 +31,7 @@ class UpstreamWatch:
         """Look at what is due. Returns seconds until the next round."""
         registered = self.hub.configuration.upstream
         if not self._tidied:
-            await self.upstreams.keep_only(list(registered))
+            await self.upstreams.keep_only(list(registered), since=self.hub.now() - KEEP)
             self._tidied = True
         if not registered:
             return 3600.0

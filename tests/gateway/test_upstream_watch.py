@@ -368,3 +368,13 @@ def test_a_service_never_looked_at_is_unknown(tmp_path: Path, database_url: str,
 
     assert (code, views[0]["state"], views[0]["host"]) == (0, "unknown", "127.0.0.1")
     assert TOKEN not in shown
+
+
+def test_a_token_that_is_not_set_is_told_before_the_service_says_so(tmp_path: Path, tiles: Place) -> None:
+    at = folder(tmp_path, {"base": wmts(tiles)})
+    environment = {key: value for key, value in NAMED.items() if key != "MAP_KEY"}
+    ended = CliRunner().invoke(app, ["upstream", "check", "--config", str(at)], env=environment)
+
+    assert ended.exit_code == 1
+    assert "base.token: environment variable MAP_KEY is not set" in ended.stderr
+    assert "令牌失效 token" in ended.stdout
