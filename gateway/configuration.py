@@ -291,6 +291,12 @@ def _of_file(
     return filled
 
 
+def file_of_maps(folder: Path) -> str:
+    """The name of the file that says who may see what on the map; empty: there is none."""
+    file = read_model(folder / "city.yaml", CityFile, [])
+    return file.maps if file else ""
+
+
 def policy(folder: Path) -> Keep:
     """How long what is kept, by city.yaml alone. Raises Misconfigured with every error found, one a line."""
     findings: list[Finding] = []

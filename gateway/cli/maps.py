@@ -26,7 +26,6 @@ def add_to(app: typer.Typer) -> None:
         It only reads, in processes of its own, so that drawing does not slow intake. Who may see what, maps.yaml says;
         without it the centre alone, with its token.
         """
-        from gateway.configuration import load
         from gateway.log import set_up
         from gateway.maps import app as serving
         from gateway.serve import export
@@ -36,7 +35,7 @@ def add_to(app: typer.Typer) -> None:
         told = settings(config)
         if processes > 1 and not told.database_url:
             raise typer.BadParameter("several processes need GRIDHUB_DATABASE_URL", param_hint="--processes")
-        configuration = load(told.config, told.environment)
+        configuration = serving.configured(told)
 
         async def one() -> None:
             from gateway.database import database

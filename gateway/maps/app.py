@@ -2,23 +2,29 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 
 import anyio
+import orjson
 import uvicorn
 
-from gateway.configuration import Configuration, load
+from adapters import Reply
+from canonical.errors import Misconfigured
+from canonical.findings import Severity
+from gateway.configuration import Configuration, file_of_maps, read
 from gateway.hub import clock
 from gateway.log import log, set_up
 from gateway.maps.atlas import atlas_of, city_sets, names_of
 from gateway.maps.door import PREFIX, MapDoor, Service
 from gateway.maps.feed import Feed
 from gateway.serve import BACKLOG, KEEP_ALIVE, LAST_WORDS, steady
-from gateway.settings import LOG, settings
-from gateway.wire import Receive, Scope, Send, plain
+from gateway.settings import LOG, Settings, settings
+from gateway.wire import Receive, Scope, Send, answer, plain
+from gateway.worker_page import QuietServer
 from maps.atlas import Atlas
 from maps.cases import case_table
 from maps.drawing.painter import painter_of
@@ -94,7 +100,8 @@ class MapApp:
         except DatabaseAway as error:
             await plain(send, 503, "unavailable", str(error))
         else:
-            await plain(send, 200, "well", f"{len(self.feed.live.marks)} open cases on the map")
+            told = {"status": "ok", "open_cases": len(self.feed.live.marks), "layers": len(self.atlas.sets) + 2}
+            await answer(send, Reply(200, "application/json", orjson.dumps(told), {}))
 
 
 def services(atlas: Atlas, configuration: Configuration) -> Mapping[str, Service]:
@@ -112,17 +119,33 @@ def services(atlas: Atlas, configuration: Configuration) -> Mapping[str, Service
     }
 
 
+def configured(told: Settings) -> Configuration:
+    """The city's configuration. Addresses and secrets of its systems need not be known here, the map's own must.
+
+    Raises Misconfigured with every error found, one a line.
+    """
+    configuration, findings = read(told.config, told.environment, unset=Severity.WARNING)
+    maps = file_of_maps(told.config)
+    wrong = [str(one) for one in findings if one.severity is Severity.ERROR or one.file == maps]
+    if wrong or configuration is None:
+        raise Misconfigured("\n".join(wrong))
+    return configuration
+
+
 def from_environment() -> MapApp:
     """The application of one process."""
     set_up(json=os.environ.get(LOG) == "json")
     told = settings()
-    return MapApp(load(told.config, told.environment), Store(told.database_url, pool=_POOL))
+    return MapApp(configured(told), Store(told.database_url, pool=_POOL))
 
 
 async def serve(app: MapApp, host: str, port: int) -> None:
     """One process, until told to stop."""
+    server = QuietServer(uvicorn.Config(app, host=host, port=port, lifespan="on", **_OPTIONS))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
     log.info("maps.serving", address=f"http://{host}:{port}{PREFIX}")
-    await uvicorn.Server(uvicorn.Config(app, host=host, port=port, lifespan="on", **_OPTIONS)).serve()
+    await server.serve()
 
 
 def serve_in_processes(host: str, port: int, processes: int) -> None:

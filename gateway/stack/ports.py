@@ -4,10 +4,12 @@ import socket
 from contextlib import ExitStack
 
 from canonical.errors import Misconfigured
-from gateway.stack.services import GATEWAYS, SIMULATORS, WORKERS
+from gateway.stack.services import GATEWAYS, MAPS, SIMULATORS, WORKERS
 
 OF_SERVERS = ("rabbitmq", "rabbitmq-node", "rabbitmq-names", "mosquitto", "prometheus")
-NAMES = (*(name for service in (*GATEWAYS, *WORKERS, *SIMULATORS) for name in service.names), *OF_SERVERS)
+_MAPS = tuple(name for service in MAPS for name in service.names)
+"""Last, so that the ports of the others stay."""
+NAMES = (*(name for service in (*GATEWAYS, *WORKERS, *SIMULATORS) for name in service.names), *OF_SERVERS, *_MAPS)
 
 
 class Ports:

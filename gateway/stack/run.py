@@ -32,7 +32,7 @@ from gateway.settings import (
 )
 from gateway.stack import servers
 from gateway.stack.ports import Ports
-from gateway.stack.services import ADDRESSES, GATEWAYS, SIMULATORS, WORKERS, Service
+from gateway.stack.services import ADDRESSES, GATEWAYS, MAPS, SIMULATORS, WORKERS, Service
 from gateway.stack.supervisor import Program, Supervisor
 from storage.schema import migrate
 
@@ -40,7 +40,7 @@ HOST = "127.0.0.1"
 OPTIONAL = ("rabbitmq", "mosquitto", "prometheus", "simulators")
 _HERE = Path(__file__).parent
 _ALERTS = _HERE.parents[1] / "deploy" / "prometheus" / "alerts.yml"
-_GRACE = {"serve": 30.0, "work": 60.0, "simulate": 5.0}
+_GRACE = {"serve": 30.0, "work": 60.0, "simulate": 5.0, "maps": 30.0}
 _RATES = {"hotline": 0.5, "urban": 0.2, "grid": 0.2, "sensors": 0.1}
 """Share of the stream that each simulated system tells."""
 
@@ -97,9 +97,9 @@ class Stack:
         yield "database, brokers 数据库、消息中间件", given, 120.0
         asyncio.run(migrate(driver_url(self.database_url)))
         self._lay_out_city()
-        hub = [one for service in (*GATEWAYS, *self._workers()) for one in self._programs(service)]
+        hub = [one for service in (*GATEWAYS, *self._workers(), *MAPS) for one in self._programs(service)]
         watching = [self._prometheus()] if self.has("prometheus") else []
-        yield "gateways, workers 网关、工作进程", [*hub, *watching], 120.0
+        yield "gateways, workers, maps 网关、工作进程、地图服务", [*hub, *watching], 120.0
         if self.has("simulators"):
             wanted = [service for service in SIMULATORS if service.name != "sensors" or self.has("mosquitto")]
             yield "simulated systems 模拟业务系统", [one for each in wanted for one in self._programs(each)], 120.0
@@ -116,7 +116,7 @@ class Stack:
 
     def groups(self) -> list[list[str]]:
         """The hub's processes in the order in which they are stopped."""
-        kinds = (SIMULATORS if self.has("simulators") else (), WORKERS, GATEWAYS)
+        kinds = (SIMULATORS if self.has("simulators") else (), WORKERS, (*GATEWAYS, *MAPS))
         running = {row.name for row in self.supervisor.status()}
         return [[name for service in kind for name in service.names if name in running] for kind in kinds]
 

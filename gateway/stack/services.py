@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-GATEWAY_PORT, WORKER_PORT, SIMULATOR_PORT = 8080, 9100, 8080
+GATEWAY_PORT, WORKER_PORT, SIMULATOR_PORT, MAP_PORT = 8080, 9100, 8080, 8090
 """Ports inside containers, where each service has an address of its own."""
-HEALTH = {"serve": "/api/health", "work": "/health", "simulate": "/_sim/summary"}
+HEALTH = {"serve": "/api/health", "work": "/health", "simulate": "/_sim/summary", "maps": "/health"}
 """Command -> the page that says whether it works."""
 
 
@@ -31,6 +31,7 @@ class Service:
         at = {
             "serve": ["--host", host, "--port", f"{port}", "--json-log"],
             "work": ["--metrics-host", host, "--metrics-port", f"{port}", "--json-log"],
+            "maps": ["--host", host, "--port", f"{port}", "--json-log"],
             "simulate": ["--hub", hub, "--host", host, "--port", f"{port}"],
         }
         return [*self.does, *at[self.does[0]]]
@@ -44,6 +45,8 @@ WORKERS = (
     Service("clock", ("work", "--role", "clock,reconcile")),
     Service("bus", ("work", "--role", "announce,relay")),
 )
+MAPS = (Service("maps", ("maps",)),)
+"""Pictures and features for GIS clients: they only read, beside the gateways."""
 SIMULATORS = (
     Service("hotline", ("simulate", "hotline_12345")),
     Service("urban", ("simulate", "urban_management")),

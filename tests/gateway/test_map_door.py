@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,10 +13,13 @@ import anyio
 import httpx
 import pytest
 
+from canonical.errors import Misconfigured
 from canonical.findings import Finding
 from gateway.hub import clock
+from gateway.maps.app import configured
 from gateway.maps.door import MapDoor, Service
 from gateway.maps.file import CENTRE, MapSettings, read_maps
+from gateway.settings import Settings, example_city
 from maps.request import Answer, Request
 from storage.driver import DatabaseAway
 from tests.gateway.maps_room import SETTINGS, TOKENS, served
@@ -197,3 +201,15 @@ def test_the_file_says_who_may_see_what(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_with_the_file_is_told(tmp_path: Path, text: str, said: str) -> None:
     assert any(said in one for one in read(tmp_path, text)[1])
+
+
+def test_the_map_needs_its_own_tokens_and_nobody_elses_secrets(tmp_path: Path) -> None:
+    copy = tmp_path / "city"
+    shutil.copytree(example_city(), copy)
+    told = Settings(copy, environment={})
+    assert configured(told).maps.scope_of("") is not None
+
+    (copy / "maps.yaml").write_text('scopes:\n  jinghu: {token: "${MAPS_JINGHU_TOKEN}"}\n', encoding="utf-8")
+    with pytest.raises(Misconfigured, match="MAPS_JINGHU_TOKEN is not set"):
+        configured(told)
+    assert configured(Settings(copy, environment={"MAPS_JINGHU_TOKEN": "x"})).maps.scope_of("x") is not None

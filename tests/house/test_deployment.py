@@ -20,11 +20,14 @@ from gateway import metrics
 from gateway.delivery.deliver import LEASE_BEYOND_TIMEOUTS
 from gateway.door import LONGEST_BODY
 from gateway.figures import families
+from gateway.serve import LAST_WORDS
 from gateway.settings import VARIABLES
 from gateway.stack.services import (
     ADDRESSES,
     GATEWAY_PORT,
     GATEWAYS,
+    MAP_PORT,
+    MAPS,
     SERVERS,
     SIMULATOR_PORT,
     SIMULATORS,
@@ -37,8 +40,8 @@ from storage.figures import UNFINISHED, Figures
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-OURS = (*GATEWAYS, *WORKERS, *SIMULATORS)
-PORTS = {"serve": GATEWAY_PORT, "work": WORKER_PORT, "simulate": SIMULATOR_PORT}
+OURS = (*GATEWAYS, *WORKERS, *MAPS, *SIMULATORS)
+PORTS = {"serve": GATEWAY_PORT, "work": WORKER_PORT, "simulate": SIMULATOR_PORT, "maps": MAP_PORT}
 BY_HAND = {
     "database_url",
     "postgres_password",
@@ -87,7 +90,10 @@ def test_every_role_of_the_hub_is_somebodys_work() -> None:
 
 
 def test_each_health_page_is_one_that_its_command_serves() -> None:
-    pages = {"serve": "gateway/api.py", "work": "gateway/worker_page.py", "simulate": "simulators/control.py"}
+    pages = {
+        "serve": "gateway/api.py", "work": "gateway/worker_page.py", "simulate": "simulators/control.py",
+        "maps": "gateway/maps/app.py",
+    }  # fmt: skip
     for service in OURS:
         assert f'"{service.health}"' in text(*pages[service.does[0]].split("/")), service.name
 
@@ -165,7 +171,11 @@ def test_what_is_on_its_way_has_time_to_end(compose: Mapping[str, Any]) -> None:
     for service in WORKERS:
         assert seconds(compose["services"][service.name]) > attempt
     assert seconds(compose["services"]["proxy"]) > int(hard) > LONGEST_BODY
-    for unit, wanted in (("gridhub-serve@.service", LONGEST_BODY), ("gridhub-work@.service", attempt)):
+    for unit, wanted in (
+        ("gridhub-serve@.service", LONGEST_BODY),
+        ("gridhub-work@.service", attempt),
+        ("gridhub-maps@.service", LAST_WORDS),
+    ):
         [given] = re.findall(r"^TimeoutStopSec=(\d+)$", text("deploy", unit), re.MULTILINE)
         assert int(given) > wanted
 
@@ -182,7 +192,9 @@ def test_the_proxy_shares_between_the_gateways_and_shows_no_figures() -> None:
     said = text("deploy", "proxy", "haproxy.cfg")
     servers = re.findall(r"^    server (\S+) (\S+)$", said, re.MULTILINE)
 
-    assert servers == [(service.name, f"{service.name}:{GATEWAY_PORT}") for service in GATEWAYS]
+    doors = [(service.name, f"{service.name}:{GATEWAY_PORT}") for service in GATEWAYS]
+    assert servers == [*doors, *((service.name, f"{service.name}:{MAP_PORT}") for service in MAPS)]
+    assert re.search(r"use_backend maps if \{ path_beg /ogc/ \}", said)
     assert f"httpchk GET {GATEWAYS[0].health}\n" in said
     assert re.search(r"deny .*\{ path /metrics \}", said)
     assert re.findall(r"retry-on (.*)", said) == ["conn-failure"]
