@@ -135,7 +135,7 @@ class Asker:
             raise Failed(Trouble.UNREACHABLE, "no connection") from None
         except httpx.DecodingError:
             raise Failed(Trouble.UNREACHABLE, "an answer that cannot be unpacked") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:  # or an address that is none
             raise Failed(Trouble.UNREACHABLE, f"no whole answer ({type(error).__name__})") from None
 
     async def _followed(self, url: str, most: int) -> Given:

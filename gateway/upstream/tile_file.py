@@ -63,9 +63,11 @@ class TileFile:
             with self._told():
                 self._connection.execute("PRAGMA synchronous = NORMAL")
                 self._prepare(about)
-        except (OSError, sqlite3.OperationalError) as error:
+        except (OSError, sqlite3.Error) as error:
             raise Misconfigured(f"{path} cannot be opened: {error}") from None
-        except sqlite3.DatabaseError:
+        except Unavailable as error:
+            if isinstance(error.__cause__, sqlite3.OperationalError):
+                raise
             raise Misconfigured(f"{path} is no file of tiles: move it away") from None
 
     def close(self) -> None:
@@ -129,8 +131,8 @@ class TileFile:
         with self._lock:
             try:
                 yield
-            except (sqlite3.OperationalError, sqlite3.ProgrammingError) as error:
-                raise Unavailable(f"{self.path.name}: {error}") from None
+            except sqlite3.Error as error:
+                raise Unavailable(f"{self.path.name}: {error}") from error
 
     def _named(self, tile: Tile) -> dict[str, object]:
         zoom, column, row = tile

@@ -194,7 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._huge()
             case "elsewhere":
                 self.send_response(302)
-                self.send_header("location", place.elsewhere + self.path)
+                self.send_header("location", (place.elsewhere + self.path).encode().decode("latin-1"))
                 self.send_header("content-length", "0")
                 self.end_headers()
             case "exception":

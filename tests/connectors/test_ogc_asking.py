@@ -109,6 +109,20 @@ def test_a_redirect_to_another_host_is_not_followed_and_the_token_stays(place: P
         assert TOKEN not in str(found)
 
 
+@pytest.mark.parametrize("where", ["http://[bad", "http://127.0.0.1:99999", "//", "http://\u57ce.example", "ftp://x"])
+def test_a_redirect_to_nowhere_is_a_fault_like_others(place: Place, where: str) -> None:
+    place.fault, place.elsewhere = "elsewhere", where
+
+    assert _trouble(_service(place)).trouble in {Trouble.REDIRECT, Trouble.UNREACHABLE}
+
+
+def test_a_token_that_no_header_can_carry_is_a_fault_and_stays_here(place: Place) -> None:
+    found = _trouble(_service(place, token="密\n钥", token_in=TokenPlace.HEADER, token_name="x-token"))
+
+    assert found.trouble is Trouble.UNREACHABLE
+    assert "密" not in str(found)
+
+
 @pytest.mark.parametrize("fault", ["echo", "elsewhere", "html", "json", "status", "half", "hang_up"])
 def test_no_error_and_no_log_line_has_the_token(place: Place, fault: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)

@@ -201,6 +201,17 @@ def test_a_folder_that_cannot_be_written_keeps_nothing_and_serves_all_the_same(t
     door.service.close()
 
 
+def test_a_file_that_breaks_under_it_is_passed_over(door: Door, place: Place) -> None:
+    assert door.tile().status == 200
+    path = door.at / "tiles" / "base.mbtiles"
+    whole = path.read_bytes()
+    changed = whole[:24] + b"\xfe" * 4 + whole[28:100]  # its counter of changes: what is in memory counts no more
+    path.write_bytes(changed + b"\xff" * (len(whole) - 100))
+
+    assert door.tile().status == 200
+    assert len(place.paths("gettile")) == 2
+
+
 def test_the_public_sees_what_is_declared_public(tmp_path: Path, place: Place) -> None:
     open_, shut = wmts(place, cache={**CACHE, "public": True}), wmts(place, cache=CACHE)
     door = Door(tmp_path, {"base": shut, "open": open_})
