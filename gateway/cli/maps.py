@@ -39,10 +39,11 @@ def add_to(app: typer.Typer) -> None:
 
         async def one() -> None:
             from gateway.database import database
+            from gateway.upstream.keeping import folder_of
             from storage.store import Store
 
             async with database(told) as url:
-                await serving.serve(serving.MapApp(configuration, Store(url)), host, port)
+                await serving.serve(serving.MapApp(configuration, Store(url), tiles=folder_of(told)), host, port)
 
         async def prepare() -> None:
             from gateway.database import database

@@ -4,8 +4,9 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -15,14 +16,17 @@ import uvicorn
 from adapters import Reply
 from canonical.errors import Misconfigured
 from canonical.findings import Severity
+from canonical.time import in_shanghai
 from gateway.configuration import Configuration, file_of_maps, read
 from gateway.hub import clock
 from gateway.log import log, set_up
-from gateway.maps.atlas import atlas_of, city_sets, names_of
+from gateway.maps.atlas import GRIDS, atlas_of, city_sets, names_of
 from gateway.maps.door import PREFIX, MapDoor, Service
 from gateway.maps.feed import Feed
 from gateway.serve import BACKLOG, KEEP_ALIVE, LAST_WORDS, steady
 from gateway.settings import LOG, Settings, settings
+from gateway.upstream.base_map import BaseMapService
+from gateway.upstream.keeping import folder_of
 from gateway.wire import Receive, Scope, Send, answer, plain
 from gateway.worker_page import QuietServer
 from maps.atlas import Atlas
@@ -41,21 +45,29 @@ from storage.store import Store
 AT_ONCE = max(2, os.cpu_count() or 2)
 """Requests that one process answers at once; drawing takes a processor each."""
 _POOL = 2
+_DAY_LOOK = 30.0
+"""Seconds between two looks at the calendar."""
 
 
 class MapApp:
     """One map process as an ASGI application: the door, its health, and the feed as long as it lives."""
 
-    def __init__(self, configuration: Configuration, store: Store, now: Callable[[], datetime] = clock) -> None:
-        self._store, told = store, configuration.maps
-        sets, names = city_sets(configuration, now().date()), names_of(configuration)
-        base = sets["grids"]
+    def __init__(
+        self, configuration: Configuration, store: Store, now: Callable[[], datetime] = clock, *,
+        tiles: Path = Path("base-maps"),
+    ) -> None:  # fmt: skip
+        """`tiles`: the folder of base maps that are kept."""
+        self._configuration, self._store, self._now, told = configuration, store, now, configuration.maps
+        self._day = in_shanghai(now()).date()
+        self._sets, names = city_sets(configuration, self._day), names_of(configuration)
         self.feed = Feed(
-            MapMarks(store, texts=told.texts), lambda marks, revision: case_table(marks, base, names, revision),
-            most=told.past, now=now,
+            MapMarks(store, texts=told.texts),
+            lambda marks, revision: case_table(marks, self._sets[GRIDS], names, revision), most=told.past, now=now,
         )  # fmt: skip
-        self.atlas = atlas_of(configuration, sets, lambda: self.feed.live, self.feed.past)
-        self._door = MapDoor(told, services(self.atlas, configuration), now, anyio.CapacityLimiter(AT_ONCE))
+        self.atlas = atlas_of(configuration, self._sets, lambda: self.feed.live, self.feed.past)
+        self._base_maps = BaseMapService(configuration.upstream, tiles, now)
+        served = {**services(self.atlas, configuration), "base": self._base_maps.answer}
+        self._door = MapDoor(told, served, now, anyio.CapacityLimiter(AT_ONCE))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -70,14 +82,35 @@ class MapApp:
     async def running(self) -> AsyncIterator[None]:
         """The feed as long as this lasts; the first look is over before it begins. Raises DatabaseAway."""
         await self.feed.read_all()
-        looking = asyncio.create_task(self.feed.run(), name="map-feed")
+        tasks = [asyncio.create_task(self.feed.run()), asyncio.create_task(self._follow_the_days())]
         try:
             yield
         finally:
-            looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await looking
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.to_thread(self._base_maps.close)
             await self._store.close()
+
+    async def _follow_the_days(self) -> None:
+        """At midnight other editions of the grids may begin to hold."""
+        while True:
+            await asyncio.sleep(_DAY_LOOK)
+            if (today := in_shanghai(self._now()).date()) == self._day:
+                continue
+            try:
+                await self.turn_to(today)
+            except DatabaseAway as error:  # the next look tries again
+                log.error("maps.database_away", why=str(error))
+
+    async def turn_to(self, day: date) -> None:
+        """Show the grids of this day, and the cases in them. Raises DatabaseAway."""
+        made = await asyncio.to_thread(city_sets, self._configuration, day)
+        self._sets |= made
+        for name in self._sets.keys() - made.keys():
+            del self._sets[name]
+        await self.feed.read_all()
+        self._day = day
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -136,7 +169,7 @@ def from_environment() -> MapApp:
     """The application of one process."""
     set_up(json=os.environ.get(LOG) == "json")
     told = settings()
-    return MapApp(configured(told), Store(told.database_url, pool=_POOL))
+    return MapApp(configured(told), Store(told.database_url, pool=_POOL), tiles=folder_of(told))
 
 
 async def serve(app: MapApp, host: str, port: int) -> None:

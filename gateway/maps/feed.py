@@ -40,7 +40,7 @@ class Feed:
         self._known: dict[UUID, CaseMark] = {}
         self._revision = 0
         self._since = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._past: OrderedDict[Interval, tuple[datetime, CaseTable]] = OrderedDict()
         self.live = table([], "0")
         """The open cases as they are known now. Replaced as a whole: whoever holds one may go on reading it."""
@@ -60,7 +60,7 @@ class Feed:
 
     async def read_all(self) -> None:
         """All open cases anew. Raises DatabaseAway."""
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         change = await self._marks.all_open()
         self._known, self._since = {one.id: one for one in change.marks}, change.since
         await self._made()
@@ -82,8 +82,8 @@ class Feed:
         kept = self._past.get(when)
         if kept is not None and (self._now() - kept[0]).total_seconds() < _NEAR_PAST:
             return kept[1]
-        assert self._loop is not None  # it runs before anybody asks
-        asked = asyncio.run_coroutine_threadsafe(self._marks.received(*when, self._most + 1), self._loop)
+        assert self.loop is not None  # it runs before anybody asks
+        asked = asyncio.run_coroutine_threadsafe(self._marks.received(*when, self._most + 1), self.loop)
         marks = asked.result(_PATIENCE)
         if len(marks) > self._most:
             raise TooMany(f"more than {self._most} cases: ask for a shorter time")

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -34,6 +34,12 @@ class Maps:
     def __init__(self, app: MapApp, port: int) -> None:
         self.app, self.url = app, f"http://127.0.0.1:{port}"
         self.client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """What it gives, run on the loop of the process."""
+        loop = self.app.feed.loop
+        assert loop is not None
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(30)
 
     def get(
         self, path: str, token: str = TOKENS[CENTRE], headers: Mapping[str, str] = {}, **query: str

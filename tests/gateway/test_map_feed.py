@@ -1,7 +1,8 @@
 """Cases on the map: there within seconds, gone when they have ended, and there again for their own day."""
 
+from copy import copy
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from gateway.hub import clock
 from maps.atlas import Query, TooMany
 from maps.scope import Scope
 from maps.table import Table
+from routing.grid_sets import GridRegistry
 from tests.gateway.maps_room import SCOPES, SETTINGS, Maps, maps
 from tests.gateway.pushes import hotline, ticket
 from tests.gateway.running import HubUnderTest, until
@@ -91,3 +93,23 @@ def test_layers_are_the_registrys_sets_of_today(configuration: Configuration, da
         jinghu = room.app.atlas.select("grids_landscape", Query(clock()), SCOPES["jinghu"])
         assert set(jinghu.columns["area"].tolist()) <= {"340202"}
         assert room.client.get("/health").json() == {"status": "ok", "open_cases": 0, "layers": 5}
+
+
+def test_a_new_edition_of_the_grids_is_shown_from_its_day_on(configuration: Configuration, database_url: str) -> None:
+    registry = configuration.city.locator.registry
+    base = registry.base(date(2026, 3, 16))
+    industry = next(one for one in registry.on(date(2026, 3, 16)) if one.name == "landscape")
+    sets = [replace(base, valid_to=date(2026, 6, 30)), replace(base, valid_from=date(2026, 7, 1)), industry]
+    sets[2] = replace(industry, valid_to=date(2026, 6, 30))
+    locator = copy(configuration.city.locator)
+    locator.registry = GridRegistry(sets)
+    later = replace(configuration, city=replace(configuration.city, locator=locator))
+
+    with maps(later, database_url, now=lambda: datetime(2026, 6, 30, 23, 59, tzinfo=SHANGHAI)) as room:
+        before = {one.name for one in room.app.atlas.layers(SCOPES["centre"])}
+        room.run(room.app.turn_to(date(2026, 7, 1)))
+        after = {one.name for one in room.app.atlas.layers(SCOPES["centre"])}
+        days = room.app.atlas.select("grids", Query(clock()), SCOPES["centre"]).columns["valid_from"]
+
+    assert before - after == {"grids_landscape"}
+    assert set(days) == {date(2026, 7, 1)}
