@@ -91,7 +91,8 @@ class MapDoor:
             accept=headers.get("accept", ""), content_type=headers.get("content-type", ""), body=body,
             languages=headers.get("accept-language", ""),
         )  # fmt: skip
-        await self._answered(service, request, send, extra, head=scope["method"] == "HEAD")
+        known = headers.get("if-none-match", "")
+        await self._answered(service, request, send, extra, head=scope["method"] == "HEAD", known=known)
 
     def _refusal(self, scope: Scope, known: bool) -> tuple[int, str, str] | None:
         if not known:
@@ -103,7 +104,7 @@ class MapDoor:
         return None
 
     async def _answered(
-        self, service: Service, request: Request, send: Send, extra: Mapping[str, str], *, head: bool
+        self, service: Service, request: Request, send: Send, extra: Mapping[str, str], *, head: bool, known: str
     ) -> None:
         try:
             made = await anyio.to_thread.run_sync(service, request, limiter=self.limiter)
@@ -114,6 +115,8 @@ class MapDoor:
             log.error("maps.failed", service=type(service).__name__, error=type(error).__name__, exc_info=True)
             await plain(send, 500, "failed", "the map service failed; its log says why", dict(extra))
             return
+        if made.status == _OK and _same(known, made.headers.get("etag", "")):
+            made = Answer(made.content_type, b"", 304, made.headers)
         headers = {"content-type": made.content_type, "vary": "authorization", **made.headers, **extra}
         if isinstance(made.body, bytes):
             headers["content-length"] = str(len(made.body))
@@ -155,6 +158,15 @@ def _query(text: str) -> tuple[list[tuple[str, str]], str]:
         else:
             pairs.append((name, value))
     return pairs, token
+
+
+_OK = 200
+
+
+def _same(known: str, tag: str) -> bool:
+    """True when the client has this very answer."""
+    tags = [one.strip().removeprefix("W/") for one in known.split(",")]
+    return bool(tag) and (tag.removeprefix("W/") in tags or known.strip() == "*")
 
 
 def _shown(authorization: str) -> str:

@@ -39,6 +39,11 @@ def parts(_: Request) -> Answer:
     return Answer("text/plain", (f"{number}\n".encode() for number in range(5000)))
 
 
+def tagged(_: Request) -> Answer:
+    """An answer that a client may keep."""
+    return Answer("text/plain", b"tile", headers={"etag": '"1"'})
+
+
 def away(_: Request) -> Answer:
     raise DatabaseAway("the database does not answer")
 
@@ -49,7 +54,7 @@ def broken(_: Request) -> Answer:
 
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
-    services = {"echo": echo, "parts": parts, "away": away, "broken": broken}
+    services = {"echo": echo, "parts": parts, "tagged": tagged, "away": away, "broken": broken}
     settings = replace(SETTINGS, origins=frozenset({"https://portal.example"}))
     with client_of(settings, services) as made:
         yield made
@@ -116,6 +121,16 @@ def test_a_service_is_told_what_was_asked(client: httpx.Client) -> None:
     assert answer.headers["x-seen"] == "yes"
     forged = client.get("/ogc/echo", headers={"host": 'evil"><script>'})
     assert forged.json()["url"] == "http://localhost/ogc/echo"
+
+
+def test_what_a_client_has_is_not_sent_again(client: httpx.Client) -> None:
+    first = client.get("/ogc/tagged")
+    again = client.get("/ogc/tagged", headers={"if-none-match": f'"other", {first.headers["etag"]}'})
+    other = client.get("/ogc/tagged", headers={"if-none-match": '"other"'})
+
+    assert (first.status_code, first.text) == (200, "tile")
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert (other.status_code, other.text) == (200, "tile")
 
 
 def test_long_answers_come_in_parts_and_head_has_none(client: httpx.Client) -> None:
