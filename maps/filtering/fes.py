@@ -15,6 +15,7 @@ from maps.filtering.evaluate import GEOMETRY
 from maps.filtering.problem import BadFilter
 from maps.filtering.shapes import shape_of
 from maps.limits import Limits
+from maps.writing.identity import ids_meant
 
 _PARSER = {
     "resolve_entities": False,
@@ -53,7 +54,7 @@ class _Reader:
         if ids:
             if len(ids) != len(children):
                 raise BadFilter("ids and conditions stand in one filter")
-            return ast.In(ast.Attribute("id"), [_id_of(one) for one in ids], False)
+            return ast.In(ast.Attribute("id"), [meant for one in ids for meant in ids_meant(_id_of(one))], False)
         if len(children) != 1:
             raise BadFilter(f"one condition is expected in Filter, not {len(children)}")
         return self.condition(children[0])
@@ -117,15 +118,21 @@ class _Reader:
 
     def between(self, node: etree._Element) -> Any:  # noqa: ANN401
         """A value between two others, ends included."""
-        children = {_name(one): one for one in _children(node)}
-        low, high = (_children(children[name])[0] for name in ("LowerBoundary", "UpperBoundary"))
-        first = next(one for name, one in children.items() if not name.endswith("Boundary"))
-        return ast.Between(self.value(first), self.value(low), self.value(high), False)
+        parts = _children(node)
+        if [_name(one) for one in parts[1:]] != ["LowerBoundary", "UpperBoundary"]:
+            raise BadFilter(f"{_name(node)}: a value, LowerBoundary and UpperBoundary are expected")
+        low, high = (self._only(one) for one in parts[1:])
+        return ast.Between(self.value(parts[0]), self.value(low), self.value(high), False)
 
     def null(self, node: etree._Element) -> Any:  # noqa: ANN401
         """A missing value."""
-        [child] = _children(node)
-        return ast.IsNull(self.value(child), False)
+        return ast.IsNull(self.value(self._only(node)), False)
+
+    def _only(self, node: etree._Element) -> etree._Element:
+        children = _children(node)
+        if len(children) != 1:
+            raise BadFilter(f"{_name(node)}: one value is expected")
+        return children[0]
 
     def spatial(self, node: etree._Element, kind: type) -> Any:  # noqa: ANN401
         """A property and a shape; the property may be left out."""

@@ -9,14 +9,17 @@ from typing import Any
 from lxml import etree
 
 from maps.crs import Crs, UnknownCrs, named
+from maps.filtering import cql2_text
 from maps.filtering.evaluate import local
 from maps.filtering.fes import document, filter_of
 from maps.filtering.problem import BadFilter
 from maps.limits import Limits
 from maps.table import Box
 from maps.wfs.problem import Problem
+from maps.writing.identity import ids_meant
 
-DEFAULT_CRS = named("urn:ogc:def:crs:EPSG::4490")
+DEFAULT_CRS, LON_LAT = named("urn:ogc:def:crs:EPSG::4490"), named("CRS:84")
+FES = "urn:ogc:def:queryLanguage:OGC-FES:Filter"
 GML_TYPE, JSON_TYPE, CSV_TYPE = "application/gml+xml; version=3.2", "application/json", "text/csv"
 FORMATS: Mapping[str, str] = {
     GML_TYPE: "gml", "text/xml; subtype=gml/3.2": "gml", "application/xml; subtype=gml/3.2": "gml", "gml32": "gml",
@@ -83,7 +86,7 @@ class KeyValues:
         if "STOREDQUERY_ID" in self.keys:
             return (_stored(self.keys["STOREDQUERY_ID"], self.keys.get("ID", "")),)
         names = self._names()
-        filters = _bracketed(self.keys.get("FILTER", ""), len(names), "FILTER")
+        filters = _bracketed(self._filter(), len(names), "FILTER")
         properties = _bracketed(self.keys.get("PROPERTYNAME", ""), len(names), "PROPERTYNAME")
         sorts = _bracketed(self.keys.get("SORTBY", ""), len(names), "SORTBY")
         crs = crs_of(self.keys.get("SRSNAME", ""))
@@ -91,6 +94,7 @@ class KeyValues:
         if len(ids) > self.limits.terms:
             raise Problem(f"RESOURCEID: more than {self.limits.terms} ids", locator="RESOURCEID")
         window = self._window()
+        ids = tuple(meant for one in ids for meant in ids_meant(one))
         given = [name for name, value in (("BBOX", window), ("FILTER", any(filters)), ("RESOURCEID", ids)) if value]
         if len(given) > 1:
             raise Problem(f"{' and '.join(given)} exclude each other: put all into FILTER", locator=given[1])
@@ -133,10 +137,21 @@ class KeyValues:
             raise Problem("BBOX: the first corner must lie below and left of the second", locator="BBOX")
         return crs.native_box(west, south, east, north)
 
+    def _filter(self) -> str:
+        """FES; or CQL, in the parameter that clients of GeoServer send it in."""
+        language = self.keys.get("FILTER_LANGUAGE") or FES
+        if language != FES:
+            raise Problem(f"FILTER_LANGUAGE: {FES}", locator="FILTER_LANGUAGE")
+        if self.keys.get("FILTER") and self.keys.get("CQL_FILTER"):
+            raise Problem("FILTER and CQL_FILTER exclude each other", locator="CQL_FILTER")
+        return self.keys.get("FILTER") or self.keys.get("CQL_FILTER") or ""
+
     def _condition(self, text: str, crs: Crs) -> Any:  # noqa: ANN401
         if not text:
             return None
         try:
+            if self.keys.get("CQL_FILTER"):
+                return cql2_text.read(text, LON_LAT, self.limits)
             return filter_of(document(text.encode()), crs, self.limits)
         except BadFilter as bad:
             raise Problem(f"FILTER: {bad}", "OperationParsingFailed", "FILTER") from None
@@ -145,6 +160,8 @@ class KeyValues:
 def order_of(root: etree._Element, limits: Limits) -> Order:
     """A GetFeature or GetPropertyValue element. Raises Problem."""
     queries, by_id = [], False
+    if len(root) > limits.layers:
+        raise Problem(f"more than {limits.layers} queries", locator="Query")
     for node in root:
         name = etree.QName(node).localname if isinstance(node.tag, str) else ""
         if name == "Query":
@@ -163,6 +180,32 @@ def order_of(root: etree._Element, limits: Limits) -> Order:
     )  # fmt: skip
 
 
+def pairs_of(root: etree._Element) -> dict[str, str]:
+    """A GetFeature element with one query as key-value pairs, for links to its other pages; else nothing."""
+    if [etree.QName(node).localname for node in root if isinstance(node.tag, str)] != ["Query"]:
+        return {}
+    [node] = root.iterchildren(tag=etree.Element)
+    sort = ",".join(" ".join([name, "DESC" if down else "ASC"]) for name, down in _sorted(node))
+    pairs = {
+        "SERVICE": "WFS", "VERSION": "2.0.0", "REQUEST": "GetFeature",
+        "TYPENAMES": node.get("typeNames") or node.get("typeName") or "", "SRSNAME": node.get("srsName", ""),
+        "OUTPUTFORMAT": root.get("outputFormat", ""), "SORTBY": sort,
+        "PROPERTYNAME": ",".join((one.text or "").strip() for one in node.iterchildren("{*}PropertyName")),
+        "FILTER": "".join(
+            etree.tostring(one, encoding="unicode", with_tail=False) for one in node.iterchildren("{*}Filter")
+        ),
+    }  # fmt: skip
+    return {name: value for name, value in pairs.items() if value}
+
+
+def _sorted(node: etree._Element) -> list[tuple[str, bool]]:
+    made = []
+    for part in node.iterfind("{*}SortBy/{*}SortProperty"):
+        of = part.findtext("{*}ValueReference") or part.findtext("{*}PropertyName") or ""
+        made.append((local(of.strip()), (part.findtext("{*}SortOrder") or "ASC").strip().upper() == "DESC"))
+    return made
+
+
 def _query(node: etree._Element, limits: Limits) -> OneQuery:
     names = (node.get("typeNames") or node.get("typeName") or "").split()
     if not names:
@@ -170,7 +213,7 @@ def _query(node: etree._Element, limits: Limits) -> OneQuery:
     if len(names) > 1 or "," in names[0]:
         raise Problem("typeNames: joins are not supported", "OptionNotSupported", "typeNames")
     crs = crs_of(node.get("srsName", ""))
-    properties, condition, sort = [], None, []
+    properties, condition = [], None
     for one in node:
         name = etree.QName(one).localname if isinstance(one.tag, str) else ""
         if name == "PropertyName":
@@ -180,11 +223,7 @@ def _query(node: etree._Element, limits: Limits) -> OneQuery:
                 condition = filter_of(one, crs, limits)
             except BadFilter as bad:
                 raise Problem(f"Filter: {bad}", "OperationParsingFailed", "Filter") from None
-        elif name == "SortBy":
-            for part in one.iter("{*}SortProperty"):
-                of = part.findtext("{*}ValueReference") or part.findtext("{*}PropertyName") or ""
-                sort.append((local(of.strip()), (part.findtext("{*}SortOrder") or "ASC").strip().upper() == "DESC"))
-    return OneQuery(local(names[0]), crs, tuple(properties), None, (), condition, tuple(sort))
+    return OneQuery(local(names[0]), crs, tuple(properties), None, (), condition, tuple(_sorted(node)))
 
 
 def crs_of(text: str, locator: str = "SRSNAME") -> Crs:
@@ -221,7 +260,7 @@ def _stored(query: str, id_: str) -> OneQuery:
         raise Problem(text, locator="STOREDQUERY_ID")
     if not id_:
         raise Problem("ID: missing", "MissingParameterValue", "ID")
-    return OneQuery("", ids=(id_,))
+    return OneQuery("", ids=ids_meant(id_))
 
 
 def _whole(name: str, text: str) -> int:

@@ -3,12 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from urllib.parse import urlencode
 
 from lxml import etree
 
 from maps.atlas import Atlas, Query, TooMany, UnknownLayer
-from maps.crs import Crs
 from maps.filtering.evaluate import GEOMETRY, local, mask_of
 from maps.filtering.fes import document
 from maps.filtering.problem import BadFilter
@@ -16,6 +14,7 @@ from maps.limits import Limits
 from maps.request import Answer, Doubled, Request
 from maps.table import Field, Table
 from maps.wfs.capabilities import capabilities
+from maps.wfs.collection import HEAD, SPACES, Found, collection, json_collection
 from maps.wfs.order import (
     BY_ID,
     CSV_TYPE,
@@ -24,31 +23,15 @@ from maps.wfs.order import (
     OneQuery,
     Order,
     order_of,
+    pairs_of,
 )
 from maps.wfs.problem import Problem, report
 from maps.wfs.schema import schema
 from maps.writing import csv, geojson, gml
+from maps.writing.identity import xml_id
 
 _VERSIONS = ("2.0.0", "2.0.2")
-_WFS = "http://www.opengis.net/wfs/2.0"
-_SPACES = (
-    f'xmlns:wfs="{_WFS}" xmlns:gml="{gml.GML}" xmlns:{gml.PREFIX}="{gml.NAMESPACE}" '
-    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
-)
-_SCHEMAS = f"{_WFS} http://schemas.opengis.net/wfs/2.0/wfs.xsd {gml.GML} http://schemas.opengis.net/gml/3.2.1/gml.xsd"
-_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 Ask = Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What one query found: all that matched, and what of it is returned."""
-
-    query: OneQuery
-    matched: int
-    table: Table
-    fields: Sequence[Field]
-    shaped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +108,7 @@ class WfsService:
         if version not in _VERSIONS:
             raise Problem("version: 2.0.0 is expected", "InvalidParameterValue", "version")
         if name == "GetFeature":
-            return self._features(order_of(root, self.limits), request, {})
+            return self._features(order_of(root, self.limits), request, pairs_of(root))
         if name == "GetPropertyValue":
             return self._values(order_of(root, self.limits), request)
         if name == "DescribeFeatureType":
@@ -153,7 +136,7 @@ class WfsService:
             for layer in self.atlas.layers(request.scope)
         )
         body = (
-            f'{_HEAD}<wfs:ListStoredQueriesResponse {_SPACES}><wfs:StoredQuery id="{BY_ID}"><wfs:Title>'
+            f'{HEAD}<wfs:ListStoredQueriesResponse {SPACES}><wfs:StoredQuery id="{BY_ID}"><wfs:Title>'
             f"GetFeatureById</wfs:Title>{types}</wfs:StoredQuery></wfs:ListStoredQueriesResponse>"
         )
         return Answer("text/xml", body.encode())
@@ -164,7 +147,7 @@ class WfsService:
             raise Problem(f"STOREDQUERY_ID: there is {BY_ID}", locator="STOREDQUERY_ID")
         types = " ".join(f"{gml.PREFIX}:{layer.name}" for layer in self.atlas.layers(request.scope))
         body = (
-            f'{_HEAD}<wfs:DescribeStoredQueriesResponse {_SPACES} xmlns:xsd="http://www.w3.org/2001/XMLSchema">'
+            f'{HEAD}<wfs:DescribeStoredQueriesResponse {SPACES} xmlns:xsd="http://www.w3.org/2001/XMLSchema">'
             f'<wfs:StoredQueryDescription id="{BY_ID}"><wfs:Title>GetFeatureById</wfs:Title>'
             '<wfs:Parameter name="ID" type="xsd:string"/>'
             f'<wfs:QueryExpressionText returnFeatureTypes="{types}" isPrivate="true" '
@@ -180,15 +163,15 @@ class WfsService:
         if order.by_id and not order.hits:
             return self._alone(found, order)
         if order.hits or order.format == "gml":
-            return Answer(GML_TYPE, _encoded(self._collection(found, order, request, keys)))
+            return Answer(GML_TYPE, _encoded(collection(found, order, request, keys)))
         crs = order.queries[0].crs
         if order.format == "json":
-            return Answer("application/geo+json", _encoded(_json(found, crs)))
+            return Answer("application/geo+json", _encoded(json_collection(found, crs)))
         name = {"content-disposition": f'attachment; filename="{found[0].table.layer.name}.csv"'}
         rows = chain.from_iterable(csv.lines(one.table, one.query.crs, one.fields, shaped=one.shaped) for one in found)
         return Answer(f"{CSV_TYPE}; charset=utf-8", _encoded("".join(part) for part in rows), headers=name)
 
-    def _found(self, order: Order, request: Request) -> list[_Found]:
+    def _found(self, order: Order, request: Request) -> list[Found]:
         """All queries, paged as if their features stood one after the other."""
         most = min(order.count if order.count is not None else self.limits.features, self.limits.features)
         found, skip, left = [], order.start, most
@@ -198,7 +181,7 @@ class WfsService:
             skip = max(0, skip - len(table))
             part = table.take(rows)
             left -= len(part)
-            found.append(_Found(query, len(table), part, *_chosen(table, query)))
+            found.append(Found(query, len(table), part, *_chosen(table, query)))
         return found
 
     def _named(self, query: OneQuery, request: Request) -> Iterable[OneQuery]:
@@ -224,7 +207,7 @@ class WfsService:
             table = table.ordered(query.sort)
         return table
 
-    def _alone(self, found: list[_Found], order: Order) -> Answer:
+    def _alone(self, found: list[Found], order: Order) -> Answer:
         """GetFeatureById answers the feature itself."""
         whole = [one for one in found if len(one.table)]
         if not whole:
@@ -235,52 +218,29 @@ class WfsService:
             return Answer("application/geo+json", text.encode())
         [[text]] = gml.members(one.table, one.query.crs, one.fields)
         name = f"<{gml.PREFIX}:{one.table.layer.name} "
-        return Answer(GML_TYPE, f"{_HEAD}{text.replace(name, f'{name}{_SPACES} ', 1)}".encode())
-
-    def _collection(self, found: list[_Found], order: Order, request: Request, keys: Ask) -> Iterator[str]:
-        matched, returned = sum(one.matched for one in found), sum(len(one.table) for one in found)
-        returned = 0 if order.hits else returned
-        pages = _pages(order, matched, returned, request, keys)
-        yield f"{_HEAD}{self._opening(found, matched, returned, request)}{pages}>"
-        for one in [] if order.hits else found:
-            if len(found) > 1:
-                head = f'numberMatched="{one.matched}" numberReturned="{len(one.table)}"'
-                stamp = f'timeStamp="{request.now.isoformat()}"'
-                yield f"<wfs:member><wfs:FeatureCollection {stamp} {head}>"
-            for part in gml.members(one.table, one.query.crs, one.fields, shaped=one.shaped):
-                yield "".join(f"<wfs:member>{text}</wfs:member>\n" for text in part)
-            if len(found) > 1:
-                yield "</wfs:FeatureCollection></wfs:member>"
-        yield "</wfs:FeatureCollection>\n"
-
-    def _opening(self, found: list[_Found], matched: int, returned: int, request: Request) -> str:
-        names = ",".join(dict.fromkeys(one.query.type_name for one in found))
-        described = urlencode(
-            {"SERVICE": "WFS", "VERSION": "2.0.0", "REQUEST": "DescribeFeatureType", "TYPENAMES": names}, safe=","
-        )  # fmt: skip
-        own = f"{gml.NAMESPACE} {request.start}{described}".replace("&", "&amp;")
-        return (
-            f'<wfs:FeatureCollection {_SPACES} timeStamp="{request.now.isoformat()}" numberMatched="{matched}" '
-            f'numberReturned="{returned}" xsi:schemaLocation="{_SCHEMAS} {own}"'
-        )
+        return Answer(GML_TYPE, f"{HEAD}{text.replace(name, f'{name}{SPACES} ', 1)}".encode())
 
     def _values(self, order: Order, request: Request) -> Answer:
         if not order.value:
             raise Problem("VALUEREFERENCE: missing", "MissingParameterValue", "VALUEREFERENCE")
         found = self._found(order, request)
         name = local(order.value)
-        parts, total, returned = [], 0, 0
+        parts: list[str] = []
+        total = returned = 0
         for one in found:
             fields = [field for field in one.table.layer.fields if field.name == name]
-            if not fields and name not in GEOMETRY:
-                raise Problem(f"VALUEREFERENCE: no property '{name[:60]}'", locator="VALUEREFERENCE")
             table = one.table
             total, returned = total + one.matched, returned + len(table)
+            if name == "id":
+                parts += map(xml_id, table.ids)
+                continue
+            if not fields and name not in GEOMETRY:
+                raise Problem(f"VALUEREFERENCE: no property '{name[:60]}'", locator="VALUEREFERENCE")
             for texts in gml.members(table, one.query.crs, fields, shaped=not fields):
                 parts += [_inside(text) for text in texts]
         body = "".join(f"<wfs:member>{part}</wfs:member>\n" for part in ([] if order.hits else parts) if part)
         head = f'timeStamp="{request.now.isoformat()}" numberMatched="{total}" numberReturned="{returned}"'
-        return Answer(GML_TYPE, f"{_HEAD}<wfs:ValueCollection {_SPACES} {head}>{body}</wfs:ValueCollection>".encode())
+        return Answer(GML_TYPE, f"{HEAD}<wfs:ValueCollection {SPACES} {head}>{body}</wfs:ValueCollection>".encode())
 
 
 _KNOWN = frozenset({"transaction", "lockfeature", "getfeaturewithlock", "createstoredquery", "dropstoredquery"})
@@ -303,36 +263,8 @@ def _chosen(table: Table, query: OneQuery) -> tuple[Sequence[Field], bool]:
     return fields, any(name in GEOMETRY for name in query.properties)
 
 
-def _json(found: list[_Found], crs: Crs) -> Iterator[str]:
-    matched, returned = sum(one.matched for one in found), sum(len(one.table) for one in found)
-    named = (
-        "" if crs.degrees else f'"crs":{{"type":"name","properties":{{"name":"urn:ogc:def:crs:EPSG::{crs.code}"}}}},'
-    )
-    yield f'{{"type":"FeatureCollection",{named}"numberMatched":{matched},"numberReturned":{returned},"features":['
-    between = ""
-    for one in found:
-        for part in geojson.features(one.table, one.query.crs, one.fields, shaped=one.shaped):
-            yield between + ",\n".join(part)
-            between = ",\n"
-    yield "]}\n"
-
-
 def _encoded(parts: Iterable[str]) -> Iterator[bytes]:
     return (part.encode() for part in parts)
-
-
-def _pages(order: Order, matched: int, returned: int, request: Request, keys: Ask) -> str:
-    """Links to the pages around this one, of a request by key-value pairs."""
-    size = order.count if order.count is not None else returned
-    if not keys or order.hits or not size:
-        return ""
-    made = ""
-    for name, start in (("previous", order.start - size), ("next", order.start + returned)):
-        there = (name == "next" and start < matched and returned > 0) or (name == "previous" and order.start > 0)
-        if there:
-            query = urlencode({**keys, "STARTINDEX": str(max(0, start)), "COUNT": str(size)})
-            made += f' {name}="{request.start}{query}"'.replace("&", "&amp;")
-    return made
 
 
 def _inside(text: str) -> str:

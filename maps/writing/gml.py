@@ -9,6 +9,7 @@ import shapely
 from maps.crs import Crs
 from maps.table import Field, Shape, Table
 from maps.writing.columns import DECIMALS_OF_DEGREES, DECIMALS_OF_METRES, parts, plain, texts
+from maps.writing.identity import xml_id
 
 NAMESPACE, PREFIX = "urn:x-gridhub:maps", "gh"
 GML = "http://www.opengis.net/gml/3.2"
@@ -21,7 +22,7 @@ def members(table: Table, crs: Crs, fields: Sequence[Field], *, shaped: bool = T
     for part in parts(table):
         columns = [_elements(part, field) for field in fields]
         shapes = _shapes(part, crs) if shaped else [""] * len(part)
-        ids = [escape(one) for one in part.ids]
+        ids = [xml_id(one) for one in part.ids]
         rows = zip(*columns, strict=True) if columns else ([] for _ in ids)
         yield [
             f'<{name} gml:id="{id_}">{"".join(row)}{shape}</{name}>'
@@ -50,13 +51,13 @@ def _shapes(table: Table, crs: Crs) -> list[str]:
     if table.layer.shape is Shape.POINT:
         places = crs.ordered(crs.from_native(table.bounds[:, :2]))
         return [
-            f'{begin}<gml:Point gml:id="{id_}.g" srsName="{crs.name}"><gml:pos>{x:.{decimals}f} {y:.{decimals}f}'
+            f'{begin}<gml:Point gml:id="g.{id_}" srsName="{crs.name}"><gml:pos>{x:.{decimals}f} {y:.{decimals}f}'
             f"</gml:pos></gml:Point>{end}"
-            for id_, (x, y) in zip(map(escape, table.ids), places.tolist(), strict=True)
+            for id_, (x, y) in zip(map(xml_id, table.ids), places.tolist(), strict=True)
         ]
     moved = _moved(table, crs)
     return [
-        f"{begin}{_surface(shape, escape(id_), crs.name, decimals)}{end}"
+        f"{begin}{_surface(shape, xml_id(id_), crs.name, decimals)}{end}"
         for shape, id_ in zip(moved, table.ids, strict=True)
     ]  # fmt: skip
 
@@ -69,11 +70,11 @@ def _moved(table: Table, crs: Crs) -> np.ndarray:
 def _surface(shape: shapely.Geometry, id_: str, srs: str, decimals: int) -> str:
     polygons = shapely.get_parts(shape).tolist()
     inside = "".join(
-        f'<gml:surfaceMember><gml:Polygon gml:id="{id_}.g{number}">{_polygon(one, decimals)}</gml:Polygon>'
+        f'<gml:surfaceMember><gml:Polygon gml:id="g{number}.{id_}">{_polygon(one, decimals)}</gml:Polygon>'
         "</gml:surfaceMember>"
         for number, one in enumerate(polygons, 1)
     )
-    return f'<gml:MultiSurface gml:id="{id_}.g" srsName="{srs}">{inside}</gml:MultiSurface>'
+    return f'<gml:MultiSurface gml:id="g.{id_}" srsName="{srs}">{inside}</gml:MultiSurface>'
 
 
 def _polygon(shape: shapely.Polygon, decimals: int) -> str:

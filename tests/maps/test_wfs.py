@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
@@ -97,6 +98,56 @@ def test_pages_hold_every_feature_once_in_a_stable_order() -> None:
     assert "STARTINDEX=14" in (root.get("next") or "")
     assert "STARTINDEX=0" in (root.get("previous") or "")
     assert root_of(asked(WFS.answer, **GET, COUNT=7, STARTINDEX=35)).get("next") is None
+
+
+def test_a_page_asked_by_post_links_to_the_next_one() -> None:
+    body = (
+        f'<GetFeature xmlns="http://www.opengis.net/wfs/2.0" {FES} service="WFS" version="2.0.0" count="5">'
+        '<Query typeNames="gh:cases" srsName="EPSG:4548"><PropertyName>stage</PropertyName><fes:Filter>'
+        "<fes:PropertyIsNotEqualTo><fes:ValueReference>unit</fes:ValueReference><fes:Literal>U3</fes:Literal>"
+        "</fes:PropertyIsNotEqualTo></fes:Filter><fes:SortBy><fes:SortProperty><fes:ValueReference>stage"
+        "</fes:ValueReference><fes:SortOrder>DESC</fes:SortOrder></fes:SortProperty></fes:SortBy></Query></GetFeature>"
+    )
+    root, ids = root_of(posted(body)), []
+    while True:
+        ids += [one.get("{http://www.opengis.net/gml/3.2}id") for one in root.iter("{*}cases")]
+        assert not list(root.iter("{*}unit"))
+        link = root.get("next")
+        if link is None:
+            break
+        root = root_of(WFS.answer(Request("GET", "", parse_qsl(urlsplit(link).query), CENTRE, NOW, url="http://h/wfs")))
+
+    chosen = [mark for mark in marks(40) if mark.unit != "U3"]
+    assert ids == [f"cases.{mark.no}" for mark in sorted(chosen, key=lambda mark: mark.stage, reverse=True)]
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_the_box_of_a_collection_is_around_its_features(name: str) -> None:
+    root = root_of(asked(WFS.answer, **GET | {"TYPENAMES": "grids"}, SRSNAME=name))
+    corners = [
+        [float(one) for one in (root.findtext(f"{{*}}boundedBy/{{*}}Envelope/{{*}}{end}") or "").split()]
+        for end in ("lowerCorner", "upperCorner")
+    ]
+    figures = np.array([[float(one) for one in (ring.text or "").split()] for ring in root.iter("{*}posList")])
+
+    low, high = figures.reshape(-1, 2).min(axis=0), figures.reshape(-1, 2).max(axis=0)
+    near = 1e-6 if named(name).degrees else 0.1
+    assert corners == [pytest.approx(low, abs=near), pytest.approx(high, abs=near)]
+
+
+def test_clients_of_geoserver_may_filter_by_cql() -> None:
+    assert found(CQL_FILTER="stage = 'filed' OR unit = 'U1' AND overdue = true") == [
+        f"cases.{mark.no}" for mark in marks(40)
+        if mark.stage == "filed" or (mark.unit == "U1" and mark.due_at is not None and mark.due_at < NOW)
+    ]  # fmt: skip
+    assert asked(WFS.answer, **GET, CQL_FILTER="nothing = 1").status == 400
+    assert asked(WFS.answer, **GET, CQL_FILTER="TRUE", FILTER=fes("")).status == 400
+
+
+def test_ids_are_values_too() -> None:
+    keys = GET | {"REQUEST": "GetPropertyValue", "VALUEREFERENCE": "@gml:id", "COUNT": 2}
+
+    assert [one.text for one in root_of(asked(WFS.answer, **keys))] == [f"cases.{mark.no}" for mark in marks(40)[:2]]
 
 
 def test_hits_count_and_send_nothing() -> None:

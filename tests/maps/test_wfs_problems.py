@@ -163,3 +163,89 @@ def test_any_parameters_in_any_scope_are_answered_and_show_nothing_of_others(
         assert "340207001001" not in text.replace("FILTER", "").replace(str(changes.get("ID")), "")
     if scope.name == "system":
         assert all(int(one) % 2 == 0 for one in numbers)
+
+
+_TEXTS = st.sampled_from([
+    "", "stage", "gh:cases/gh:stage", "unit", "case_no", "area", "geometry", "received_at", "filed", "%", "*",
+    "340207001001", "2026-03-16T08:00:00Z", "2026-03-16", "118.31 31.31", "31.31 118.31", "1 1 2 2 3 1 1 1",
+    "@gml:id", "1e308 1e308", "nan nan", "118.3,31.3 118.4,31.4", "-5", "true", "cases", "\u4e00",
+    "0 0 1 1 0 1 1 0 0 0",
+])  # fmt: skip
+_ELEMENTS = st.sampled_from([
+    *(f"fes:{one}" for one in (
+        "And", "Or", "Not", "PropertyIsEqualTo", "PropertyIsLessThan", "PropertyIsLike", "PropertyIsNull",
+        "PropertyIsBetween", "LowerBoundary", "UpperBoundary", "BBOX", "Intersects", "Within", "Disjoint", "DWithin",
+        "Beyond", "Distance", "During", "After", "TEquals", "ResourceId", "ValueReference", "ValueReference", "Literal",
+        "Literal", "Function", "Filter",
+    )),
+    *(f"gml:{one}" for one in (
+        "Point", "pos", "posList", "Polygon", "exterior", "interior", "LinearRing", "Envelope", "lowerCorner",
+        "upperCorner", "MultiSurface", "surfaceMember", "TimeInstant", "timePosition", "TimePeriod", "beginPosition",
+        "endPosition", "coordinates", "LineString",
+    )),
+])  # fmt: skip
+_ATTRIBUTES = st.dictionaries(
+    st.sampled_from(["srsName", "uom", "rid", "wildCard", "singleChar", "escapeChar", "matchCase"]),
+    st.sampled_from(["", "EPSG:4490", "urn:ogc:def:crs:EPSG::4548", "x", "m", "%", "false",
+                     "cases.3402-20260316-000002"]), max_size=2,
+).map(lambda given: "".join(f' {name}="{value}"' for name, value in given.items()))  # fmt: skip
+
+
+def _element(children: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    inside = st.lists(children, max_size=3).map("".join)
+    return st.builds(
+        lambda name, attributes, text: f"<{name}{attributes}>{text}</{name}>", _ELEMENTS, _ATTRIBUTES, inside
+    )
+
+
+_WHOLE = st.sampled_from([
+    "<fes:PropertyIsEqualTo><fes:ValueReference>area</fes:ValueReference><fes:Literal>340207001001</fes:Literal>"
+    "</fes:PropertyIsEqualTo>",
+    "<fes:PropertyIsLike wildCard='%' singleChar='_' escapeChar='!'><fes:ValueReference>case_no</fes:ValueReference>"
+    "<fes:Literal>%</fes:Literal></fes:PropertyIsLike>",
+    "<fes:BBOX><gml:Envelope srsName='CRS:84'><gml:lowerCorner>118 31</gml:lowerCorner><gml:upperCorner>119 32"
+    "</gml:upperCorner></gml:Envelope></fes:BBOX>",
+    "<fes:PropertyIsNull><fes:ValueReference>class_code</fes:ValueReference></fes:PropertyIsNull>",
+])  # fmt: skip
+_TREES = st.recursive(_TEXTS | _WHOLE, _element, max_leaves=8)
+_CONDITIONS = st.one_of(
+    _TREES, _WHOLE, _WHOLE.map("<fes:Not>{}</fes:Not>".format),
+    st.tuples(_WHOLE, _TREES).map(lambda two: f"<fes:Or>{two[0]}{two[1]}</fes:Or>"),
+)  # fmt: skip
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    scope=_SCOPES, condition=_CONDITIONS, layer=st.sampled_from(["cases", "grids", "case_density", ""]),
+    rest=st.sampled_from(["", "<fes:SortBy/>", "<PropertyName>stage</PropertyName>", "<!-- --><?a b?>",
+                          "<fes:SortBy><fes:SortProperty><fes:ValueReference>unit</fes:ValueReference>"
+                          "</fes:SortProperty></fes:SortBy>"]),
+    head=st.sampled_from(["<GetFeature {}>", "<GetFeature {} count='3' startIndex='1'>",
+                          "<GetFeature {} resultType='hits'>", "<GetPropertyValue {} valueReference='stage'>",
+                          "<GetFeature {} outputFormat='text/csv'>"]),
+)  # fmt: skip
+def test_any_filter_in_any_scope_is_answered_and_shows_nothing_of_others(
+    scope: Scope, condition: str, layer: str, rest: str, head: str
+) -> None:
+    spaces = f'xmlns="http://www.opengis.net/wfs/2.0" {FES} service="WFS" version="2.0.0"'
+    name = head[1:].partition(" ")[0]
+    body = (
+        f'{head.format(spaces)}<Query typeNames="{layer}">{rest}<fes:Filter>{condition}</fes:Filter></Query></{name}>'
+    )
+    answer = WFS.answer(
+        Request("POST", "", [], scope, NOW, url="http://h/wfs", content_type="text/xml", body=body.encode())
+    )
+
+    text = body_of(answer).decode()
+    assert answer.status in (200, 400)
+    if answer.status != 200:
+        assert "ExceptionReport" in text
+        return
+    numbers = set(re.findall(r"cases\.3402-20260316-(\d{6})", text))
+    if scope.public or scope.name in ("only", "none"):
+        assert not numbers
+    assert scope.texts or "未清理" not in text
+    if scope.name == "west":
+        assert "340207001001" not in text
+    if scope.name == "system":
+        assert all(int(one) % 2 == 0 for one in numbers)
