@@ -5,11 +5,12 @@ Map services ask here and nowhere else. Cells are read with the configuration; c
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time, timedelta
 
 import numpy as np
 import shapely
 
+from canonical.time import SHANGHAI
 from maps.cases import CaseTable, density, seen
 from maps.cells import CellSet
 from maps.fields import CASE, DENSITY, PUBLIC_CASE, PUBLIC_DENSITY, TEXTS
@@ -89,7 +90,8 @@ class Atlas:
         if layer.name in self.sets:
             return self._kept(layer.name, scope, self.sets[layer.name].revision, self.sets[layer.name].seen)
         if query.when is not None:
-            return self._made(layer, self.past(query.when), query.now, scope)
+            when = _whole_days(query.when) if scope.public else query.when
+            return self._made(layer, self.past(when), query.now, scope)
         cases = self.live()
         moment = _moment(cases, query.now)
         return self._kept(layer.name, scope, moment, lambda one: self._made(layer, cases, query.now, one))
@@ -133,6 +135,16 @@ def within(table: Table, window: Box, *, exact: bool) -> Table:
     shapely.prepare(box)
     meets = shapely.intersects(box, found.geometry)
     return found if meets.all() else found.take(meets)
+
+
+def _whole_days(when: Interval) -> Interval:
+    """The days that an interval touches: who sees days alone must not find the hour by asking for ever less."""
+    begin, end = (one.astimezone(SHANGHAI) for one in when)
+    last = (end - timedelta(microseconds=1)).date() if end > begin else begin.date()
+    return (
+        datetime.combine(begin.date(), time(), SHANGHAI),
+        datetime.combine(last + timedelta(days=1), time(), SHANGHAI),
+    )
 
 
 def _moment(cases: CaseTable, now: datetime) -> str:
