@@ -6,7 +6,7 @@ from functools import lru_cache
 from PIL import Image, ImageDraw, ImageFont
 
 from maps.drawing.painter import FONT_FILE
-from maps.drawing.style import DISTRICTS, Style
+from maps.drawing.style import DISTRICTS, RIM, Style
 from maps.table import Shape
 
 ROW, WIDTH, _EDGE = 24, 220, 4
@@ -25,7 +25,7 @@ def legend(style: Style) -> bytes:
         box = (8, top + 5, 22, top + 19)
         colour = "white" if part.colour == "none" else part.colour
         if style.shape is Shape.POINT:
-            draw.ellipse(box, fill=colour, outline="white")
+            draw.ellipse(box, fill=colour, outline=RIM)
         elif style.by:
             draw.rectangle(box, fill=colour, outline="#999999")
         else:

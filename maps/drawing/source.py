@@ -23,6 +23,8 @@ _KEPT = 48
 _APART = 2
 """Pixels: of two points of one part that are nearer than this only one is drawn."""
 _DECIMALS = 7
+_MARGIN = 8
+"""Of the picture, in steps of _APART pixels: what lies there reaches into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,8 @@ class Sources:
     def _points(self, sheet: Sheet, picture: Picture) -> Source | None:
         points = self._kept(self._key(sheet, picture), lambda: _parted(self._table(sheet, picture), sheet.style))
         west, south, east, north = picture.box
-        margin = 8 * (east - west) / picture.width
-        window = picture.crs.native_box(west - margin, south - margin, east + margin, north + margin)
+        across, up = _MARGIN * (east - west) / picture.width, _MARGIN * (north - south) / picture.height
+        window = picture.crs.native_box(west - across, south - up, east + across, north + up)
         low_x, low_y = points.table.bounds[:, 0], points.table.bounds[:, 1]
         rows = np.flatnonzero(
             (low_x >= window[0]) & (low_x <= window[2]) & (low_y >= window[1]) & (low_y <= window[3])
@@ -85,8 +87,12 @@ class Sources:
 
 
 def shown(sheet: Sheet, picture: Picture, density: Style) -> Sheet:
-    """The sheet as it is drawn at the picture's scale: above 1:100,000 cases become their density by cell."""
-    if sheet.style.shape is Shape.POINT and picture.denominator > POINTS_BELOW:
+    """The sheet as it is drawn at the picture's scale: above 1:100,000 cases become their density by cell.
+
+    Where the scope may not see the density they stay points.
+    """
+    small = picture.denominator > POINTS_BELOW
+    if sheet.style.shape is Shape.POINT and small and picture.scope.admits(CASE_DENSITY):
         return Sheet(CASE_DENSITY, density)
     return sheet
 
@@ -112,22 +118,26 @@ def _surfaces(table: Table, style: Style) -> Source | None:
     return Source(mapnik.Datasource(type="geojson", inline=text), "epsg:4490")
 
 
-def _thinned(points: Points, rows: np.ndarray, picture: Picture) -> Source:
+def _thinned(points: Points, rows: np.ndarray, picture: Picture) -> Source | None:
     """The points of the picture, one of those of a part that would lie on each other."""
-    places = points.table.bounds[rows, :2]
-    places = picture.crs.from_native(places)
+    places = picture.crs.from_native(points.table.bounds[rows, :2])
+    parts = points.parts[rows]
     west, south, east, north = picture.box
-    step_x, step_y = (east - west) / picture.width * _APART, (north - south) / picture.height * _APART
-    spots = np.column_stack(
-        [np.floor((places[:, 0] - west) / step_x), np.floor((places[:, 1] - south) / step_y), points.parts[rows]]
-    )
-    _, first = np.unique(spots, axis=0, return_index=True)
-    chosen = first[np.argsort(points.parts[rows[first]], kind="stable")]  # what is late lies on top
-    lines = [
+    columns = (places[:, 0] - west) / ((east - west) / picture.width) / _APART
+    lines = (places[:, 1] - south) / ((north - south) / picture.height) / _APART
+    wide, high = picture.width // _APART + _MARGIN, picture.height // _APART + _MARGIN
+    inside = np.flatnonzero((columns >= -_MARGIN) & (columns < wide) & (lines >= -_MARGIN) & (lines < high))
+    if not len(inside):
+        return None
+    spot = np.floor(columns[inside]).astype(np.int64) * (high + 2 * _MARGIN) + np.floor(lines[inside]).astype(np.int64)
+    spot = spot * (int(parts.max()) + 1) + parts[inside]
+    first = inside[np.unique(spot, return_index=True)[1]]
+    chosen = first[np.argsort(parts[first], kind="stable")]  # what is late lies on top
+    written = [
         f"{x:.{_DECIMALS}f},{y:.{_DECIMALS}f},{part}"
-        for (x, y), part in zip(places[chosen].tolist(), points.parts[rows[chosen]].tolist(), strict=True)
+        for (x, y), part in zip(places[chosen].tolist(), parts[chosen].tolist(), strict=True)
     ]
-    return Source(mapnik.Datasource(type="csv", inline="\n".join(["lon,lat,k", *lines])), proj_of(picture.crs))
+    return Source(mapnik.Datasource(type="csv", inline="\n".join(["lon,lat,k", *written])), proj_of(picture.crs))
 
 
 def proj_of(crs: Crs) -> str:

@@ -15,6 +15,8 @@ POINTS_BELOW = 100_000
 """Scale denominator above which cases are shown as density by cell."""
 _LABELS_BELOW = 30_000
 FONT = "Noto Sans CJK SC Regular"
+RIM = "#333333"
+"""Around a point: without it the light colours are lost on a light map."""
 BLUE, SKY, GREEN, YELLOW, ORANGE, RED, PINK, GREY = (
     "#0072b2", "#56b4e9", "#009e73", "#f0e442", "#e69f00", "#d55e00", "#cc79a7", "#7f7f7f",
 )  # fmt: skip
@@ -120,13 +122,13 @@ def rules(style: Style, denominator: float, *, label: bool, name: str) -> str:
 def _marker(part: Part, denominator: float) -> str:
     size = 7 if denominator > _LABELS_BELOW else 9
     return (
-        f'<MarkersSymbolizer fill="{part.colour}" stroke="#ffffff" stroke-width="1" width="{size}" height="{size}" '
+        f'<MarkersSymbolizer fill="{part.colour}" stroke="{RIM}" stroke-width="0.7" width="{size}" height="{size}" '
         'allow-overlap="true" ignore-placement="true"/>'
     )
 
 
 def _outline(part: Part, denominator: float) -> str:
-    wide = 0.5 if denominator > POINTS_BELOW else 1.0
+    wide = 0.5 if denominator > POINTS_BELOW else 0.8
     return (
         f'<PolygonSymbolizer fill="{part.colour}" fill-opacity="0.06"/>'
         f'<LineSymbolizer stroke="{part.colour}" stroke-width="{wide}" stroke-opacity="0.8" stroke-linejoin="round"/>'
@@ -149,5 +151,6 @@ _FILLS = {id(DENSITY): _fill, id(DISTRICTS): _bold, id(INDUSTRY): _bold}
 
 _TEXT = (
     f'<TextSymbolizer face-name={quoteattr(FONT)} size="11" fill="#222222" halo-fill="rgba(255,255,255,0.85)" '
-    'halo-radius="1.4" placement="interior" wrap-width="90" minimum-distance="4">[label]</TextSymbolizer>'
+    'halo-rasterizer="fast" halo-radius="1.4" placement="interior" wrap-width="90" minimum-distance="4">'
+    "[label]</TextSymbolizer>"
 )
