@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from xml.sax.saxutils import escape, quoteattr
 
+from canonical.time import SHANGHAI
 from maps.atlas import Atlas, TooMany
 from maps.drawing.cache import Cache
 from maps.drawing.painter import Painter
@@ -141,9 +142,10 @@ def _layer(layer: WmsLayer, request: Request, extent: Box) -> str:
         f"</ows:Title><ows:Identifier>{one.name}</ows:Identifier></Style>"
         for one in layer.styles
     )
+    today = request.now.astimezone(SHANGHAI).date().isoformat()
     time = (
-        "<Dimension><ows:Identifier>TIME</ows:Identifier><UOM>ISO8601</UOM><Default>current</Default>"
-        f"<Current>true</Current><Value>current</Value><Value>{request.now.date().isoformat()}</Value></Dimension>"
+        "<Dimension><ows:Identifier>TIME</ows:Identifier><ows:UOM>ISO8601</ows:UOM><Default>current</Default>"
+        f"<Current>true</Current><Value>current</Value><Value>{today}</Value></Dimension>"
     )
     key = f"?{request.token}" if request.token else ""
     address = f"{request.url}/{layer.name}/{{Style}}/{{TileMatrixSet}}/{{TileMatrix}}/{{TileRow}}/{{TileCol}}.png{key}"

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 from lxml import etree
 
+from canonical.time import SHANGHAI
 from maps.atlas import Atlas
 from maps.crs import CODES, GAUSS_KRUGER, Crs, named
 from maps.limits import Limits
@@ -52,7 +53,7 @@ class _Writer:
         return etree.SubElement(parent, self._name(name), attributes)
 
     def link(self, parent: etree._Element, url: str) -> None:
-        node = self.node(parent, "OnlineResource")
+        node = etree.SubElement(parent, self._name("OnlineResource"), nsmap={"xlink": _XLINK})
         node.set(f"{{{_XLINK}}}type", "simple")
         node.set(f"{{{_XLINK}}}href", url)
 
@@ -65,7 +66,7 @@ def capabilities(
 ) -> bytes:  # fmt: skip
     """The document, UTF-8."""
     writer = _Writer(version, request, limits, request.start)
-    spaces = {"xlink": _XLINK, "xsi": _XSI} | ({None: _WMS} if version is V130 else {})
+    spaces = {None: _WMS, "xlink": _XLINK, "xsi": _XSI} if version is V130 else {}  # the DTD knows none at the root
     root = etree.Element(writer._name(version.root), {"version": version.number}, nsmap=spaces)  # type: ignore[arg-type]
     if version is V130:
         root.set(f"{{{_XSI}}}schemaLocation", _SCHEMA)
@@ -193,9 +194,9 @@ def _layer(writer: _Writer, root: etree._Element, layer: WmsLayer) -> None:
 
 def _time(writer: _Writer, node: etree._Element) -> None:
     """The days from which on cases can be asked for, up to today."""
-    days = f"{_FIRST_DAY}/{writer.request.now.date().isoformat()}/P1D"
+    days = f"{_FIRST_DAY}/{writer.request.now.astimezone(SHANGHAI).date().isoformat()}/P1D"
     if writer.version is V130:
         writer.text(node, "Dimension", days, name="time", units="ISO8601", default="current", current="1")
         return
     writer.node(node, "Dimension", name="time", units="ISO8601")
-    writer.text(node, "Extent", days, name="time", default="current", current="1")
+    writer.text(node, "Extent", days, name="time", default="current")

@@ -1,6 +1,7 @@
 """GetFeatureInfo: the features at a pixel, written for people and for clients."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from html import escape
 
@@ -8,6 +9,7 @@ import orjson
 import shapely
 from lxml import etree
 
+from canonical.time import SHANGHAI
 from maps.request import Answer
 from maps.table import Table
 
@@ -15,8 +17,9 @@ _GML, _OURS = "http://www.opengis.net/gml", "https://gridhub.example/maps"
 
 
 def written(format_: str, tables: Sequence[Table]) -> Answer:
-    """The features in a format of INFO_FORMATS."""
-    return _WRITERS[format_](tables)
+    """The features in a format of INFO_FORMATS, which is what the answer says it is."""
+    answer = _WRITERS[format_](tables)
+    return answer if answer.content_type.startswith(format_) else replace(answer, content_type=format_)
 
 
 def _value(value: object) -> str:
@@ -25,6 +28,13 @@ def _value(value: object) -> str:
     if isinstance(value, datetime | date):
         return value.isoformat()
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def _told(value: object) -> str:
+    """For people: the time of Shanghai, yes and no."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}"
+    return ("是" if value else "否") if isinstance(value, bool) else _value(value)
 
 
 def _html(tables: Sequence[Table]) -> Answer:
@@ -36,11 +46,7 @@ def _html(tables: Sequence[Table]) -> Answer:
         "th,td{border:1px solid #ccc;padding:2px 6px;text-align:left;vertical-align:top}th{background:#f3f3f3}"
         f"</style></head><body>{body}</body></html>"
     )
-    quiet = {
-        "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
-        "x-content-type-options": "nosniff",
-    }
-    return Answer("text/html; charset=utf-8", page.encode(), headers=quiet)
+    return Answer("text/html; charset=utf-8", page.encode(), headers=_QUIET)
 
 
 _QUIET = {
@@ -54,7 +60,7 @@ def _page_of(table: Table) -> str:
     features = []
     for row in range(len(table)):
         lines = "".join(
-            f"<tr><th>{escape(field.title)}</th><td>{escape(_value(table.columns[field.name][row]))}</td></tr>"
+            f"<tr><th>{escape(field.title)}</th><td>{escape(_told(table.columns[field.name][row]))}</td></tr>"
             for field in table.layer.fields
         )
         features.append(f"<table>{lines}</table>")
@@ -103,7 +109,7 @@ def _legal(text: str) -> str:
 def _plain(tables: Sequence[Table]) -> Answer:
     lines = [
         f"{table.ids[row]}: "
-        + "; ".join(f"{one.title} {_value(table.columns[one.name][row])}" for one in table.layer.fields)
+        + "; ".join(f"{one.title} {_told(table.columns[one.name][row])}" for one in table.layer.fields)
         for table in tables
         for row in range(len(table))
     ]

@@ -16,10 +16,10 @@ from maps.wms.layer import WmsLayer
 from maps.wms.problem import Problem
 from maps.wms.version import BY_NUMBER, Version
 
-FORMATS = {
-    "image/png": "png", "image/png; mode=24bit": "png", "image/png; mode=8bit": "png8", "image/png8": "png8",
-    "image/jpeg": "jpeg",
-}  # fmt: skip
+FORMATS = {"image/png": "png", "image/png; mode=8bit": "png8", "image/jpeg": "jpeg"}
+"""Of pictures, as capabilities give them and answers repeat them, to what the painter calls them."""
+_ALSO = {"image/png8": "image/png; mode=8bit", "image/png; mode=24bit": "image/png"}
+"""Other names that clients use."""
 INFO_FORMATS = (
     "text/html",
     "application/json",
@@ -46,9 +46,12 @@ class MapOrder:
     width: int
     height: int
     format: str
+    """A key of FORMATS."""
     background: str
     """Empty: transparent."""
     when: Interval | None
+    assumed: bool
+    """No time was given, and a layer has one: the default is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class InfoOrder:
     column: int
     row: int
     count: int
+    """Of each layer, at most."""
     format: str
 
 
@@ -87,9 +91,11 @@ class Reader:
             raise Problem(f"WIDTH x HEIGHT: {width} x {height} are {most}", locator="WIDTH")
         layers = self._styled()
         crs = self._crs()
+        when, timed = self._when(layers), any(layer.layer.timed for layer, _ in layers)
         return MapOrder(
-            layers, crs, self._box(crs), width, height, self._format(), self._background(), self._when(layers)
-        )
+            layers, crs, self._box(crs), width, height, self.format(), self.background(), when,
+            assumed=timed and not self.keys.get("TIME"),
+        )  # fmt: skip
 
     def info(self) -> InfoOrder:
         """A GetFeatureInfo. Raises Problem."""
@@ -102,10 +108,7 @@ class Reader:
         format_ = self.keys.get("INFO_FORMAT") or "text/html"
         if format_ not in INFO_FORMATS:
             raise Problem(f"INFO_FORMAT: {', '.join(INFO_FORMATS)}", "InvalidFormat", "INFO_FORMAT")
-        count = self.keys.get("FEATURE_COUNT") or "1"
-        if not _WHOLE.fullmatch(count) or int(count) < 1:
-            raise Problem("FEATURE_COUNT: a whole number above 0 is expected", locator="FEATURE_COUNT")
-        return InfoOrder(picture, asked, column, row, min(int(count), MOST_FOUND), format_)
+        return InfoOrder(picture, asked, column, row, self._count(), format_)
 
     def map_of_info(self) -> MapOrder:
         """The picture a GetFeatureInfo asks about; its format may be left out. Raises Problem."""
@@ -180,20 +183,28 @@ class Reader:
             raise Problem(f"{name}: a pixel from 0 to {size - 1} is expected", "InvalidPoint", name)
         return int(text)
 
-    def _format(self) -> str:
-        text = self.needed("FORMAT")
-        if text.lower() not in FORMATS:
-            raise Problem(f"FORMAT: {', '.join(FORMATS)}", "InvalidFormat", "FORMAT")
-        return FORMATS[text.lower()]
+    def _count(self) -> int:
+        """What is no positive number counts as 1 (1.3.0, 7.4.3.6)."""
+        digits = self.keys.get("FEATURE_COUNT", "").removeprefix("+").lstrip("0")
+        return min(int(digits[:9]), MOST_FOUND) if digits.isascii() and digits.isdecimal() else 1
 
-    def _background(self) -> str:
+    def format(self) -> str:
+        """The picture's format, a key of FORMATS. Raises Problem."""
+        text = self.needed("FORMAT").lower()
+        name = _ALSO.get(text, text)
+        if name not in FORMATS:
+            raise Problem(f"FORMAT: {', '.join(FORMATS)}", "InvalidFormat", "FORMAT")
+        return name
+
+    def background(self) -> str:
+        """`#rrggbb`, or empty where the picture is to be transparent. Raises Problem."""
         transparent = self.keys.get("TRANSPARENT", "").upper() or "FALSE"
         if transparent not in ("TRUE", "FALSE"):
             raise Problem("TRANSPARENT: TRUE or FALSE", locator="TRANSPARENT")
         match = _COLOUR.fullmatch(self.keys.get("BGCOLOR") or "0xFFFFFF")
         if match is None:
             raise Problem("BGCOLOR: 0xRRGGBB is expected", locator="BGCOLOR")
-        see_through = transparent == "TRUE" and self._format() != "jpeg"
+        see_through = transparent == "TRUE" and FORMATS[self.format()] != "jpeg"
         return "" if see_through else f"#{match[1] or match[2]}"
 
     def _when(self, layers: tuple[tuple[WmsLayer, Style], ...]) -> Interval | None:

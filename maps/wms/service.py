@@ -1,7 +1,8 @@
 """WMS: requests answered from the atlas, drawn by the painter."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -17,11 +18,10 @@ from maps.table import Shape, Table
 from maps.wms.capabilities import Face, capabilities
 from maps.wms.info import written
 from maps.wms.layer import WmsLayer, wms_layers
-from maps.wms.order import InfoOrder, MapOrder, Reader, version_of
+from maps.wms.order import FORMATS, InfoOrder, MapOrder, Reader, version_of
 from maps.wms.problem import Problem, report
 from maps.wms.version import V111, V130, Version, negotiated
 
-_TYPES = {"png": "image/png", "png8": "image/png", "jpeg": "image/jpeg"}
 _REACH = 5
 """Pixels around the one asked about in which a point is found."""
 _FORM = "application/x-www-form-urlencoded"
@@ -41,21 +41,22 @@ class WmsService:
     def answer(self, request: Request) -> Answer:
         """The answer to any request; what is wrong with it is a service exception."""
         keys: Mapping[str, str] = {}
-        version = V130
+        version = _spoken(request.pairs)
         try:
             keys = _keys(request)
-            version = _spoken(keys)
+            version = _spoken([*keys.items()])
             if keys.get("SERVICE", "WMS").upper() != "WMS":
                 raise Problem("SERVICE: WMS is expected", locator="SERVICE")
             return self._operation(keys)(keys, version, request)
         except Problem as problem:
-            return self._told(problem, keys, version)
+            return self._told(problem, keys, version, request.now)
         except Doubled as doubled:
             return report(Problem(f"{doubled}: given twice, with two values"), version)
         except UnknownLayer as unknown:  # gone since it was looked up
             return report(Problem(f"no layer '{unknown}'", "LayerNotDefined"), version)
         except TooMany as too_many:
-            return self._told(Problem(f"TIME: {too_many}", "InvalidDimensionValue", "TIME"), keys, version)
+            crowded = Problem(f"TIME: {too_many}", "InvalidDimensionValue", "TIME")
+            return self._told(crowded, keys, version, request.now)
 
     def _operation(self, keys: Mapping[str, str]) -> Callable[[Mapping[str, str], Version, Request], Answer]:
         name = keys.get("REQUEST", "")
@@ -80,7 +81,7 @@ class WmsService:
         version_of(keys)
         order = self._reader(keys, version, request).map()
         body = self._drawn(order, request)
-        return Answer(_TYPES[order.format], body, headers={"cache-control": _lasting(request)})
+        return Answer(order.format, body, headers={"cache-control": _lasting(request), **_warning(order)})
 
     def _drawn(self, order: MapOrder, request: Request) -> bytes:
         names = tuple(layer.layer.name for layer, _ in order.layers)
@@ -93,19 +94,17 @@ class WmsService:
         sheets = tuple(Sheet(layer.layer.name, style) for layer, style in order.layers)
         picture = Picture(
             sheets, order.crs, order.box, order.width, order.height, request.scope, request.now, order.when,
-            order.format, order.background,
+            FORMATS[order.format], order.background,
         )  # fmt: skip
         return self.cache.get(key, lambda: self.painter.draw(picture))
 
     def _info(self, keys: Mapping[str, str], version: Version, request: Request) -> Answer:
         version_of(keys)
         order = self._reader(keys, version, request).info()
-        tables: list[Table] = []
-        for name in dict.fromkeys(layer.layer.name for layer in order.asked):
-            table = self._found(name, order, request)
-            left = order.count - sum(len(one) for one in tables)
-            tables.append(table.take(slice(0, max(0, left))))
-        return written(order.format, tables)
+        names = dict.fromkeys(layer.layer.name for layer in order.asked)
+        tables = [self._found(name, order, request).take(slice(0, order.count)) for name in names]
+        answer = written(order.format, tables)
+        return replace(answer, headers={**answer.headers, **_warning(order.picture)})
 
     def _found(self, name: str, order: InfoOrder, request: Request) -> Table:
         """The features at the pixel: points near it, the nearest first, and polygons that it lies in."""
@@ -141,16 +140,16 @@ class WmsService:
         layers: dict[str, WmsLayer] = wms_layers(self.atlas, request.scope)
         return Reader(keys, version, layers, self.limits, request.now)
 
-    def _told(self, problem: Problem, keys: Mapping[str, str], version: Version) -> Answer:
+    def _told(self, problem: Problem, keys: Mapping[str, str], version: Version, now: datetime) -> Answer:
         """The exception as the client wants to hear of it: as XML, in a picture, or as an empty picture."""
         way = version.exceptions.get(keys.get("EXCEPTIONS", ""), "xml")
         if way == "xml" or keys.get("REQUEST") not in ("GetMap", "map"):
             return report(problem, version)
         width, height = (_size(keys.get(name, ""), self.limits) for name in ("WIDTH", "HEIGHT"))
-        format_ = "jpeg" if keys.get("FORMAT") == "image/jpeg" else "png"
-        see_through = keys.get("TRANSPARENT", "").upper() == "TRUE"
-        body = blank(width, height, format_, "" if see_through else "#ffffff", str(problem) if way == "inimage" else "")
-        return Answer(_TYPES[format_], body)
+        reader = Reader(keys, version, {}, self.limits, now)
+        format_, background = _else("image/png", reader.format), _else("#ffffff", reader.background)
+        text = str(problem) if way == "inimage" else ""
+        return Answer(format_, blank(width, height, FORMATS[format_], background, text))
 
 
 def _keys(request: Request) -> Mapping[str, str]:
@@ -166,9 +165,9 @@ def _keys(request: Request) -> Mapping[str, str]:
     raise Problem("POST: only key-value pairs as a form are read, no XML", "OperationNotSupported")
 
 
-def _spoken(keys: Mapping[str, str]) -> Version:
+def _spoken(pairs: Sequence[tuple[str, str]]) -> Version:
     """The version in which to speak to this client, whatever else is wrong."""
-    number = keys.get("VERSION") or keys.get("WMTVER") or ""
+    number = next((value for key, value in pairs if key.upper() in ("VERSION", "WMTVER") and value), "")
     return V111 if number.startswith(("1.1", "1.0")) else V130
 
 
@@ -176,6 +175,18 @@ def _size(text: str, limits: Limits) -> int:
     """A side of a picture that only tells an exception."""
     whole = int(text) if text.isascii() and text.isdecimal() and len(text) < len("100000") else 256
     return max(1, min(whole, limits.side, _LARGEST_REPORT))
+
+
+def _else(otherwise: str, read: Callable[[], str]) -> str:
+    try:
+        return read()
+    except Problem:
+        return otherwise
+
+
+def _warning(order: MapOrder) -> Mapping[str, str]:
+    """That a default was used must be said in the answer's head (1.3.0, C.4.2)."""
+    return {"warning": "99 Default value used: time=current ISO8601"} if order.assumed else {}
 
 
 def _lasting(request: Request) -> str:

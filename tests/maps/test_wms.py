@@ -1,7 +1,7 @@
 """WMS 1.1.1 and 1.3.0: pictures are where the world is, in every CRS and axis order, and clients can read all of it."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,14 @@ import shapely
 from lxml import etree
 from owslib.wms import WebMapService
 
+from canonical.time import SHANGHAI
 from maps.crs import named
 from maps.drawing.painter import painter_of
 from maps.limits import Limits
+from maps.request import Request
 from maps.scope import Scope
 from maps.wms.capabilities import Face
+from maps.wms.order import INFO_FORMATS
 from maps.wms.service import WmsService
 from tests.maps.asking import CENTRE, PUBLIC, URL, WEST_HALF, asked, body_of, pixels
 from tests.maps.small_city import NOW, SOUTH, STEP, WEST, atlas, marks
@@ -121,6 +124,15 @@ def test_an_overdue_case_is_red_as_a_style_and_as_a_layer() -> None:
         assert tuple(pixels(asked(WMS.answer, **map_of("1.3.0", "EPSG:4490", box, **changes)))[50, 50]) == RED
 
 
+def test_where_the_density_may_not_be_seen_cases_stay_points_at_every_scale() -> None:
+    box = [SOUTH, WEST, SOUTH + STEP * 6, WEST + STEP * 10]
+    order = map_of("1.3.0", "EPSG:4490", box, WIDTH=100, HEIGHT=60)
+
+    picture = pixels(asked(WMS.answer, Scope("points", layers=("cases",)), **order))
+
+    assert BLUE in {tuple(one) for one in picture.reshape(-1, 3)}
+
+
 def test_above_one_to_100_000_cases_become_their_density() -> None:
     box = [SOUTH, WEST, SOUTH + STEP * 6, WEST + STEP * 10]
     cases = asked(WMS.answer, **map_of("1.3.0", "EPSG:4490", box, WIDTH=100, HEIGHT=60))
@@ -149,6 +161,59 @@ def test_time_asks_for_the_cases_received_then(version: str) -> None:
     for time in (str(day - timedelta(days=400)), "2025", f"{day + timedelta(days=1)}/.."):
         assert (pixels(asked(WMS.answer, **order, TIME=time)) == 255).all()
         assert found(time) == 0
+
+
+@pytest.mark.parametrize("request_", ["GetMap", "GetFeatureInfo"])
+def test_a_time_left_out_is_the_default_and_the_answer_says_so(request_: str) -> None:
+    order = map_of("1.3.0", "EPSG:4490", box_around(*place(), "EPSG:4490", "1.3.0"), REQUEST=request_)
+    order |= {"QUERY_LAYERS": "cases", "I": 50, "J": 50}
+
+    left_out, given = asked(WMS.answer, **order), asked(WMS.answer, **order, TIME="current")
+
+    assert left_out.headers["warning"] == "99 Default value used: time=current ISO8601"
+    assert "warning" not in given.headers
+    assert "warning" not in asked(WMS.answer, **order | {"LAYERS": "grids", "QUERY_LAYERS": "grids"}).headers
+    assert body_of(left_out) == body_of(given)
+
+
+def test_the_days_that_can_be_asked_for_end_with_shanghais_today() -> None:
+    early = datetime(2026, 3, 16, 17, 0, tzinfo=UTC)
+    pairs = [("SERVICE", "WMS"), ("REQUEST", "GetCapabilities")]
+
+    body = body_of(WMS.answer(Request("GET", "", pairs, CENTRE, early, url=URL)))
+
+    assert b"/2026-03-17/P1D" in body
+
+
+@pytest.mark.parametrize(("count", "found"), [("3", 3), (None, 1), ("0", 1), ("-2", 1), ("x", 1), ("9" * 5000, 40)])
+def test_feature_count_is_of_each_layer_and_1_where_it_is_no_positive_number(count: str | None, found: int) -> None:
+    everything = [SOUTH, WEST, SOUTH + STEP * 6, WEST + STEP * 10]
+    order = map_of("1.3.0", "EPSG:4490", everything, WIDTH=5, HEIGHT=3, REQUEST="GetFeatureInfo", LAYERS="cases,grids")
+    order |= {"QUERY_LAYERS": "cases,grids", "I": 2, "J": 1, "INFO_FORMAT": "application/json", "FEATURE_COUNT": count}
+
+    features = json.loads(body_of(asked(WMS.answer, **order)))["features"]
+
+    layers = [one["id"].partition(".")[0] for one in features]
+    assert layers.count("cases") == found
+    assert layers.count("grids") >= 1
+
+
+@pytest.mark.parametrize("format_", INFO_FORMATS)
+def test_feature_info_is_what_was_asked_for(format_: str) -> None:
+    order = map_of("1.3.0", "EPSG:4490", box_around(*place(), "EPSG:4490", "1.3.0"), REQUEST="GetFeatureInfo")
+
+    answer = asked(WMS.answer, **order, QUERY_LAYERS="cases", I=50, J=50, INFO_FORMAT=format_)
+
+    assert answer.content_type.partition(";")[0] == format_
+
+
+def test_people_read_the_time_of_shanghai() -> None:
+    order = map_of("1.3.0", "EPSG:4490", box_around(*place(), "EPSG:4490", "1.3.0"), REQUEST="GetFeatureInfo")
+
+    page = body_of(asked(WMS.answer, **order, QUERY_LAYERS="cases", I=50, J=50, INFO_FORMAT="text/html")).decode()
+
+    assert f"<td>{FOUND.received_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}</td>" in page
+    assert "<td>否</td>" in page
 
 
 @pytest.mark.parametrize("version", ["1.1.1", "1.3.0"])
@@ -223,11 +288,10 @@ def test_a_legend_has_a_row_for_each_part(layer: str, style: str, rows: int) -> 
 @pytest.mark.parametrize(
     ("format_", "kind", "magic"),
     [
-        ("image/png", "image/png", b"\x89PNG"),
-        ("image/png8", "image/png", b"\x89PNG"),
-        ("image/jpeg", "image/jpeg", b"\xff\xd8"),
+        ("image/png", "image/png", b"\x89PNG"), ("image/png; mode=8bit", "image/png; mode=8bit", b"\x89PNG"),
+        ("image/png8", "image/png; mode=8bit", b"\x89PNG"), ("image/jpeg", "image/jpeg", b"\xff\xd8"),
     ],
-)
+)  # fmt: skip
 def test_pictures_come_in_the_formats_of_the_capabilities(format_: str, kind: str, magic: bytes) -> None:
     box = box_around(*place(), "EPSG:4490", "1.3.0")
     answer = asked(

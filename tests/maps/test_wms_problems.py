@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -111,6 +112,8 @@ def test_a_parameter_given_twice_is_refused_unless_it_says_the_same() -> None:
     same = WMS.answer(Request("GET", "", [*GOOD["1.3.0"].items(), ("Layers", "cases")], CENTRE, NOW, url=URL))
 
     assert code_of(body_of(twice)) == "-"
+    older = WMS.answer(Request("GET", "", [*GOOD["1.1.1"].items(), ("layers", "grids")], CENTRE, NOW, url=URL))
+    assert older.content_type == "application/vnd.ogc.se_xml"
     assert same.content_type == "image/png"
 
 
@@ -127,6 +130,27 @@ def test_a_client_may_hear_of_it_in_a_picture(version: str, way: str, coloured: 
 
     assert pixels(answer).shape == (90, 300, 3)
     assert (pixels(answer) != 255).any() == coloured
+
+
+@pytest.mark.parametrize(("version", "way"), [("1.3.0", "BLANK"), ("1.1.1", "application/vnd.ogc.se_blank")])
+@pytest.mark.parametrize("format_", ["image/png", "image/png; mode=8bit", "image/jpeg"])
+def test_a_blank_picture_has_the_background_and_the_format_that_were_asked_for(
+    version: str, way: str, format_: str
+) -> None:
+    changes = {"LAYERS": "nothing", "EXCEPTIONS": way, "BGCOLOR": "0xFF0000", "FORMAT": format_}
+
+    answer = asked(WMS.answer, **GOOD[version] | changes)
+
+    assert answer.content_type == format_
+    assert (np.abs(pixels(answer).astype(int) - (255, 0, 0)) < 4).all()
+
+
+def test_a_blank_picture_is_transparent_where_that_was_asked_for() -> None:
+    changes = {"LAYERS": "nothing", "EXCEPTIONS": "BLANK", "BGCOLOR": "0xFF0000", "TRANSPARENT": "TRUE"}
+
+    answer = asked(WMS.answer, **GOOD["1.3.0"] | changes)
+
+    assert (pixels(answer) == 255).all()
 
 
 @pytest.mark.parametrize(
