@@ -20,6 +20,11 @@ GET: dict[str, Any] = {"SERVICE": "WFS", "VERSION": "2.0.0", "REQUEST": "GetFeat
 FES = 'xmlns:fes="http://www.opengis.net/fes/2.0" xmlns:gml="http://www.opengis.net/gml/3.2"'
 
 
+def answered(text: str) -> str:
+    """The answer without the links to other pages, which say again what was asked."""
+    return re.sub(r' (?:next|previous)="[^"]*"', "", text)
+
+
 def equal(name: str, value: str) -> str:
     inner = f"<fes:ValueReference>{name}</fes:ValueReference><fes:Literal>{value}</fes:Literal>"
     return f"<fes:Filter {FES}><fes:PropertyIsEqualTo>{inner}</fes:PropertyIsEqualTo></fes:Filter>"
@@ -153,14 +158,14 @@ def test_any_parameters_in_any_scope_are_answered_and_show_nothing_of_others(
     if answer.status != 200:
         assert b"ExceptionReport" in body
         return
-    text = body.decode("utf-8")
+    text = answered(body.decode("utf-8"))
     numbers = set(re.findall(r"cases\.3402-20260316-(\d{6})", text))
     if scope.public or scope.name in ("only", "none"):
         assert not numbers
     if not scope.texts:
         assert "未清理" not in text
     if scope.name == "west":
-        assert "340207001001" not in text.replace("FILTER", "").replace(str(changes.get("ID")), "")
+        assert "340207001001" not in text.replace(str(changes.get("ID")), "")
     if scope.name == "system":
         assert all(int(one) % 2 == 0 for one in numbers)
 
@@ -236,7 +241,7 @@ def test_any_filter_in_any_scope_is_answered_and_shows_nothing_of_others(
         Request("POST", "", [], scope, NOW, url="http://h/wfs", content_type="text/xml", body=body.encode())
     )
 
-    text = body_of(answer).decode()
+    text = answered(body_of(answer).decode())
     assert answer.status in (200, 400)
     if answer.status != 200:
         assert "ExceptionReport" in text
