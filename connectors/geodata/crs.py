@@ -53,7 +53,7 @@ def _by_parts(crs: CRS) -> str:
     if crs.is_geographic:
         return datum
     operation = crs.coordinate_operation
-    if datum != "EPSG:4490" or operation is None or operation.method_name != "Transverse Mercator":
+    if datum not in ("EPSG:4490", WGS_84) or operation is None or operation.method_name != "Transverse Mercator":
         return ""
     return _zone({str(one.name).lower(): float(one.value) for one in operation.params})
 

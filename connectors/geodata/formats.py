@@ -6,8 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
+from connectors.geodata.drawing import read_dxf
 from connectors.geodata.features import read_geojson
 from connectors.geodata.gdal import read_gdal
+from connectors.geodata.marked import read_kml, read_mif, read_tab
 from connectors.geodata.packed import set_apart
 from connectors.geodata.sheet import Layer, unreadable
 from connectors.geodata.table import read_csv, read_xlsx
@@ -91,6 +93,7 @@ def _told(layer: Layer, how: str) -> Layer:
 READERS: Mapping[str, Reader] = MappingProxyType(
     {
         ".shp": read_shapefile, ".zip": read_shapefile, ".gpkg": read_geopackage, ".geojson": read_geojson,
-        ".json": read_geojson, ".csv": read_csv, ".tsv": read_csv, ".txt": read_csv, ".xlsx": read_xlsx,
+        ".json": read_geojson, ".kml": read_kml, ".mif": read_mif, ".tab": read_tab, ".dxf": read_dxf, ".csv": read_csv,
+        ".tsv": read_csv, ".txt": read_csv, ".xlsx": read_xlsx,
     }
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What GDAL reads: shapefiles and GeoPackages. Its other drivers, the network and other folders stay out of reach.
+"""What GDAL reads. Its other drivers, the network and other folders stay out of reach.
 
 A file comes here as a copy with sidecars in a folder of its own, after its first bytes were looked at; so the driver is
 the one that was meant, and that is checked again.
@@ -62,9 +62,11 @@ def read_gdal(
         for value in column
         if isinstance(value, str)
     ]
-    names: list[Word] = [(str(field).encode("latin-1"), False) for field in meta["fields"]]
+    names: list[Word] = [(word, len(word) >= _NAME) for word in (str(one).encode("latin-1") for one in meta["fields"])]
     encoding = encoding_of([*names, *((word, len(word) >= width) for word, width in words)], said, name)
     columns = tuple(encoding.text(word) for word in names)
+    if len(set(columns)) < len(columns):
+        raise unreadable(f"{name}: two columns have one name: name one of them otherwise")
     made = [
         _values(column, str(kind), encoding, width)
         for column, kind, width in zip(values, meta["dtypes"], _padded(widths, len(values)), strict=True)
@@ -80,6 +82,8 @@ def read_gdal(
 
 
 _UNBOUNDED = 1 << 30
+_NAME = 10
+"""Bytes of a column's name in a DBF, which cuts longer ones where it will."""
 
 
 def _padded(widths: Sequence[int], count: int) -> list[int]:

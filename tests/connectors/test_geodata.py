@@ -37,11 +37,18 @@ def in_crs(crs: str, cells: np.ndarray = CELLS) -> np.ndarray:
     return made
 
 
-def write(path: Path, crs: str | None = None, driver: str = "", cells: np.ndarray = CELLS, **options: object) -> Path:
+def write(
+    path: Path,
+    crs: str | None = None,
+    driver: str = "",
+    cells: np.ndarray = CELLS,
+    title: str = "名称",
+    **options: object,
+) -> Path:
     kind = "Unknown" if len(set(shapely.get_type_id(cells))) > 1 else cells[0].geom_type
     raw.write(
         path, shapely.to_wkb(cells, output_dimension=4), [*FIELDS, np.arange(len(cells))],
-        ["code", "名称", "households"], crs=crs, driver=driver or None, geometry_type=kind, **options,
+        ["code", title, "households"], crs=crs, driver=driver or None, geometry_type=kind, **options,
     )  # fmt: skip
     return path
 
@@ -70,10 +77,10 @@ def errors(sheet: Sheet) -> list[str]:
     return [str(one) for one in sheet.findings if one.severity is Severity.ERROR]
 
 
-def assert_same(sheet: Sheet, metres: float = 0.05) -> None:
+def assert_same(sheet: Sheet, metres: float = 0.05, title: str = "名称") -> None:
     assert errors(sheet) == []
     assert [str(row["code"]) for row in sheet.rows] == CODES
-    assert [row["名称"] for row in sheet.rows] == NAMES
+    assert [row[title] for row in sheet.rows] == NAMES
     off = [shapely.hausdorff_distance(one, other) for one, other in zip(sheet.shapes, CELLS, strict=True)]
     assert max(off) < metres * METRE
 
@@ -272,3 +279,87 @@ def test_progress_is_told(tmp_path: Path) -> None:
     read(write(tmp_path / "a.gpkg", "EPSG:4490"), progress=lambda done, total: heard.append((done, total)))
 
     assert heard == [(0, 4), (4, 4)]
+
+
+@pytest.mark.parametrize("driver", ["KML", "LIBKML"])
+def test_kml_is_wgs_84_unless_a_crs_is_passed(tmp_path: Path, driver: str) -> None:
+    sheet = read(write(tmp_path / "a.kml", "EPSG:4326", driver))
+
+    assert_same(sheet)
+    assert sheet.columns == ("code", "名称", "households")
+    assert sheet.crs == "EPSG:4326"
+
+    assert_same(read(write(tmp_path / "b.kml", "EPSG:4326", driver, in_crs(GCJ_02)), crs=GCJ_02), 2)
+
+
+@pytest.mark.parametrize("ending", ["mif", "tab"])
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:4548", "EPSG:4527"])
+@pytest.mark.parametrize("charset", ["GBK", "UTF-8", "WindowsSimpChinese"])
+def test_mapinfo_is_read(tmp_path: Path, ending: str, crs: str, charset: str) -> None:
+    options: dict[str, object] = {"encoding": charset} if charset != "WindowsSimpChinese" else {"ENCODING": "CP936"}
+    bounds = {"BOUNDS": "39400000,3000000,39700000,4000000"} if crs == "EPSG:4527" else {}
+    bounds = {"BOUNDS": "400000,3000000,700000,4000000"} if crs == "EPSG:4548" else bounds
+    path = write(
+        tmp_path / f"a.{ending}", crs, "MapInfo File", in_crs(crs), "name", FORMAT=ending.upper(), **bounds, **options
+    )
+
+    sheet = read(path)
+
+    assert_same(sheet, title="name")
+    assert sheet.crs == crs
+    assert ("says WindowsSimpChinese" in sheet.how) == (charset == "WindowsSimpChinese")
+
+
+def drawing(path: Path, cells: np.ndarray, closed: bool = True) -> Path:
+    """As a drawing program writes it: lines without their last point, marked as closed, and texts."""
+    parts = ["0", "SECTION", "2", "HEADER", "9", "$DWGCODEPAGE", "3", "ANSI_936", "0", "ENDSEC"]
+    parts += ["0", "SECTION", "2", "ENTITIES"]
+    for cell, name in zip(cells, NAMES, strict=True):
+        corners = list(cell.exterior.coords)[:-1]
+        parts += ["0", "LWPOLYLINE", "8", "网格", "90", str(len(corners)), "70", "1" if closed else "0"]
+        parts += [word for x, y in corners for word in ("10", repr(x), "20", repr(y))]
+        parts += [
+            "0",
+            "TEXT",
+            "8",
+            "注记",
+            "10",
+            repr(cell.centroid.x),
+            "20",
+            repr(cell.centroid.y),
+            "40",
+            "2",
+            "1",
+            name,
+        ]
+    path.write_bytes("\r\n".join([*parts, "0", "ENDSEC", "0", "EOF", ""]).encode("gbk"))
+    return path
+
+
+def test_closed_lines_of_a_drawing_are_cells_with_the_text_inside_as_code(tmp_path: Path) -> None:
+    path = drawing(tmp_path / "a.dxf", in_crs("EPSG:4548"))
+
+    sheet = read(path, crs="EPSG:4548")
+
+    assert errors(sheet) == []
+    assert sheet.rows == [{"code": name, "layer": "网格"} for name in NAMES]
+    assert max(map(shapely.hausdorff_distance, sheet.shapes, CELLS)) < 0.05 * METRE
+    with pytest.raises(ContractViolation, match="say which layer: 网格"):
+        read(path, crs="EPSG:4548", layer="注记")
+
+
+def test_open_lines_of_a_drawing_are_told(tmp_path: Path) -> None:
+    sheet = read(drawing(tmp_path / "a.dxf", in_crs("EPSG:4548"), closed=False), crs="EPSG:4548")
+
+    assert sheet.rows == []
+    assert [one.text for one in sheet.findings] == ["is a LineString, not a polygon: left out"] * 4
+
+
+def test_a_text_belongs_to_the_smallest_cell_around_it(tmp_path: Path) -> None:
+    boxes = [(118.40, 31.30, 118.44, 31.34), (118.401, 31.301, 118.405, 31.305), (118.45, 31.3, 118.46, 31.31)]
+    cells = np.array([shapely.box(*box) for box in [*boxes, (118.46, 31.3, 118.47, 31.31)]], object)
+
+    sheet = read(drawing(tmp_path / "a.dxf", cells), crs="EPSG:4490")
+
+    assert errors(sheet) == []
+    assert [row["code"] for row in sheet.rows] == NAMES

@@ -10,9 +10,14 @@ import pytest
 
 from canonical.errors import ContractViolation, HubError, Why
 from connectors.geodata import read, sheet
-from tests.connectors.test_geodata import pack, write, write_csv, write_xlsx
+from tests.connectors.test_geodata import CELLS, drawing, pack, write, write_csv, write_xlsx
 
-ENDINGS = ("shp", "gpkg", "geojson", "csv", "xlsx", "zip")
+ENDINGS = ("shp", "gpkg", "geojson", "csv", "xlsx", "zip", "kml", "mif", "tab", "dxf")
+SIDECARS = {
+    "shp": ("shp", "dbf", "shx", "prj", "cpg"),
+    "mif": ("mif", "mid"),
+    "tab": ("tab", "dat", "map", "id"),
+}
 ELSEWHERE = (
     '<OGRVRTDataSource><OGRVRTLayer name="a"><SrcDataSource>{source}</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>'
 )
@@ -21,6 +26,12 @@ ELSEWHERE = (
 def written(folder: Path, ending: str) -> Path:
     if ending == "zip":
         return pack(write(folder / "a.shp", "EPSG:4490", encoding="GBK"), folder / "a.zip")
+    if ending == "kml":
+        return write(folder / "a.kml", "EPSG:4326", "LIBKML")
+    if ending in ("mif", "tab"):
+        return write(folder / f"a.{ending}", "EPSG:4326", "MapInfo File", title="name", FORMAT=ending.upper())
+    if ending == "dxf":
+        return drawing(folder / "a.dxf", CELLS)
     if ending == "csv":
         return write_csv(folder / "a.csv", encoding="gb18030")
     return write_xlsx(folder / "a.xlsx") if ending == "xlsx" else write(folder / f"a.{ending}", "EPSG:4490")
@@ -50,7 +61,7 @@ def damaged(body: bytes, chance: random.Random) -> bytes:
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_damaged_file_is_a_sheet_or_an_error_of_ours(tmp_path: Path, ending: str) -> None:
     path = written(tmp_path, ending)
-    parts = [path.with_suffix(one) for one in (".shp", ".dbf", ".shx", ".prj", ".cpg")] if ending == "shp" else [path]
+    parts = [path.with_suffix(f".{one}") for one in SIDECARS.get(ending, (ending,))]
     whole = {part: part.read_bytes() for part in parts}
     chance = random.Random(ending)
     seen: set[str] = set()
@@ -160,3 +171,26 @@ def test_a_database_with_foreign_tables_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ContractViolation, match="tables that lie elsewhere"):
         read(path)
+
+
+def test_what_points_elsewhere_is_refused(tmp_path: Path) -> None:
+    link = "<NetworkLink><Link><href>http://192.0.2.1/a.kml</href></Link></NetworkLink>"
+    kml = tmp_path / "a.kml"
+    for inside in (f"<kml><Document>{link}</Document></kml>", '<!DOCTYPE kml [<!ENTITY a "b">]><kml>&a;</kml>'):
+        kml.write_text(inside)
+        with pytest.raises(ContractViolation, match="lies elsewhere"):
+            read(kml)
+    tab = written(tmp_path, "tab")
+    own = tab.read_text()
+    for other in (own.replace("NATIVE", "LINKED"), own + '\nbegin_metadata\n"\\IsSeamless" = "TRUE"\nend_metadata\n'):
+        tab.write_text(other)
+        with pytest.raises(ContractViolation, match="lies elsewhere"):
+            read(tab)
+
+
+def test_a_drawing_whose_header_has_no_end_is_refused(tmp_path: Path) -> None:
+    """GDAL 3.12 reads such a header for ever."""
+    path = written(tmp_path, "dxf")
+    path.write_bytes(path.read_bytes().replace(b"HEADER\r\n9\r\n", b"HEADER\r\x00\x00\x10\x00"))
+
+    assert "save it again as ASCII DXF" in outcome(path)
