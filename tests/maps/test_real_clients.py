@@ -52,6 +52,18 @@ def fetched(url: str, path: Path, **query: Any) -> Path:
     return path
 
 
+def test_escaped_characters_of_an_address_are_read(url: str) -> None:
+    escaped = "".join(f"%{ord(letter):02X}" for letter in "GetCapabilities")
+    map_ = "VERSION=1.3.0&REQUEST=GetMap&LAYERS=grids%2Ccases&STYLES=&CRS=CRS%3A84&BBOX=0%2C0,1,1&WIDTH=9&HEIGHT=9"
+
+    told = httpx.get(f"{url}/wms?token={TOKENS['centre']}&SERVICE=WMS&REQUEST={escaped}", trust_env=False)
+    plus = httpx.get(f"{url}/wms?token={TOKENS['centre']}&{map_}&FORMAT=image/png;+mode%3D8bit", trust_env=False)
+
+    assert b"<WMS_Capabilities" in told.content
+    assert plus.headers["content-type"] == "image/png; mode=8bit"
+    assert plus.headers["warning"].startswith("99 Default value used: time=")
+
+
 def test_gdal_lists_the_layers_and_reads_every_page(url: str) -> None:
     source = f"WFS:{url}/wfs?token={TOKENS['centre']}"
 
