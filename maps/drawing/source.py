@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -17,9 +17,11 @@ from maps.drawing.picture import Picture, Sheet
 from maps.drawing.style import POINTS_BELOW, Style, part_of
 from maps.table import Shape, Table
 
-T = TypeVar("T")
-_KEPT = 48
-"""Sources kept in each thread."""
+T = TypeVar("T", bound=Sized)
+_MOST = 200_000
+"""Features kept in each thread, over all that is kept there: 0.2 KB each with five corners, more with more."""
+_LEAST = 1_000
+"""What anything that is kept counts as at least: times without cases are many, too."""
 _APART = 2
 """Pixels: of two points of one part that are nearer than this only one is drawn."""
 _DECIMALS = 7
@@ -33,14 +35,23 @@ class Source:
 
     data: mapnik.Datasource
     crs: str
+    size: int
+    """Features."""
+
+    def __len__(self) -> int:
+        return self.size
 
 
 @dataclass(frozen=True, slots=True)
 class Points:
     """The points of a layer as one scope sees it, and the part each belongs to."""
 
-    table: Table
+    places: np.ndarray
+    """Longitude and latitude, one row a point."""
     parts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,36 +65,37 @@ class Sources:
         """What to draw; None: nothing of it lies in the picture. Raises UnknownLayer, TooMany."""
         if sheet.style.shape is Shape.POINT:
             return self._points(sheet, picture)
-        key = self._key(sheet, picture)
-        return self._kept(key, lambda: _surfaces(self._table(sheet, picture), sheet.style))
+        source = self._kept(sheet, picture, lambda table: _surfaces(table, sheet.style))
+        return source if len(source) else None
+
+    @property
+    def kept(self) -> int:
+        """How many layers this thread keeps, ready to be drawn."""
+        return len(self._stock.__dict__.get("made", ()))
 
     def _points(self, sheet: Sheet, picture: Picture) -> Source | None:
-        points = self._kept(self._key(sheet, picture), lambda: _parted(self._table(sheet, picture), sheet.style))
+        points = self._kept(sheet, picture, lambda table: _points_of(table, sheet.style))
         west, south, east, north = picture.box
         across, up = _MARGIN * (east - west) / picture.width, _MARGIN * (north - south) / picture.height
         window = picture.crs.native_box(west - across, south - up, east + across, north + up)
-        low_x, low_y = points.table.bounds[:, 0], points.table.bounds[:, 1]
-        rows = np.flatnonzero(
-            (low_x >= window[0]) & (low_x <= window[2]) & (low_y >= window[1]) & (low_y <= window[3])
-        )  # fmt: skip
+        x, y = points.places.T
+        rows = np.flatnonzero((x >= window[0]) & (x <= window[2]) & (y >= window[1]) & (y <= window[3]))
         return _thinned(points, rows, picture) if len(rows) else None
 
-    def _key(self, sheet: Sheet, picture: Picture) -> tuple[object, ...]:
+    def _kept(self, sheet: Sheet, picture: Picture, make: Callable[[Table], T]) -> T:
+        """Made anew when the layer has changed. What changed is not kept beside what it became."""
+        stock: OrderedDict[tuple[object, ...], tuple[str, T]] = self._stock.__dict__.setdefault("made", OrderedDict())
+        when = picture.when if self.atlas.layer(sheet.layer, picture.scope).timed else None
+        key = sheet.layer, id(sheet.style), picture.scope, when
         marker = self.atlas.marker(sheet.layer, picture.scope, picture.now)
-        return sheet.layer, id(sheet.style), picture.scope, picture.when, marker
-
-    def _table(self, sheet: Sheet, picture: Picture) -> Table:
-        query = Query(picture.now, when=picture.when, exact=False)
-        return self.atlas.select(sheet.layer, query, picture.scope)
-
-    def _kept(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
-        stock: OrderedDict[tuple[object, ...], T] = self._stock.__dict__.setdefault("made", OrderedDict())
-        if key not in stock:
-            stock[key] = make()
-            while len(stock) > _KEPT:
-                stock.popitem(last=False)
+        kept = stock.get(key)
+        if kept is None or kept[0] != marker:
+            query = Query(picture.now, when=picture.when, exact=False)
+            kept = stock[key] = (marker, make(self.atlas.select(sheet.layer, query, picture.scope)))
         stock.move_to_end(key)
-        return stock[key]
+        while len(stock) > 1 and sum(max(len(made), _LEAST) for _, made in stock.values()) > _MOST:
+            stock.popitem(last=False)
+        return kept[1]
 
 
 def shown(sheet: Sheet, picture: Picture, density: Style) -> Sheet:
@@ -97,15 +109,17 @@ def shown(sheet: Sheet, picture: Picture, density: Style) -> Sheet:
     return sheet
 
 
-def _parted(table: Table, style: Style) -> Points:
+def _parts(table: Table, style: Style) -> list[int]:
     values = table.columns[style.by] if style.by else [None] * len(table)
-    return Points(table, np.array(part_of(style, list(values)), np.int64))
+    return part_of(style, list(values))
 
 
-def _surfaces(table: Table, style: Style) -> Source | None:
-    if not len(table):
-        return None
-    parts = _parted(table, style).parts.tolist()
+def _points_of(table: Table, style: Style) -> Points:
+    return Points(table.bounds[:, :2].copy(), np.array(_parts(table, style), np.int64))
+
+
+def _surfaces(table: Table, style: Style) -> Source:
+    parts = _parts(table, style)
     labels = table.columns[table.layer.label] if table.layer.label else [""] * len(table)
     told = ("" if value in (None, 0) else str(value) for value in labels)
     shapes = shapely.to_geojson(table.geometry)
@@ -115,12 +129,13 @@ def _surfaces(table: Table, style: Style) -> Source | None:
         for part, label, shape in zip(parts, told, shapes, strict=True)
     )
     text = '{"type":"FeatureCollection","features":[' + features.decode() + "]}"
-    return Source(mapnik.Datasource(type="geojson", inline=text), "epsg:4490")
+    data = mapnik.Datasource(type="geojson", inline=text) if len(table) else None
+    return Source(data, "epsg:4490", len(table))
 
 
 def _thinned(points: Points, rows: np.ndarray, picture: Picture) -> Source | None:
     """The points of the picture, one of those of a part that would lie on each other."""
-    places = picture.crs.from_native(points.table.bounds[rows, :2])
+    places = picture.crs.from_native(points.places[rows])
     parts = points.parts[rows]
     west, south, east, north = picture.box
     columns = (places[:, 0] - west) / ((east - west) / picture.width) / _APART
@@ -137,7 +152,8 @@ def _thinned(points: Points, rows: np.ndarray, picture: Picture) -> Source | Non
         f"{x:.{_DECIMALS}f},{y:.{_DECIMALS}f},{part}"
         for (x, y), part in zip(places[chosen].tolist(), parts[chosen].tolist(), strict=True)
     ]
-    return Source(mapnik.Datasource(type="csv", inline="\n".join(["lon,lat,k", *written])), proj_of(picture.crs))
+    text = "\n".join(["lon,lat,k", *written])
+    return Source(mapnik.Datasource(type="csv", inline=text), proj_of(picture.crs), len(written))
 
 
 def proj_of(crs: Crs) -> str:

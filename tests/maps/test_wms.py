@@ -301,3 +301,21 @@ def test_pictures_come_in_the_formats_of_the_capabilities(format_: str, kind: st
     assert answer.content_type == kind
     assert body_of(answer).startswith(magic)
     assert np.abs(pixels(answer)[5, 5].astype(int) - (0, 255, 0)).max() < 8
+
+
+def test_what_has_changed_or_was_asked_for_once_is_not_kept_for_ever() -> None:
+    city = atlas(marks(40))
+    painter = painter_of(city)
+    service = WmsService(city, painter, Limits(), FACE)
+    order = map_of("1.3.0", "EPSG:4490", [SOUTH, WEST, SOUTH + STEP, WEST + STEP], LAYERS="cases,grids")
+
+    for minute in range(300):
+        now = NOW + timedelta(minutes=minute)
+        pairs = [(name, str(value)) for name, value in order.items()]
+        service.answer(Request("GET", "", pairs, CENTRE, now, url=URL))
+    live = painter.sources.kept
+    for day in range(300):
+        asked(service.answer, **order, TIME=f"2020-01-01/{NOW.date() - timedelta(days=day)}")
+
+    assert live == 2
+    assert painter.sources.kept == 200
