@@ -37,10 +37,10 @@ def landing(title: str, abstract: str, request: Request, shown: str) -> Document
     """The first page."""
     links = [
         *here(request, "", JSON, shown),
-        link("service-desc", OPENAPI, "the API", address(request, "/api", {"f": "json"})),
-        link("service-doc", HTML, "the API, for people", address(request, "/api", {"f": "html"})),
-        link("conformance", JSON, "what it conforms to", address(request, "/conformance")),
-        link("data", JSON, "the collections", address(request, "/collections")),
+        link("service-desc", OPENAPI, "接口说明 the API", address(request, "/api", {"f": "json"})),
+        link("service-doc", HTML, "接口说明网页 the API, for people", address(request, "/api", {"f": "html"})),
+        link("conformance", JSON, "符合的标准 what it conforms to", address(request, "/conformance")),
+        link("data", JSON, "图层 the collections", address(request, "/collections")),
     ]
     return {"title": title, "description": abstract, "links": links}
 
@@ -66,14 +66,17 @@ def collection(layer: Layer, request: Request, shown: str) -> Document:
         }  # fmt: skip
     items = [
         link("items", type_, title, address(request, f"{path}/items", {"f": form}))
-        for type_, title, form in ((GEOJSON, "the features", "json"), (HTML, "for people", "html"),
-                                   (CSV, "for spreadsheets", "csv"))
+        for type_, title, form in ((GEOJSON, "要素 the features", "json"), (HTML, "网页 for people", "html"),
+                                   (CSV, "表格 for spreadsheets", "csv"))
     ]  # fmt: skip
     links = [
         *(here(request, path, JSON, shown) if shown else [link("self", JSON, layer.title, address(request, path))])
     ]
     queryable = address(request, f"{path}/queryables")
-    links += [*items, link("http://www.opengis.net/def/rel/ogc/1.0/queryables", SCHEMA, "queryables", queryable)]
+    links += [
+        *items,
+        link("http://www.opengis.net/def/rel/ogc/1.0/queryables", SCHEMA, "可查询字段 queryables", queryable),
+    ]
     return {
         "id": layer.name, "title": layer.title, "description": layer.abstract, "itemType": "feature",
         "extent": extent, "crs": list(CRS_NAMES) if shown else ["#/crs"],

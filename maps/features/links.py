@@ -7,6 +7,7 @@ from maps.request import Request
 
 Link = dict[str, str]
 JSON, HTML, GEOJSON, CSV = "application/json", "text/html", "application/geo+json", "text/csv"
+HERE, OTHERWISE = "本页 this document", "其他格式 this document otherwise"
 SCHEMA, OPENAPI = "application/schema+json", "application/vnd.oai.openapi+json;version=3.0"
 
 
@@ -21,9 +22,11 @@ def link(rel: str, type_: str, title: str, href: str) -> Link:
     return {"href": href, "rel": rel, "type": type_, "title": title}
 
 
-def here(request: Request, path: str, type_: str, shown: str) -> list[Link]:
-    """This document, and the other way to read it. `shown`: json or html."""
-    as_json = link("self", type_, "this document", address(request, path, {"f": "json"}))
-    as_html = link("self", HTML, "this document", address(request, path, {"f": "html"}))
+def here(
+    request: Request, path: str, type_: str, shown: str, query: Mapping[str, str] | None = None
+) -> list[Link]:  # fmt: skip
+    """This document, and the other way to read it. `shown`: json or html; `query`: what it was asked with besides."""
+    as_json = link("self", type_, HERE, address(request, path, {**(query or {}), "f": "json"}))
+    as_html = link("self", HTML, HERE, address(request, path, {**(query or {}), "f": "html"}))
     other = as_html if shown == "json" else as_json
-    return [as_json if shown == "json" else as_html, other | {"rel": "alternate", "title": "this document otherwise"}]
+    return [as_json if shown == "json" else as_html, other | {"rel": "alternate", "title": OTHERWISE}]

@@ -30,7 +30,9 @@ def openapi(title: str, abstract: str, layers: Iterable[Layer], request: Request
             path: _get(name, layer.title, JSON),
             f"{path}/queryables": _get(f"{name}.queryables", f"{layer.title}: queryables", SCHEMA),
             f"{path}/items": _get(f"{name}.items", layer.abstract, GEOJSON, *_items(layer, limits), *columns, csv=True),
-            f"{path}/items/{{id}}": _get(f"{name}.item", f"{layer.title}: one of them", GEOJSON, _ID, _CRS),
+            f"{path}/items/{{id}}": _get(
+                f"{name}.item", f"{layer.title}: one of them", GEOJSON, _ID, _CRS, *_moment(layer)
+            ),
         }
     return {
         "openapi": "3.0.3", "info": {"title": title, "description": abstract, "version": "1.0.0"},
@@ -58,18 +60,22 @@ _URI: Document = {"type": "string", "format": "uri", "default": CRS84, "enum": l
 _CRS = _parameter("crs", _URI, "CRS of the answer, with its axis order")
 
 
+def _moment(layer: Layer) -> list[Document]:
+    text = "When the cases were received: an instant or an interval a/b, .. for an open end"
+    return [_parameter("datetime", {"type": "string"}, text)] if layer.timed else []
+
+
 def _items(layer: Layer, limits: Limits) -> list[Document]:
     numbers = {"type": "array", "minItems": 4, "maxItems": 6, "items": {"type": "number"}}
     size = {"type": "integer", "minimum": 1, "maximum": limits.features, "default": limits.page}
     start = {"type": "integer", "minimum": 0, "default": 0}
     language = {"type": "string", "enum": list(LANGUAGES), "default": "cql2-text"}
-    when = "When the cases were received" if layer.timed else "Without effect here"
     return [
         _parameter("limit", size, "Features of a page"),
         _parameter("offset", start, "Features before the page; follow the link `next` instead"),
         _parameter("bbox", numbers, "Features that meet this box", explode=False),
         _parameter("bbox-crs", _URI, "CRS of bbox"), _CRS,
-        _parameter("datetime", {"type": "string"}, f"{when}: an instant or an interval a/b, .. for an open end"),
+        *(_moment(layer) or [_parameter("datetime", {"type": "string"}, "Without effect here")]),
         _parameter("filter", {"type": "string"}, "A condition in CQL2"),
         _parameter("filter-lang", language, "How the filter is written"),
         _parameter("filter-crs", _URI, "CRS of shapes in the filter"),

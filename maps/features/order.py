@@ -15,7 +15,7 @@ from maps.filtering import cql2_json, cql2_text
 from maps.filtering.cql2 import balanced, box
 from maps.filtering.problem import BadFilter
 from maps.limits import Limits
-from maps.table import Layer
+from maps.table import Field, Kind, Layer
 from maps.when import interval
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -67,7 +67,7 @@ def items_of(keys: Mapping[str, str], layer: Layer, now: datetime, limits: Limit
         crs=crs_of(keys, "crs"),
         limit=min(_whole(keys, "limit", limits.page, least=1), limits.features),
         offset=_whole(keys, "offset", 0),
-        when=_when(keys.get("datetime", ""), now),
+        when=when_of(keys, now),
         condition=balanced(conditions, ast.And) if conditions else None,
         sort=tuple(_sort(keys.get("sortby", ""), layer)),
         properties=_properties(keys.get("properties"), layer),
@@ -108,16 +108,21 @@ def _filtered(keys: Mapping[str, str], limits: Limits) -> list[Any]:
 
 
 def _by_property(keys: Mapping[str, str], layer: Layer) -> list[Any]:
-    """`stage=filed`; commas part values of which one will do."""
+    """`stage=filed`; commas part values of which one will do. GDAL asks so for a text that has a comma itself."""
     return [
-        ast.In(ast.Attribute(field.name), keys[field.name].split(","), False)
+        ast.In(ast.Attribute(field.name), _values(keys[field.name], field), False)
         for field in layer.fields
         if field.name in keys
     ]
 
 
-def _when(text: str, now: datetime) -> Interval | None:
-    """An instant is a second; otherwise as everywhere in these services."""
+def _values(text: str, field: Field) -> list[str]:
+    return [*text.split(","), *([text] if field.kind is Kind.TEXT else [])]
+
+
+def when_of(keys: Mapping[str, str], now: datetime) -> Interval | None:
+    """What `datetime` says: an instant is a second; otherwise as everywhere in these services. Raises Problem."""
+    text = keys.get("datetime", "")
     if not text:
         return None
     try:

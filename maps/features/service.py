@@ -1,7 +1,7 @@
 """OGC API - Features: requests answered from the atlas."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 import orjson
@@ -9,9 +9,10 @@ import orjson
 from maps.atlas import Atlas, Query, TooMany, UnknownLayer
 from maps.crs import Crs
 from maps.features import documents, html
+from maps.features.form import form_of
 from maps.features.links import CSV, GEOJSON, HTML, JSON, OPENAPI, SCHEMA, Link, address, here, link
 from maps.features.openapi import openapi
-from maps.features.order import PLAIN, Items, crs_of, items_of, single
+from maps.features.order import PLAIN, Items, crs_of, items_of, single, when_of
 from maps.features.problem import Problem, report
 from maps.filtering.evaluate import mask_of
 from maps.filtering.problem import BadFilter
@@ -21,7 +22,6 @@ from maps.table import Field, Layer, Table
 from maps.writing import csv, geojson
 from maps.writing.columns import plain
 
-_FORMS: Mapping[str, str] = {"json": "json", "html": "html", "csv": "csv"}
 _SHOWN = 60
 
 
@@ -36,6 +36,10 @@ class FeaturesService:
 
     def answer(self, request: Request) -> Answer:
         """The answer to any request; what is wrong with it is a problem document."""
+        made = self._tried(request)
+        return replace(made, headers={**made.headers, "vary": "authorization, accept"})
+
+    def _tried(self, request: Request) -> Answer:
         try:
             return self._answer(request)
         except Problem as problem:
@@ -60,7 +64,7 @@ class FeaturesService:
     # --- what the service is ---
 
     def _about(self, name: str, request: Request) -> Answer:
-        shown = _form(single(request.pairs, ("f",)), request)
+        shown = _form(request)
         layers = self.atlas.layers(request.scope)
         if name == "":
             return _told(documents.landing(self.title, self.abstract, request, shown), self.title, shown)
@@ -74,23 +78,25 @@ class FeaturesService:
     def _collection(self, layer: Layer, rest: Sequence[str], request: Request) -> Answer:
         match rest:
             case []:
-                shown = _form(single(request.pairs, ("f",)), request)
+                shown = _form(request)
                 return _told(documents.collection(layer, request, shown), layer.title, shown)
             case ["queryables"]:
-                shown = _form(single(request.pairs, ("f",)), request)
+                shown = _form(request)
                 return _told(documents.queryables(layer, request, shown), layer.title, shown, SCHEMA)
             case ["items"]:
                 return self._items(layer, request)
-            case ["items", id_]:
-                return self._item(layer, id_, request)
+            case ["items", *parts]:  # a code may hold a slash
+                return self._item(layer, "/".join(parts), request)
         raise Problem("nothing stands here; see /collections", 404)
 
     # --- features ---
 
     def _items(self, layer: Layer, request: Request) -> Answer:
         keys = single(request.pairs, PLAIN | {field.name for field in layer.fields})
-        shown = _form(keys, request, csv_too=True)
+        shown = form_of(keys.get("f"), request.accept, csv_too=True)
         order = items_of(keys, layer, request.now, self.limits)
+        if shown == "html":
+            order = replace(order, limit=min(order.limit, html.MOST_ROWS))
         table = self.atlas.select(layer.name, Query(request.now, when=order.when), request.scope)
         if order.condition is not None:
             table = table.take(mask_of(order.condition, table))
@@ -100,27 +106,27 @@ class FeaturesService:
         if shown == "csv":
             named = {"content-disposition": f'attachment; filename="{layer.name}.csv"'}
             rows = ("".join(one).encode() for one in csv.lines(part, order.crs, fields))
-            return Answer(f"{CSV}; charset=utf-8", rows, headers=named)
+            return Answer(f"{CSV}; charset=utf-8", rows, headers=named | _crs(order.crs))
         links = _pages(keys, layer, order, len(table), request, shown)
         if shown == "html":
-            return Answer(f"{HTML}; charset=utf-8", _page(part, fields, len(table), links, request))
+            return _page(part, fields, len(table), links, request, keys.get("datetime", ""))
         return Answer(GEOJSON, _streamed(part, fields, order.crs, len(table), links, request), headers=_crs(order.crs))
 
     def _item(self, layer: Layer, id_: str, request: Request) -> Answer:
-        keys = single(request.pairs, ("f", "crs"))
-        shown, crs = _form(keys, request), crs_of(keys, "crs")
-        table = self.atlas.select(layer.name, Query(request.now, ids=frozenset({id_})), request.scope)
+        keys = single(request.pairs, ("f", "crs", *(["datetime"] if layer.timed else [])))
+        shown, crs, when = form_of(keys.get("f"), request.accept), crs_of(keys, "crs"), when_of(keys, request.now)
+        table = self.atlas.select(layer.name, Query(request.now, when=when, ids=frozenset({id_})), request.scope)
         if not len(table):
             raise Problem(f"no feature '{id_[:_SHOWN]}' in {layer.name}", 404)
         path = f"/collections/{layer.name}"
         links = [
-            *here(request, f"{path}/items/{id_}", GEOJSON, shown),
+            *here(request, f"{path}/items/{id_}", GEOJSON, shown, {key: keys[key] for key in keys if key != "f"}),
             link("collection", JSON, layer.title, address(request, path)),
         ]
         if shown == "html":
-            columns = [(field.title, plain(table.columns[field.name][0])) for field in layer.fields]
+            columns = [(html.head_of(field), plain(table.columns[field.name][0])) for field in layer.fields]
             rows = ([escape(name), escape(text)] for name, text in columns)
-            return Answer(f"{HTML}; charset=utf-8", html.page(id_, [html.links(links), html.table(["", ""], rows)]))
+            return html.page(id_, [html.links(links), html.table(["字段 column", "值 value"], rows)])
         [[text]] = geojson.features(table, crs, layer.fields, by_registry=True)
         body = f'{text[:-1]},"links":{orjson.dumps(links).decode()}}}'
         return Answer(GEOJSON, body.encode(), headers=_crs(crs))
@@ -130,20 +136,13 @@ def _crs(crs: Crs) -> dict[str, str]:
     return {"content-crs": f"<{crs.name}>"}
 
 
-def _form(keys: Mapping[str, str], request: Request, *, csv_too: bool = False) -> str:
-    """`json`, `html` or `csv`: what `f` says, else what the client likes better. Raises Problem."""
-    asked = keys.get("f")
-    if asked is not None:
-        if asked not in _FORMS or (asked == "csv" and not csv_too):
-            raise Problem(f"f: '{asked[:_SHOWN]}' is not written; json or html{' or csv' if csv_too else ''}")
-        return _FORMS[asked]
-    html_at, json_at = request.accept.find("text/html"), request.accept.find("json")
-    return "html" if html_at >= 0 and (json_at < 0 or html_at < json_at) else "json"
+def _form(request: Request) -> str:
+    return form_of(single(request.pairs, ("f",)).get("f"), request.accept)
 
 
 def _told(told: documents.Document, title: str, shown: str, type_: str = JSON) -> Answer:
     if shown == "html":
-        return Answer(f"{HTML}; charset=utf-8", html.document(title, told))
+        return html.document(title, told)
     return Answer(type_, orjson.dumps(told))
 
 
@@ -167,19 +166,21 @@ def _pages(
     links.sort(key=lambda one: one["rel"] != "self")
     if order.offset + order.limit < matched:
         behind = other(offset=str(order.offset + order.limit), limit=str(order.limit))
-        links.append(link("next", type_, "next page", behind))
+        links.append(link("next", type_, "下一页 next page", behind))
     if order.offset:
         before = other(offset=str(max(0, order.offset - order.limit)), limit=str(order.limit))
-        links.append(link("prev", type_, "previous page", before))
+        links.append(link("prev", type_, "上一页 previous page", before))
     return [*links, link("collection", JSON, layer.title, address(request, f"/collections/{layer.name}"))]
 
 
-def _page(table: Table, fields: Sequence[Field], matched: int, links: list[Link], request: Request) -> bytes:
-    path = f"/collections/{table.layer.name}/items/"
+def _page(
+    table: Table, fields: Sequence[Field], matched: int, links: list[Link], request: Request, when: str
+) -> Answer:  # fmt: skip
+    path, query = f"/collections/{table.layer.name}/items/", {"datetime": when} if when and table.layer.timed else {}
     columns = [[escape(plain(value)) for value in table.columns[field.name]] for field in fields]
-    rows = zip((html.anchor(address(request, path + id_), id_) for id_ in table.ids), *columns, strict=True)
-    heads = ["", *(field.title for field in fields)]
-    said = html.paragraph(f"{len(table)} of {matched}")
+    rows = zip((html.anchor(address(request, path + id_, query), id_) for id_ in table.ids), *columns, strict=True)
+    heads = ["标识 id", *map(html.head_of, fields)]
+    said = html.paragraph(f"共 {matched} 个要素，本页 {len(table)} 个 {len(table)} of {matched} features")
     return html.page(table.layer.title, [html.links(links), said, html.table(heads, rows)])
 
 

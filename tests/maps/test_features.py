@@ -1,24 +1,31 @@
 """OGC API - Features: every feature once, in every CRS and its axis order; pages, times, filters."""
 
+import base64
 import csv
+import hashlib
 import io
 import json
+import re
+from dataclasses import replace
+from html import unescape
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import numpy as np
 import pytest
 from lxml import etree
 
-from canonical.lifecycle import OPEN
+from canonical.lifecycle import OPEN, Stage
+from maps.cells import cell_set
 from maps.crs import named
+from maps.features.html import MOST_ROWS
 from maps.features.order import CRS84, CRS_NAMES
 from maps.features.service import FeaturesService
 from maps.limits import Limits
 from maps.request import Answer, Request
 from maps.scope import Scope
 from tests.maps.asking import CENTRE, PUBLIC, WEST_HALF, asked, body_of
-from tests.maps.small_city import NOW, SOUTH, STEP, WEST, atlas, marks
+from tests.maps.small_city import NOW, SOUTH, STEP, WEST, atlas, extent, grids, marks
 
 URL = "https://maps.example/ogc/features"
 SERVICE = FeaturesService(atlas(), Limits(), "网格一张图", "grids & cases")
@@ -44,10 +51,10 @@ def linked(document: Any, rel: str) -> str:
     return next((one["href"] for one in document["links"] if one["rel"] == rel), "")
 
 
-def followed(href: str, scope: Scope = CENTRE) -> Any:
+def followed(href: str, scope: Scope = CENTRE, service: FeaturesService = SERVICE) -> Any:
     parts = urlsplit(href)
-    path = parts.path.removeprefix("/ogc/features")
-    answer = SERVICE.answer(Request("GET", path, parse_qsl(parts.query), scope, NOW, url=URL))
+    path = unquote(parts.path.removeprefix("/ogc/features"))
+    answer = service.answer(Request("GET", path, parse_qsl(parts.query), scope, NOW, url=URL))
     assert answer.status == 200, body_of(answer)
     return json.loads(body_of(answer))
 
@@ -175,6 +182,93 @@ def test_every_page_for_people_is_well_formed_and_has_no_script() -> None:
     browser = Request("GET", ITEMS, [], CENTRE, NOW, url=URL, accept="text/html,application/xhtml+xml,*/*;q=0.8")
     assert SERVICE.answer(browser).content_type.startswith("text/html")
     assert "垃圾 &amp; &lt;未清理&gt;" in body_of(SERVICE.answer(browser)).decode()
+
+
+def test_pages_for_people_run_nothing_and_are_in_both_languages() -> None:
+    for path, words in {
+        "": "接口说明 the API", "/api": "地址 path", "/collections/cases/queryables": "字段 column", ITEMS: "标识 id",
+        f"{ITEMS}/cases.{marks(40)[1].no}": "值 value",
+    }.items():  # fmt: skip
+        answer = got(path, f="html")
+        text = body_of(answer).decode()
+        [style] = re.findall("<style>(.*?)</style>", text)
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+
+        policy = answer.headers["content-security-policy"].split("; ")
+        assert {"default-src 'none'", f"style-src 'sha256-{digest}'", "form-action 'none'"} <= set(policy)
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"  # an address may hold a token
+        assert words in text
+    assert "共 40 个要素，本页 3 个 3 of 40 features" in body_of(got(ITEMS, f="html", limit=3)).decode()
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        ("", "geo+json"), ("*/*", "geo+json"), ("image/png", "geo+json"), ("text/html", "html"), ("TEXT/HTML", "html"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "html"),
+        ("text/html;q=0.5, application/geo+json", "geo+json"), ("application/json, text/html", "geo+json"),
+        ("text/html;q=0", "geo+json"), ("text/html;q=soon", "geo+json"), ("text/csv", "csv"), (";,q=1;;", "geo+json"),
+    ],
+)  # fmt: skip
+def test_the_answer_is_in_the_form_that_the_client_likes_best(accept: str, form: str) -> None:
+    answer = SERVICE.answer(Request("GET", ITEMS, [], CENTRE, NOW, url=URL, accept=accept))
+
+    assert form in answer.content_type
+    assert "accept" in answer.headers["vary"]
+    asked_for = SERVICE.answer(Request("GET", ITEMS, [("f", "json")], CENTRE, NOW, url=URL, accept=accept))
+    assert "geo+json" in asked_for.content_type
+
+
+def test_a_value_may_hold_a_comma() -> None:
+    made = [replace(marks(2)[0], description="垃圾, 树枝"), replace(marks(2)[1], description="垃圾")]
+    service = FeaturesService(atlas(made), Limits(), "", "")
+
+    def ids(text: str) -> list[str]:
+        page = json.loads(body_of(asked(service.answer, CENTRE, ITEMS, URL, description=text)))
+        return [one["id"] for one in page["features"]]
+
+    assert ids("垃圾, 树枝") == [f"cases.{made[0].no}", f"cases.{made[1].no}"]
+    assert ids("垃圾,nothing") == [f"cases.{made[1].no}"]
+
+
+def test_an_id_of_any_letters_is_found_behind_its_link() -> None:
+    city, code = atlas(), "A/1 甲?#&'"
+    shape = grids().table.geometry[0]
+    odd = cell_set("grids_odd", "网格", "Grids", extent(), "1", [{"code": code, "area": "3402"}], [shape])
+    service = FeaturesService(replace(city, sets={**city.sets, "grids_odd": odd}), Limits(), "", "")
+    page = body_of(asked(service.answer, CENTRE, "/collections/grids_odd/items", URL, f="html")).decode()
+    [href] = re.findall('<td><a href="(.*?)"', page)
+
+    one = followed(f"{unescape(href)}?f=json", service=service)
+
+    assert one["id"] == f"grids_odd.{code}"
+    assert followed(linked(one, "self"), service=service) == one
+
+
+def test_a_feature_of_the_past_is_found_behind_its_link() -> None:
+    given = marks(3)
+    service = FeaturesService(atlas([replace(given[0], stage=Stage.CLOSED), *given[1:]]), Limits(), "", "")
+    id_ = f"cases.{given[0].no}"
+    page = body_of(asked(service.answer, CENTRE, ITEMS, URL, f="html", datetime="2026-03-16")).decode()
+    [href] = [one for one in re.findall('<td><a href="(.*?)"', page) if id_ in one]
+    one = followed(f"{unescape(href)}&f=json", service=service)
+
+    assert one["id"] == id_
+    assert followed(linked(one, "self"), service=service) == one
+    assert asked(service.answer, CENTRE, f"{ITEMS}/{id_}", URL).status == 404  # it is not live any more
+
+
+def test_a_long_list_for_people_goes_on_on_its_next_page() -> None:
+    service = FeaturesService(atlas(marks(MOST_ROWS + 5)), Limits(), "", "")
+    keys: dict[str, object] = {"f": "html", "limit": 50_000}
+    first = body_of(asked(service.answer, CENTRE, ITEMS, URL, **keys)).decode()
+    [href] = re.findall('<a rel="next" href="(.*?)"', first)
+    rest = service.answer(Request("GET", ITEMS, parse_qsl(urlsplit(unescape(href)).query), CENTRE, NOW, url=URL))
+    rows = [re.findall('<td><a href=".*?">(.*?)<', text) for text in (first, body_of(rest).decode())]
+
+    assert [len(one) for one in rows] == [MOST_ROWS, 5]
+    assert len({*rows[0], *rows[1]}) == MOST_ROWS + 5
 
 
 def test_spreadsheets_get_every_row() -> None:

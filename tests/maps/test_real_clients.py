@@ -178,6 +178,44 @@ def test_gdal_reads_every_page_of_the_features_api(url: str, tmp_path: Path) -> 
     assert f"Feature Count: {wanted}" in told
 
 
+def test_gdals_box_and_conditions_are_asked_of_the_features_api(url: str) -> None:
+    source, box = f"OAPIF:{url}/features?token={TOKENS['centre']}", ("-spat", "118.3", "31.3", "118.325", "31.33")
+    where = f"case_no = '{MARK.no}' AND stage = '{MARK.stage}'"
+    wanted = sum((one.area or "").startswith("340202") for one in marks(40))
+
+    assert f"Feature Count: {wanted}" in gdal("ogrinfo", "-ro", "-so", *box, source, "cases")
+    assert "Feature Count: 36" in gdal("ogrinfo", "-ro", "-so", *box, source, "grids")
+    assert "Feature Count: 1\n" in gdal("ogrinfo", "-ro", "-so", "-where", where, source, "cases")
+
+
+@pytest.mark.parametrize("shown", ["?token={}", "' username='any' password='{}"])
+def test_qgis_opens_the_features_api(url: str, shown: str) -> None:
+    source = f"url='{url}/features{shown.format(TOKENS['centre'])}' typename='{{}}' pageSize='7'"
+    wanted = sorted(one.no for one in marks(40) if one.stage == "filed")
+    west = sorted(one.no for one in marks(40) if (one.area or "").startswith("340202"))
+
+    told = qgis("features.py", source.format("cases"), "case_no", "stage = 'filed'", "118.3,31.3,118.325,31.33")
+    grids = qgis("layer.py", source.format("grids"), "OAPIF")
+
+    assert (told["valid"], told["error"], told["crs"]) == (True, "", "EPSG:4326")
+    assert sorted(told["places"]) == [one.no for one in marks(40)]
+    assert told["places"][MARK.no] == pytest.approx([LON, LAT], abs=1e-6)
+    assert (sorted(told["chosen"]), sorted(told["inside"])) == (wanted, west)
+    assert (grids["valid"], grids["features"]) == (True, 60)
+
+
+def test_owslib_reads_every_page_of_the_features_api(url: str) -> None:
+    api = Features(f"{url}/features", headers={"Authorization": f"Bearer {TOKENS['centre']}"})
+    pages = [api.collection_items("cases", limit=7, offset=start) for start in range(0, 40, 7)]
+    inside = api.collection_items("grids", limit=50, bbox=[118.3, 31.3, 118.325, 31.33])
+
+    read = {one["properties"]["case_no"]: one["geometry"]["coordinates"] for page in pages for one in page["features"]}
+    assert sorted(read) == [one.no for one in marks(40)]
+    assert read[MARK.no] == pytest.approx([LON, LAT], abs=1e-6)
+    assert inside["numberMatched"] == 36
+    assert api.collection_item("cases", f"cases.{MARK.no}")["properties"]["description"] == MARK.description
+
+
 def test_owslib_reads_the_features_api(url: str) -> None:
     api = Features(f"{url}/features", headers={"Authorization": f"Bearer {TOKENS['centre']}"})
     read = api.collection_items("cases", limit=5, filter="stage = 'filed'")
