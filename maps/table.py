@@ -89,7 +89,8 @@ class Table:
     def ordered(self, by: Sequence[tuple[str, bool]]) -> Self:
         """Sorted by columns, each with True for descending; equal ones stay by id. A missing value comes last."""
         order = np.arange(len(self))
-        for name, descending in reversed(by):
+        first = dict(reversed(by))  # what is named again changes nothing, and costs as much
+        for name, descending in reversed([(name, first[name]) for name in dict(by)]):
             values = self.columns[name][order]
             given = np.fromiter((value is not None for value in values), bool, len(values))
             ranks = np.zeros(len(values), np.int64)

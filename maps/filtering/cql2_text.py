@@ -68,12 +68,12 @@ def _tokens(text: str, limits: Limits) -> list[_Token]:
         kind = str(match.lastgroup)
         made.append(_Token(kind, match[kind], match.start(kind)))
         at = match.end()
-    if len(made) > _TOKENS_A_TERM * limits.terms + 2 * limits.points:
+    if len(made) > _TOKENS_A_TERM * limits.terms + _TOKENS_A_POINT * limits.points:
         raise BadFilter(f"more than {limits.terms} conditions and values")
     return made
 
 
-_TOKENS_A_TERM = 4
+_TOKENS_A_TERM, _TOKENS_A_POINT = 4, 3
 
 
 @dataclass(slots=True)

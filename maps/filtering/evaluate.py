@@ -5,7 +5,7 @@ missing value is false. Times without a zone are Shanghai's.
 """
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ import shapely
 from pygeofilter import ast, values
 
 from canonical.time import SHANGHAI
+from maps.filtering.cost import bearable
 from maps.filtering.like import matches
 from maps.filtering.problem import BadFilter
 from maps.table import Field, Kind, Objects, Table
@@ -28,6 +29,11 @@ _METRES_A_DEGREE = 111_320.0
 
 def mask_of(node: Any, table: Table) -> Mask:  # noqa: ANN401 pygeofilter's nodes
     """Which features the filter lets through. Raises BadFilter."""
+    bearable(node, len(table))
+    return _mask(node, table)
+
+
+def _mask(node: Any, table: Table) -> Mask:  # noqa: ANN401
     evaluate = next((found for kind, found in _NODES.items() if isinstance(node, kind)), None)
     if evaluate is None:
         raise BadFilter(f"{type(node).__name__} is not supported")
@@ -43,15 +49,15 @@ def local(name: str) -> str:
 
 
 def _and(node: Any, table: Table) -> Mask:  # noqa: ANN401
-    return mask_of(node.lhs, table) & mask_of(node.rhs, table)
+    return _mask(node.lhs, table) & _mask(node.rhs, table)
 
 
 def _or(node: Any, table: Table) -> Mask:  # noqa: ANN401
-    return mask_of(node.lhs, table) | mask_of(node.rhs, table)
+    return _mask(node.lhs, table) | _mask(node.rhs, table)
 
 
 def _not(node: Any, table: Table) -> Mask:  # noqa: ANN401
-    return ~mask_of(node.sub_node, table)
+    return ~_mask(node.sub_node, table)
 
 
 def _everything(node: Any, table: Table) -> Mask:  # noqa: ANN401
@@ -94,9 +100,8 @@ def _in(node: Any, table: Table) -> Mask:  # noqa: ANN401
 def _like(node: Any, table: Table) -> Mask:  # noqa: ANN401
     _, column = _column(table, _attribute(node.lhs))
     match = matches(str(node.pattern), node.wildcard, node.singlechar, node.escapechar, nocase=bool(node.nocase))
-    return _unless(
-        node, np.fromiter((value is not None and match(_text(value)) for value in column), bool, len(column))
-    )
+    known = {value: value is not None and match(_text(value)) for value in set(column)}
+    return _unless(node, np.fromiter((known[value] for value in column), bool, len(column)))
 
 
 def _null(node: Any, table: Table) -> Mask:  # noqa: ANN401
@@ -244,11 +249,16 @@ def _box(node: Any, table: Table) -> Mask:  # noqa: ANN401
 
 def _related(relate: Callable[[Any, Any], Any], shape: Any, table: Table) -> Mask:  # noqa: ANN401
     """What the relation says. Only features whose box meets that of the shape are looked at."""
-    west, south, east, north = shapely.bounds(shape)
-    low_x, low_y, high_x, high_y = table.bounds.T
-    mask: Mask = (high_x >= west) & (low_x <= east) & (high_y >= south) & (low_y <= north)
+    mask = _meeting(table, shapely.bounds(shape))
     shapely.prepare(shape)
     mask[mask] = relate(shape, table.geometry[mask])
+    return mask
+
+
+def _meeting(table: Table, box: Iterable[float]) -> Mask:
+    west, south, east, north = box
+    low_x, low_y, high_x, high_y = table.bounds.T
+    mask: Mask = (high_x >= west) & (low_x <= east) & (high_y >= south) & (low_y <= north)
     return mask
 
 
@@ -256,13 +266,17 @@ def _near(node: Any, table: Table) -> Mask:  # noqa: ANN401
     """Distances in metres, on a plane through the shape: good for some kilometres."""
     _geometric(node.lhs)
     shape, metres = _shape(node.rhs), _metres(node.distance, node.units)
-    squeeze = np.cos(np.radians(shape.centroid.y))
+    scale = np.array([_METRES_A_DEGREE * np.cos(np.radians(shape.centroid.y)), _METRES_A_DEGREE])
 
     def plane(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return points * (_METRES_A_DEGREE * squeeze, _METRES_A_DEGREE)
+        moved: npt.NDArray[np.float64] = points * scale
+        return moved
 
-    distance = shapely.distance(shapely.transform(table.geometry, plane), shapely.transform(shape, plane))
-    near = np.asarray(distance <= metres, bool).reshape(len(table))
+    (west, south, east, north), (wide, high) = shapely.bounds(shape), metres / scale
+    near: Mask = _meeting(table, (west - wide, south - high, east + wide, north + high))
+    flat = shapely.transform(shape, plane)
+    shapely.prepare(flat)
+    near[near] = shapely.dwithin(flat, shapely.transform(table.geometry[near], plane), metres)
     return near if isinstance(node, ast.DistanceWithin) else ~near
 
 

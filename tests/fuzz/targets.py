@@ -22,7 +22,19 @@ from adapters.time_pattern import time_pattern
 from canonical.errors import HubError, Unacceptable
 from canonical.message import Message
 from canonical.reading import Reading
+from maps.atlas import Query
+from maps.crs import named
+from maps.filtering import cql2_json, cql2_text
+from maps.filtering.evaluate import mask_of
+from maps.filtering.fes import document
+from maps.filtering.fes import filter_of as fes_filter
+from maps.filtering.problem import BadFilter
+from maps.limits import Limits
+from maps.scope import Scope
+from maps.table import Table
 from tests.fuzz.readers import CHECKS, RULES, SHAPES, good, storable, taken
+from tests.maps import small_city
+from tests.maps.small_city import atlas
 
 Work = Callable[[bytes], object]
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -39,7 +51,7 @@ class Target:
 
 def targets() -> dict[str, Target]:
     """All of them, by name."""
-    made = [*_invented(), *_shipped(), *_answers(), *_written()]
+    made = [*_invented(), *_shipped(), *_answers(), *_written(), *_filters()]
     return {target.name: target for target in made}
 
 
@@ -176,3 +188,44 @@ def _expression(data: bytes) -> None:
     source, _, document = data.decode("utf-8", "replace").rpartition("|")
     with suppress(ValueError, Unacceptable, orjson.JSONDecodeError):
         Expression(source, hub_functions(ZONE, {}, {}))(orjson.loads(document))
+
+
+def _filters() -> list[Target]:
+    """What clients of maps filter by."""
+    fes = (
+        b'<Filter xmlns="http://www.opengis.net/fes/2.0"><PropertyIsLike wildCard="%" singleChar="_" escapeChar="!">'
+        b"<ValueReference>stage</ValueReference><Literal>%d</Literal></PropertyIsLike></Filter>"
+    )
+    text = (
+        b"NOT (stage LIKE 'd%' OR unit IN ('U1', 'U2')) AND T_AFTER(received_at, DATE('2026-03-16'))",
+        b"S_WITHIN(geometry, POLYGON((118 31, 119 31, 119 32, 118 31))) AND CASEI(stage) = 'FILED'",
+    )
+    documents = (
+        b'{"op":"and","args":[{"op":"in","args":[{"property":"unit"},["U1"]]},{"op":"not","args":[true]}]}',
+        b'{"op":"s_intersects","args":[{"property":"geometry"},{"type":"Point","coordinates":[118,31]}]}',
+    )
+    return [
+        Target("filter-fes", _filtered(lambda data: fes_filter(document(data), _LON_LAT, _LIMITS)), (fes,)),
+        Target("filter-text", _filtered(lambda data: cql2_text.read(_shown(data), _LON_LAT, _LIMITS)), text),
+        Target("filter-json", _filtered(lambda data: cql2_json.read(_shown(data), _LON_LAT, _LIMITS)), documents),
+    ]
+
+
+def _filtered(read: Callable[[bytes], Any]) -> Work:
+    def work(data: bytes) -> None:
+        with suppress(BadFilter):
+            mask_of(read(data), _cases())
+
+    return work
+
+
+def _shown(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+@cache
+def _cases() -> Table:
+    return atlas().select("cases", Query(small_city.NOW), Scope("centre", texts=True))
+
+
+_LON_LAT, _LIMITS = named("CRS:84"), Limits()

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 import shapely
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from canonical.mark import CaseMark
 from maps.atlas import Query
 from maps.crs import named
 from maps.filtering import cql2_json, cql2_text
 from maps.filtering.evaluate import mask_of
+from maps.filtering.like import matches
 from maps.filtering.problem import BadFilter
 from maps.limits import Limits
 from tests.maps.asking import CENTRE
@@ -248,3 +251,37 @@ def test_deep_json_is_refused(depth: int) -> None:
     text = '{"op":"not","args":[' * depth + "true" + "]}" * depth
     with pytest.raises(BadFilter):
         cql2_json.read(text, LON_LAT, Limits(body=10_000_000))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " OR ".join([f"description LIKE '%{'a' * 200}%'"] * 1900), "description LIKE '" + "%_" * 400_000 + "'",
+        " OR ".join([f"S_TOUCHES(geometry, {shapely.to_wkt(WESTERN.buffer(0.01, quad_segs=100))})"] * 60),
+    ],
+    ids=["many patterns", "a long pattern", "many shapes"],
+)  # fmt: skip
+def test_what_would_take_long_is_refused_before_it_is_asked(text: str) -> None:
+    large = atlas(marks(20_000, 60, 50), 60, 50).select("cases", Query(NOW), CENTRE)
+    tree = cql2_text.read(text, LON_LAT, Limits(points=100_000))
+
+    with pytest.raises(BadFilter, match="asks too much of 20000 features"):
+        mask_of(tree, large)
+
+
+def _fits(pattern: str, text: str) -> bool:
+    """By the definition, letter by letter."""
+    if not pattern:
+        return not text
+    if pattern[0] == "%":
+        return any(_fits(pattern[1:], text[at:]) for at in range(len(text) + 1))
+    return bool(text) and pattern[0] in ("_", text[0]) and _fits(pattern[1:], text[1:])
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.text("ab_%", max_size=6), st.text("ab\n", max_size=6))
+@example("ab%b", "ab")
+@example("a%a", "a")
+@example("%a_%", "aab")
+def test_a_pattern_fits_what_its_definition_says(pattern: str, text: str) -> None:
+    assert matches(pattern, "%", "_", "\\", nocase=False)(text) == _fits(pattern, text)

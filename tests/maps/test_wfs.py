@@ -135,6 +135,11 @@ def test_the_box_of_a_collection_is_around_its_features(name: str) -> None:
     assert corners == [pytest.approx(low, abs=near), pytest.approx(high, abs=near)]
 
 
+def test_a_column_to_sort_by_named_again_changes_nothing() -> None:
+    assert found(SORTBY="stage DESC,unit,stage ASC,unit DESC") == found(SORTBY="stage DESC,unit")
+    assert found(SORTBY="stage DESC,unit") != found(SORTBY="stage,unit")
+
+
 def test_clients_of_geoserver_may_filter_by_cql() -> None:
     assert found(CQL_FILTER="stage = 'filed' OR unit = 'U1' AND overdue = true") == [
         f"cases.{mark.no}" for mark in marks(40)
