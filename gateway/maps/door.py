@@ -117,7 +117,8 @@ class MapDoor:
             return
         if made.status == _OK and _same(known, made.headers.get("etag", "")):
             made = Answer(made.content_type, b"", 304, made.headers)
-        headers = {"content-type": made.content_type, "vary": "authorization", **made.headers, **extra}
+        varies = ["authorization", made.headers.get("vary", ""), extra.get("vary", "")]
+        headers = {"content-type": made.content_type, **made.headers, **extra, "vary": ", ".join(filter(None, varies))}
         if isinstance(made.body, bytes):
             headers["content-length"] = str(len(made.body))
         raw = [(key.lower().encode("latin-1"), value.encode("latin-1")) for key, value in headers.items()]

@@ -66,7 +66,7 @@ def test_no_secret_stands_in_the_environment_file() -> None:
 
 
 def test_the_units_read_the_environment_file() -> None:
-    assert len(UNITS) == 2
+    assert len(UNITS) == 3
     for unit in UNITS:
         assert "EnvironmentFile=/etc/gridhub/gridhub.env" in unit.read_text(encoding="utf-8")
 
