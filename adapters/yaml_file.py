@@ -5,7 +5,7 @@ false and 12:30 as 750. A duplicate key is an error, because one of the two woul
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,12 +97,22 @@ def composed(
     text: str, quick: type[yaml.SafeLoader] = _Quick, slow: type[yaml.SafeLoader] = yaml.SafeLoader
 ) -> yaml.Node | None:  # fmt: skip
     """The root node. What the quick parser refuses is read again by the slow one, whose words are plainer and count."""
+    node: yaml.Node | None = _parsed(yaml.compose, text, quick, slow)
+    return node
+
+
+def plain(text: str) -> Any:  # noqa: ANN401 whatever the YAML holds
+    """The content, as YAML 1.1 means it."""
+    return _parsed(yaml.load, text, _Quick, yaml.SafeLoader)
+
+
+def _parsed(how: Callable[..., Any], text: str, quick: type[yaml.SafeLoader], slow: type[yaml.SafeLoader]) -> Any:  # noqa: ANN401
     if sum(map(text.count, _NESTING)) > _DEEPEST:
-        return yaml.compose(text, Loader=slow)
+        return how(text, Loader=slow)
     try:
-        return yaml.compose(text, Loader=quick)
+        return how(text, Loader=quick)
     except yaml.YAMLError:
-        return yaml.compose(text, Loader=slow)
+        return how(text, Loader=slow)
 
 
 def _plain(node: yaml.Node, where: Where, lines: dict[Where, int], findings: list[Finding], name: str) -> Any:  # noqa: ANN401

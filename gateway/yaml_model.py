@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from adapters.yaml_file import TOO_DEEP, composed
+from adapters.yaml_file import TOO_DEEP, composed, plain
 from canonical.findings import Finding
 
 M = TypeVar("M", bound=BaseModel)
@@ -20,7 +20,7 @@ def read_document(path: Path, findings: list[Finding]) -> Any:  # noqa: ANN401 w
     """The content of a file; None, and why, where it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
-        document = yaml.safe_load(text)
+        document = plain(text)
     except FileNotFoundError:
         findings.append(Finding(path.name, 0, "", "missing"))
     except UnicodeDecodeError:
