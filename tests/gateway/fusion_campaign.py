@@ -6,8 +6,6 @@ and handed back by whichever process is there. Afterwards everything that was ta
 
 import random
 import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -22,6 +20,7 @@ import httpx
 
 from canonical.case import Case, Event
 from canonical.lifecycle import ActionKind
+from tests.gateway.forked import Forked, start
 from tests.gateway.lead_platform import BACK, LED, LITTER, NAME, OURS, Platform, city
 from tests.gateway.outside import ticket
 from tests.gateway.running import CENTRE_SECRET, SECRET, HubUnderTest, until
@@ -43,9 +42,9 @@ class Campaign:
     platform: Platform
     chance: random.Random
     ports: list[int] = field(default_factory=list)
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    worker: subprocess.Popen[bytes] | None = None
-    moving: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[Forked] = field(default_factory=list)
+    worker: Forked | None = None
+    moving: list[Forked] = field(default_factory=list)
     kills: int = 0
     taken: Counter[str] = field(default_factory=Counter)
     """Messages that were answered, by system."""
@@ -54,13 +53,10 @@ class Campaign:
         """The configuration of an edition."""
         return city(self.folder / f"edition{edition}", *EDITIONS[edition], url=self.platform.url)
 
-    def begin(self, edition: int, *words: str) -> "subprocess.Popen[bytes]":
+    def begin(self, edition: int, *words: str) -> Forked:
         """A process of its own."""
         with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "gateway", *words], env=surroundings(self.city(edition), self.url), stdout=log,
-                stderr=log, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
+            return start([*words], surroundings(self.city(edition), self.url), output=log)
 
     def start(self) -> None:
         """Two doors and a worker, of any editions."""
@@ -70,7 +66,7 @@ class Campaign:
             self.processes.append(self.door(len(self.ports) - 1, self.chance.randrange(3)))
         self.worker = self.begin(self.chance.randrange(3), "work", "--role", "deliver")
 
-    def door(self, number: int, edition: int) -> "subprocess.Popen[bytes]":
+    def door(self, number: int, edition: int) -> Forked:
         """`gridhub serve` with that edition."""
         return self.begin(edition, "serve", "--no-work", "--port", str(self.ports[number]))
 
@@ -160,7 +156,7 @@ class Campaign:
         return [request for _, request in sorted(made, key=lambda one: one[0])]
 
 
-def _kill(process: "subprocess.Popen[bytes]") -> None:
+def _kill(process: Forked) -> None:
     process.kill()
     process.wait()
 
@@ -174,9 +170,9 @@ def run(campaign: Campaign, ids: Sequence[str], tickets: int, rounds: int) -> No
         for one in tail:
             requests.insert(campaign.chance.randrange(len(requests)), one)
     portion = -(-len(requests) // rounds)
-    for start in range(0, len(requests), portion):
+    for first in range(0, len(requests), portion):
         with ThreadPoolExecutor(2) as beside:
-            done = [beside.submit(campaign.send, requests[start : start + portion]), beside.submit(campaign.moved)]
+            done = [beside.submit(campaign.send, requests[first : first + portion]), beside.submit(campaign.moved)]
             for _ in range(campaign.chance.randrange(1, 4)):
                 time.sleep(campaign.chance.random() * 4)
                 campaign.killed()

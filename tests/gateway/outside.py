@@ -11,6 +11,7 @@ import httpx
 
 from gateway.settings import example_city
 from simulators.hotline_12345.envelope import pushed
+from tests.gateway import forked
 from tests.gateway.running import CENTRE_SECRET, ENVIRONMENT, SECRET, HubUnderTest
 
 LAMP, LITTER, CARD = ("0401", "340202"), ("0301", "340202"), ("1201", "340202")
@@ -55,6 +56,11 @@ def gridhub(hub: HubUnderTest, *arguments: str) -> subprocess.CompletedProcess[s
 
 def typed(variables: Mapping[str, str], *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
     """A command with exactly these environment variables, run to its end."""
+    return forked.run([*arguments], variables, seconds=seconds)
+
+
+def begun(variables: Mapping[str, str], *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    """The same in an interpreter of its own, for a command that starts others."""
     return subprocess.run(
         [sys.executable, "-m", "gateway", *arguments], env=dict(variables), capture_output=True, text=True,
         timeout=seconds, check=False, stdin=subprocess.DEVNULL,
@@ -62,15 +68,12 @@ def typed(variables: Mapping[str, str], *arguments: str, seconds: float = 60) ->
 
 
 @contextmanager
-def process(hub: HubUnderTest, log: Path, *arguments: str, **urls: str) -> Iterator[subprocess.Popen[bytes]]:
+def process(hub: HubUnderTest, log: Path, *arguments: str, **urls: str) -> Iterator[forked.Forked]:
     """A process of the hub; killed at the end when it still lives."""
     with log.open("wb") as out:
-        started = subprocess.Popen(
-            [sys.executable, "-m", "gateway", *arguments], env=environment(hub, **urls), stdout=out, stderr=out,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            yield started
-        finally:
-            started.kill()
-            started.wait(10)
+        started = forked.start([*arguments], environment(hub, **urls), output=out)
+    try:
+        yield started
+    finally:
+        started.kill()
+        started.wait(10)

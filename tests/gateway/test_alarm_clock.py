@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,6 +20,7 @@ from gateway.configuration import Configuration
 from gateway.hub import Hub, clock, wire
 from gateway.settings import Settings, example_city
 from storage.due_alarms import claim_due
+from tests.gateway.forked import start
 from tests.gateway.market import NAME, city_folder, folder, joined
 from tests.gateway.running import ENVIRONMENT
 from tests.gateway.test_receivers import told
@@ -296,10 +295,11 @@ def test_a_process_that_is_killed_in_the_middle_of_judging_loses_and_doubles_not
             await one.say(f"d{number}")
         variables = os.environ | ENVIRONMENT | {"GRIDHUB_DATABASE_URL": database_url}
         variables |= {"MARKET_URL": "amqp://127.0.0.1:1", "GRIDHUB_DATA": f"{tmp_path}"}
-        command = [sys.executable, "-m", "gateway", "work", "--role", "clock", "--config", f"{config}"]
+        command = ["work", "--role", "clock", "--config", f"{config}"]
         async with one.hub.store.transaction() as transaction:
             await transaction.connection.execute(text("LOCK TABLE cases IN EXCLUSIVE MODE"))
-            child = started(command, variables, tmp_path / "log")
+            with (tmp_path / "log").open("wb") as output:
+                child = start(command, variables, output=output)
             try:
                 while await one.count(f"alarm WHERE due_at > '{clock() + LEASE / 2}'") < 20:
                     await asyncio.to_thread(time.sleep, 0.1)  # another clock of the process waits for the cases too
@@ -316,12 +316,6 @@ def test_a_process_that_is_killed_in_the_middle_of_judging_loses_and_doubles_not
         assert await journal(one) == [("case", True, True)] * 20
 
     story(tell, policy="{hold: 0.5}")
-
-
-def started(command: list[str], variables: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
-    """A process of its own."""
-    with log.open("wb") as output:
-        return subprocess.Popen(command, env=variables, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
 
 
 async def waits(watch: Watch) -> None:

@@ -4,8 +4,6 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +19,7 @@ from gateway.settings import example_city
 from gateway.work import Role
 from tests.connectors.servers.rabbitmq import EPMD, PASSWORD, PROGRAM, USERNAME, RabbitMq, rabbitmq
 from tests.connectors.servers.relay import Relay
+from tests.gateway.forked import Forked, start
 from tests.gateway.listening import Listener
 from tests.gateway.pushes import NAME, PHONE, hotline, ticket
 from tests.gateway.running import ENVIRONMENT, HubUnderTest, until
@@ -131,15 +130,14 @@ def test_a_broker_that_is_killed_and_away_under_load_costs_nothing(start_hub: St
 
 
 @contextmanager
-def publishing(hub: HubUnderTest, broker: RabbitMq, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def publishing(hub: HubUnderTest, broker: RabbitMq, folder: Path) -> Iterator[Forked]:
     """A worker process that does nothing but announce."""
     given = ENVIRONMENT | {
         "GRIDHUB_CONFIG": f"{example_city()}", "GRIDHUB_DATABASE_URL": hub.database_url, "GRIDHUB_DATA": f"{folder}",
         "GRIDHUB_BUS_URL": broker.url, "GRIDHUB_BUS_USERNAME": USERNAME, "GRIDHUB_BUS_PASSWORD": PASSWORD,
     }  # fmt: skip
-    command = [sys.executable, "-m", "gateway", "work", "--role", "announce"]
     with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **given}, stdout=log, stderr=log)
+        process = start(["work", "--role", "announce"], {**os.environ, **given}, output=log)
     try:
         yield process
     finally:

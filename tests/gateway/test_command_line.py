@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import adapters
 from gateway.cli.main import app
 from gateway.settings import example_city
-from tests.gateway.outside import environment, gridhub, push, ticket, typed
+from tests.gateway.outside import begun, environment, gridhub, push, ticket, typed
 from tests.gateway.running import ENVIRONMENT, HubUnderTest
 
 HOTLINE = "hotline_12345"
@@ -335,7 +335,7 @@ def open_folder() -> Iterator[Path]:
 @pytest.mark.slow
 def test_the_demonstration_balances_and_leaves_nothing_behind(open_folder: Path) -> None:
     given = PLAIN | {"TMPDIR": str(open_folder)}
-    result = typed(given, "demo", "--minutes", "0.1", "--rate", "120", "--json", seconds=120)
+    result = begun(given, "demo", "--minutes", "0.1", "--rate", "120", "--json", seconds=120)
     assert result.returncode == 0, result.stderr
     summary = json.loads(result.stdout)
     assert summary["balance"]["holds"]

@@ -2,24 +2,24 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from gateway.settings import example_city
+from tests.gateway import forked
 from tests.gateway.pushes import NAME, PHONE, hotline, ticket
 from tests.gateway.running import ENVIRONMENT, HubUnderTest
 
 TABLES = {"message": "message", "case": "cases", "event": "event", "binding": "binding", "delivery": "delivery"}
 
 
-def exported(hub: HubUnderTest, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def exported(hub: HubUnderTest, *arguments: str) -> bytes:
     """What `gridhub events export` says."""
     told = {"GRIDHUB_DATABASE_URL": hub.database_url, "GRIDHUB_CONFIG": str(example_city())}
-    command = [sys.executable, "-m", "gateway", "events", "export", *arguments]
-    return subprocess.run(command, env=os.environ | ENVIRONMENT | told, capture_output=True, timeout=60, check=True)
+    done = forked.run(["events", "export", *arguments], os.environ | ENVIRONMENT | told)
+    done.check_returncode()
+    return done.stdout.encode()
 
 
 def rows(output: bytes) -> list[dict[str, Any]]:
@@ -33,7 +33,7 @@ def test_every_row_of_every_table_is_there_and_they_name_each_other(hub: HubUnde
     hotline(ticket("1")).to(hub)
     hotline(ticket("x", accordType="9x99")).to(hub)
 
-    facts = rows(exported(hub).stdout)
+    facts = rows(exported(hub))
 
     counts = Counter(fact["fact"] for fact in facts)
     assert {fact: counts[fact] for fact in TABLES} == {fact: hub.counts()[table] for fact, table in TABLES.items()}
@@ -51,7 +51,7 @@ def test_nothing_a_citizen_said_or_is_called_leaves_the_hub(hub: HubUnderTest) -
     hotline(ticket("1")).to(hub)
     hotline(ticket("2", rqstPerson=[NAME], rqstAddress=PHONE)).to(hub)
 
-    output = exported(hub).stdout.decode()
+    output = exported(hub).decode()
 
     assert len(output.splitlines()) > 5
     case = hub.cases()[0]
@@ -62,7 +62,7 @@ def test_one_kind_goes_to_a_file_that_is_there_only_when_it_is_whole(hub: HubUnd
     hotline(ticket("1")).to(hub)
     target = tmp_path / "bindings.ndjson"
 
-    ended = exported(hub, "--only", "binding", "--output", str(target))
+    said = exported(hub, "--only", "binding", "--output", str(target))
 
     assert [fact["fact"] for fact in rows(target.read_bytes())] == ["binding"]
-    assert (ended.stdout, list(tmp_path.iterdir())) == (b"", [target])
+    assert (said, list(tmp_path.iterdir())) == (b"", [target])

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +18,7 @@ from gateway.work import Role
 from routing.book import Book
 from routing.ticking import tick
 from routing.trade_rules import Rung
+from tests.gateway import forked
 from tests.gateway.conftest import StartHub
 from tests.gateway.lead_platform import BACK, BILL, LED, LITTER, NAME, OURS, Platform, city, loaded, platform
 from tests.gateway.running import CENTRE_SECRET, ENVIRONMENT, HubUnderTest, until
@@ -56,10 +56,7 @@ def told(hub: HubUnderTest) -> None:
 
 def gridhub(folder: Path, url: str, *words: str) -> subprocess.CompletedProcess[str]:
     """The command line on this city and database."""
-    return subprocess.run(
-        [sys.executable, "-m", "gateway", *words], env=surroundings(folder, url), capture_output=True, text=True,
-        timeout=120, check=False,
-    )  # fmt: skip
+    return forked.run([*words], surroundings(folder, url))
 
 
 def surroundings(folder: Path, url: str) -> dict[str, str]:
@@ -209,9 +206,7 @@ def test_killed_while_it_takes_over_it_goes_on_and_takes_none_twice(
 
     env = surroundings(folder, hub.database_url)
     for part in (1, 201):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", *words], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        process = forked.start([*words], env)
         until(lambda: taken() >= part, what="taking some over")  # noqa: B023 asked at once
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -266,9 +261,6 @@ def test_who_only_looks_needs_no_systems_secret(database_url: str, tmp_path: Pat
     folder = city(tmp_path / "city", LED)
     env = {name: value for name, value in surroundings(folder, database_url).items() if name not in ENVIRONMENT}
 
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", "fusion", words], env=env, capture_output=True, text=True, timeout=120,
-        check=False,
-    )  # fmt: skip
+    done = forked.run(["fusion", words], env)
 
     assert done.returncode == 0, done.stdout + done.stderr

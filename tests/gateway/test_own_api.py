@@ -5,8 +5,6 @@ number in any answer, output or log.
 import io
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -15,6 +13,7 @@ import pytest
 import structlog
 
 from gateway.settings import example_city
+from tests.gateway import forked
 from tests.gateway.pushes import (
     GRID,
     HOTLINE,
@@ -189,10 +188,7 @@ def gridhub(hub: HubUnderTest, *arguments: str) -> str:
     """All that a command prints, on both channels."""
     told = {"GRIDHUB_DATABASE_URL": hub.database_url, "GRIDHUB_CENTRE_TOKEN": CENTRE_SECRET}
     told |= {"GRIDHUB_CONFIG": str(example_city()), "COLUMNS": "400"}
-    ended = subprocess.run(
-        [sys.executable, "-m", "gateway", *arguments], env=os.environ | ENVIRONMENT | told, capture_output=True,
-        text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    ended = forked.run([*arguments], os.environ | ENVIRONMENT | told)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout + ended.stderr
 

@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import subprocess
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.settings import example_city
+from tests.gateway.forked import Forked
 from tests.gateway.outside import process
 from tests.gateway.pulling import NAME, PULL, Asked, Platform, declared, detail, tree
 from tests.gateway.running import HubUnderTest, until
@@ -79,7 +79,7 @@ def test_whenever_a_process_is_killed_another_goes_on_after_a_minute_and_no_row_
     hub = start_hub(doors=False)
     config = str(city(tmp_path / "city", more, parks.url))
     garden = Garden(parks, queue=more == QUEUE)
-    killed: list[subprocess.Popen[bytes]] = []
+    killed: list[Forked] = []
     garden.at, garden.late, garden.happens = at, late, lambda: killed[0].send_signal(signal.SIGKILL)
     with process(hub, tmp_path / "one.log", "work", "--role", "poll", GRIDHUB_CONFIG=config) as worker:
         killed.append(worker)

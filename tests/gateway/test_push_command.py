@@ -5,7 +5,6 @@ import json
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.gateway.forked import Forked, start
 from tests.gateway.outside import environment, gridhub
 from tests.gateway.running import HubUnderTest, until
 from tests.gateway.test_bulk_door import line
@@ -28,15 +28,12 @@ class Doors:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
 
     def open(self) -> None:
         """Start them and wait until they answer."""
         arguments = ["serve", "--no-work", "--port", str(self.port), "--processes", "2"]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", *arguments], env=environment(self._hub), start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        self._process = start(arguments, environment(self._hub), session=True)
 
         def answers() -> bool:
             try:
@@ -104,10 +101,7 @@ def test_doors_that_are_killed_in_the_middle_lose_and_double_nothing(
     file = written(tmp_path / "tickets.ndjson", *(line(str(number)) for number in range(count)))
     told = tmp_path / "verdicts.ndjson"
     command = ["push", HOTLINE, str(file), "--url", doors.url, "--verdicts", str(told)]
-    pushing = subprocess.Popen(
-        [sys.executable, "-m", "gateway", *command, "--patience", "120"], env=environment(hub),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    pushing = start([*command, "--patience", "120"], environment(hub))
     try:
         until(lambda: told.exists() and len(verdicts_of(told)) > 300, seconds=120, what="the first verdicts")
         doors.kill()

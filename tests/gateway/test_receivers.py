@@ -5,8 +5,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +28,7 @@ from storage.embedded import NAME as ACCOUNT
 from tests.connectors.servers.mosquitto import PASSWORD, USERNAME, Mosquitto, mosquitto
 from tests.connectors.servers.rabbitmq import RabbitMq, rabbitmq
 from tests.connectors.servers.relay import Relay
+from tests.gateway.forked import Forked, start
 from tests.gateway.market import FILES, MORE_KINDS, NAME, TABLE, city_folder, folder, joined
 from tests.gateway.running import ENVIRONMENT, HubUnderTest, until
 from tests.ports import find_port
@@ -238,14 +237,14 @@ def test_a_system_with_wrong_settings_keeps_no_other_from_working(
 
 
 @contextmanager
-def child(config: Path, hub: HubUnderTest, desk: Desk, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def child(config: Path, hub: HubUnderTest, desk: Desk, log: Path) -> Iterator[Forked]:
     """`gridhub work --role receive` in a process of its own."""
     environment = os.environ | ENVIRONMENT | {
         "GRIDHUB_DATABASE_URL": hub.database_url, "MARKET_URL": desk.url, "GRIDHUB_DATA": f"{config.parent}"
     }  # fmt: skip
-    command = [sys.executable, "-m", "gateway", "work", "--role", "receive", "--config", f"{config}"]
+    command = ["work", "--role", "receive", "--config", f"{config}"]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        process = start(command, environment, output=output)
     try:
         yield process
     finally:

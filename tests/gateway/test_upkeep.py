@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +19,7 @@ from gateway.hub import wire
 from gateway.settings import Settings, example_city
 from gateway.upkeep import HOUR, Upkeep
 from storage.retention_rules import YEAR, Keep
+from tests.gateway import forked
 from tests.gateway.running import ENVIRONMENT
 
 DAY = timedelta(days=1)
@@ -87,8 +86,8 @@ INSERT INTO message VALUES ($1, $2, 'in', 'here', '', NULL, '', '', 0, 'beat', '
 def test_the_command_counts_until_it_is_told_to_cut(database_url: str) -> None:
     def gridhub(*arguments: str) -> Any:
         environment = os.environ | {"GRIDHUB_DATABASE_URL": database_url}
-        command = [sys.executable, "-m", "gateway", "retention", *arguments, "--json"]
-        done = subprocess.run(command, check=True, capture_output=True, env=environment, timeout=120)
+        done = forked.run(["retention", *arguments, "--json"], environment)
+        done.check_returncode()
         return json.loads(done.stdout)
 
     noted(database_url, [1, 50, 200], datetime.now(UTC))
