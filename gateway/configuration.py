@@ -297,6 +297,15 @@ def file_of_maps(folder: Path) -> str:
     return file.maps if file else ""
 
 
+def grid_registry(folder: Path) -> Path:
+    """The file that `grids` of city.yaml names. Raises Misconfigured with every error found, one a line."""
+    findings: list[Finding] = []
+    file = read_model(folder / "city.yaml", CityFile, findings)
+    if file is None:
+        raise Misconfigured("\n".join(map(str, findings)))
+    return folder / file.grids
+
+
 def policy(folder: Path) -> Keep:
     """How long what is kept, by city.yaml alone. Raises Misconfigured with every error found, one a line."""
     findings: list[Finding] = []

@@ -43,9 +43,12 @@ _LOCATED = ("lon", "lat", "grid", "grid_set", "grids", "area")
 def _placed(said: Place, case: Case, book: Book) -> Place:
     """What the centre says about the place, over what is known; a point also gives its unit grid."""
     fields = {name: getattr(said, name) for name in said.model_fields_set}
+    day = case.received_at.astimezone(SHANGHAI).date()
+    if said.grid is not None:
+        base = book.city.locator.registry.base(day)
+        fields["grid_set"] = base.edition if said.grid in base.index else ""
     if said.lon is not None and said.lat is not None and said.grid is None:
         point = Coordinate(x=said.lon, y=said.lat, crs="EPSG:4490")
-        day = case.received_at.astimezone(SHANGHAI).date()
         [located] = book.city.locator.locate([Report(address=case.place.address, coordinate=point)], day)
         found = {name: getattr(located, name) for name in _LOCATED}
         fields = found | {name: value for name, value in fields.items() if name not in {"lon", "lat"}}

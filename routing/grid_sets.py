@@ -18,7 +18,7 @@ from routing.grids import GridIndex, load_grids, load_industry_grids
 COLUMNS = ("set", "title", "file", "valid_from", "valid_to", "source", "crs")
 BASE = "base"
 """The name of the unit grids 单元网格 among the sets."""
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}", re.ASCII)
+SET_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def load_registry(path: Path, divisions: Divisions, findings: list[Finding]) -> 
 
 def _set(folder: Path, row: TableRow, divisions: Divisions, findings: list[Finding]) -> GridSet | None:
     before = len(findings)
-    if not _NAME.fullmatch(row["set"]):
+    if not SET_NAME.fullmatch(row["set"]):
         findings.append(row.finding("set", f"'{row['set']}' is no name: small Latin letters, digits and _"))
     first = _day(row, "valid_from", findings)
     last = _day(row, "valid_to", findings) if row["valid_to"] else date.max
@@ -111,14 +111,15 @@ def _set(folder: Path, row: TableRow, divisions: Divisions, findings: list[Findi
         findings.append(row.finding("file", "name a GeoJSON file of this folder"))
     if len(findings) > before or first is None or last is None:
         return None
-    load: Callable[[Path, Divisions, list[Finding]], GridIndex] = _LOADERS.get(row["set"], load_industry_grids)
+    load: Callable[[Path, Divisions, list[Finding]], GridIndex] = LOADERS.get(row["set"], load_industry_grids)
     index = load(file, divisions, findings)
     return GridSet(
         row["set"], row["title"] or row["set"], index, first, last, row["source"], row["crs"], row["file"]
     )  # fmt: skip
 
 
-_LOADERS: Mapping[str, Callable[[Path, Divisions, list[Finding]], GridIndex]] = {BASE: load_grids}
+LOADERS: Mapping[str, Callable[[Path, Divisions, list[Finding]], GridIndex]] = {BASE: load_grids}
+"""How the file of a set is read; any other name is an industry's."""
 
 
 def _day(row: TableRow, column: str, findings: list[Finding]) -> date | None:

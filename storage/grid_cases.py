@@ -18,6 +18,17 @@ async def cases_by_grids(store: Store, edition: str, begin: datetime, end: datet
     return {(grid, cell): count for grid, cell, count in rows}
 
 
+async def cases_in(store: Store, edition: str) -> int:
+    """Cases of whatever stage that keep this edition of a grid set. Raises DatabaseAway."""
+    async with store.transaction() as transaction:
+        found = await transaction.connection.execute(_IN_EDITION, {"edition": edition})
+        return int(found.scalar_one())
+
+
+_IN_EDITION = text("""
+SELECT count(*) FROM cases
+ WHERE state -> 'place' ->> 'grid_set' = :edition OR state -> 'place' -> 'grids' ->> :edition IS NOT NULL
+""")
 _COUNTED = text("""
 SELECT grid, coalesce(state -> 'place' -> 'grids' ->> :edition, ''), count(*) FROM cases
  WHERE grid IS NOT NULL AND received_at >= :begin AND received_at < :end AND stage <> 'merged'

@@ -1,10 +1,11 @@
-"""Files of cells as offices hand them over: shapefiles, databases, drawings and tables, brought to polygons in degrees.
+"""Cells as offices hand them over, in files of many kinds or by a WFS, brought to polygons in degrees.
 
-It must never know what a cell means: columns stay as the file has them. Nothing is guessed about positions and nothing
+It must never know what a cell means: columns stay as they are delivered. Nothing is guessed about positions and nothing
 is repaired; what cannot be used is told by row.
 """
 
 from connectors.geodata.reading import read
-from connectors.geodata.sheet import Sheet
+from connectors.geodata.sheet import NOWHERE, Sheet
+from connectors.geodata.wfs import read_wfs
 
-__all__ = ["Sheet", "read"]
+__all__ = ["NOWHERE", "Sheet", "read", "read_wfs"]

@@ -29,6 +29,7 @@ _SETTINGS: Mapping[str, str] = {
     "SQLITE_USE_OGR_VFS": "NO",
     "LIBKML_RESOLVE_STYLE": "NO",
     "LIBKML_EXTERNAL_STYLE": "NO",
+    "GML_FIELDTYPES": "ALWAYS_STRING",  # a code is no number, whatever the first page looks like
 }
 
 

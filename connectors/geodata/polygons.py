@@ -7,7 +7,7 @@ import shapely
 
 from canonical.coordinates import Systems
 from canonical.findings import Finding, Severity
-from connectors.geodata.sheet import Layer, Sheet
+from connectors.geodata.sheet import NOWHERE, Layer, Sheet
 
 _AT_ONCE = 5_000
 """Shapes converted between two words of progress."""
@@ -28,6 +28,7 @@ def converted(layer: Layer, crs: str, systems: Systems, name: str, progress: Cal
         text = f"{heights} shapes have heights or measures, which are left out"
         findings.append(Finding(name, 0, "", text, Severity.WARNING))
     flat = shapely.force_2d(layer.shapes[kept])
+    first = _corner(flat)
     good = np.zeros(len(flat), bool)
     progress(0, len(flat))
     for start in range(0, len(flat), _AT_ONCE):
@@ -41,7 +42,14 @@ def converted(layer: Layer, crs: str, systems: Systems, name: str, progress: Cal
         told(int(kept[index]), f"the polygon is broken, draw it again: {shapely.is_valid_reason(flat[index])}")
     rows = [layer.rows[row] for row in kept.tolist()]
     how = f"{layer.how}; {systems.conversion(crs)}"
-    return Sheet(layer.columns, rows, flat, crs, how, findings, [row + 1 for row in kept.tolist()])
+    return Sheet(layer.columns, rows, flat, crs, how, findings, first, [row + 1 for row in kept.tolist()])
+
+
+def _corner(shapes: np.ndarray) -> tuple[float, float]:
+    if not len(shapes):
+        return NOWHERE
+    x, y = shapely.get_coordinates(shapes[0])[0].tolist()
+    return x, y
 
 
 def _polygons(shapes: np.ndarray, told: Callable[[int, str], None]) -> np.ndarray:

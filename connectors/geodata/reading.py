@@ -10,11 +10,7 @@ from canonical.findings import Finding, Severity
 from connectors.geodata.crs import settled
 from connectors.geodata.formats import READERS, Reader
 from connectors.geodata.polygons import converted
-from connectors.geodata.sheet import MOST_BYTES, Layer, Sheet, check_size, too_large, unreadable
-
-
-def _silent(done: int, total: int) -> None:
-    pass
+from connectors.geodata.sheet import MOST_BYTES, Layer, Sheet, check_size, silent, too_large, unreadable
 
 
 def read(
@@ -24,7 +20,7 @@ def read(
     crs: str = "",
     encoding: str = "",
     systems: Systems = STANDARD,
-    progress: Callable[[int, int], None] = _silent,
+    progress: Callable[[int, int], None] = silent,
 ) -> Sheet:
     """The polygons of one layer in CGCS2000 degrees. `progress` hears shapes converted and their number.
 

@@ -11,6 +11,8 @@ MOST_BYTES = 512 * 1024 * 1024
 """Of one file with its sidecars, unpacked. A city's 20,000 cells are about 20 MB."""
 MOST_ROWS = 1_000_000
 MOST_COLUMNS = 500
+NOWHERE = (0.0, 0.0)
+"""The first corner of a file that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,14 @@ class Sheet:
     how: str
     """Format, encoding and why, conversion: for people."""
     findings: list[Finding]
+    first: tuple[float, float] = NOWHERE
+    """x and y of the first corner in the declared CRS."""
     numbers: list[int] = field(default_factory=list)
     """Where each row stood in the file, from 1: the first row of data."""
+
+
+def silent(done: int, total: int) -> None:
+    """Progress that nobody hears."""
 
 
 def unreadable(text: str) -> ContractViolation:

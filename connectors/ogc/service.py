@@ -83,6 +83,17 @@ class Service:
             pairs.append(("RESULTTYPE", "hits"))
         return asking(self.url, pairs)
 
+    def features(self, name: str, start: int | None, count: int) -> str:
+        """`count` features of a type from `start` on, as GML, of a WFS; all of them where `start` is None."""
+        two = self.asked_version.startswith("2")
+        pairs = [("SERVICE", "WFS"), ("REQUEST", "GetFeature"), ("VERSION", self.asked_version),
+                 ("TYPENAMES" if two else "TYPENAME", name)]  # fmt: skip
+        if start is not None:
+            pairs += [("COUNT", str(count)), ("STARTINDEX", str(start))]
+        if self.crs:
+            pairs.append(("SRSNAME", self.crs))
+        return asking(self.url, pairs)
+
     def map(self, box: Sequence[float], size: tuple[int, int], *, swapped: bool = False) -> str:
         """A picture of x and y, east first, in units of the CRS. `swapped`: with the axes the other way round."""
         west, south, east, north = box

@@ -4,21 +4,19 @@ import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from urllib.parse import urlsplit
 
 import pytest
 
-from connectors.ogc.asking import Asker, picture_type
+from connectors.ogc.asking import Asker
 from connectors.ogc.capabilities import Capabilities
 from connectors.ogc.reading import read
 from gateway.upstream.fetch import Fetch
 from gateway.upstream.keeping import opened
 from gateway.upstream.watch import seen
 from tests.gateway.upstream_city import BOX, one
-from tests.maps.clients import gdal, mapserver
+from tests.maps.clients import gdal
+from tests.maps.mapserver import serving
 
 NOW = datetime(2026, 11, 27, 4, 0, tzinfo=UTC)
 RED = (200, 30, 30)
@@ -42,22 +40,6 @@ END
 """
 
 
-class _Handler(BaseHTTPRequestHandler):
-    mapfile: Path
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-    def do_GET(self) -> None:
-        """One request, handed to the program."""
-        body = mapserver(self.mapfile, urlsplit(self.path).query)
-        self.send_response(200)
-        self.send_header("content-type", picture_type(body) or "text/xml")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
     park = {
@@ -67,16 +49,8 @@ def url(tmp_path: Path) -> Iterator[str]:
     }
     data, mapfile = tmp_path / "parks.geojson", tmp_path / "city.map"
     data.write_text(json.dumps({"type": "FeatureCollection", "name": "parks", "features": [park]}), encoding="utf-8")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"mapfile": mapfile}))
-    address = f"http://127.0.0.1:{server.server_address[1]}/"
-    mapfile.write_text(_MAP.replace("FILE", str(data)).replace("URL", address), encoding="utf-8")
-    mapserver(mapfile, "SERVICE=WMS&REQUEST=GetCapabilities")  # says so where it is not installed
-    thread = Thread(target=lambda: server.serve_forever(poll_interval=0.05))
-    thread.start()
-    yield address
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(mapfile, _MAP.replace("FILE", str(data))) as address:
+        yield address
 
 
 def _capabilities(at: Path, url: str, kind: str, version: str) -> Capabilities:
