@@ -28,6 +28,10 @@ def _filed(_case: "Case", action: Action) -> Changed:
     }
 
 
+def _reattributed(_case: "Case", action: Action) -> Changed:
+    return {"place": action.place}
+
+
 def _settled(case: "Case", action: Action) -> Changed:
     done = {"filed_at": action.at, "disposed_at": action.at, "closed_at": action.at, "on_the_spot": True}
     return _filed(case, action) | done | {"result": action.result, "attachments": _with(case, action.attachments)}
@@ -246,4 +250,5 @@ CHANGES: dict[ActionKind, Callable[["Case", Action], Changed]] = {
     _K.TAKE_OVER: _taken_over,
     _K.HAND_BACK: _handed_back,
     _K.COMMENT: _commented,
+    _K.REATTRIBUTE: _reattributed,
 }

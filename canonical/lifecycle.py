@@ -128,6 +128,7 @@ class ActionKind(StrEnum):
     COMMENT = "comment"
     REMIND = "remind"
     RECOMPUTE = "recompute"
+    REATTRIBUTE = "reattribute"
 
 
 class Row(NamedTuple):
@@ -212,13 +213,14 @@ LIFECYCLE: tuple[Row, ...] = (
     Row(_A.COMMENT, "批注", Step.COLLECT, _ANY, None, frozenset(Party), ("reason",)),
     Row(_A.REMIND, "催办", Step.DISPOSE, _OPEN, None, _HUB, ("told",), tells=_OWNER),
     Row(_A.RECOMPUTE, "重算时限", Step.DISPOSE, _OPEN, None, _HUB, ("timed", "reason")),
+    Row(_A.REATTRIBUTE, "重新归格", Step.COLLECT, _ANY - {_S.MERGED}, None, _HUB, ("place", "reason")),
 )  # fmt: skip
 
 GIVES = frozenset({_A.DISPATCH, _A.REDISPATCH, _A.ARBITRATE, _A.ESCALATE, _A.DEESCALATE, _A.WHISTLE})
 """Each makes one assignment: what a system is handed over."""
 
 BESIDE = frozenset({
-    _A.JOIN, _A.COMMENT, _A.SUPERVISE, _A.LIFT, _A.TAKE_OVER, _A.REMIND, _A.RECOMPUTE,
+    _A.JOIN, _A.COMMENT, _A.SUPERVISE, _A.LIFT, _A.TAKE_OVER, _A.REMIND, _A.RECOMPUTE, _A.REATTRIBUTE,
     _A.EVALUATE, _A.APPEAL, _A.UPHOLD, _A.DISMISS,
 })  # fmt: skip
 """What others than the lead system may do to a case that it leads: the last four judge it when it is over."""

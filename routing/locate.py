@@ -13,7 +13,7 @@ from canonical.report import Report
 from canonical.value import unchecked
 from routing.divisions import Divisions
 from routing.grid_sets import GridRegistry, GridSet
-from routing.grids import GridIndex
+from routing.grids import EDGE, SEVERAL, GridIndex
 
 OUTSIDE_CITY = "outside_city"
 """The coordinate lies in no district and no grid of ours: kept as raw, not used."""
@@ -93,24 +93,65 @@ class Locator:
         spots = dict(zip(indexes, self._spots([reports[index] for index in indexes], base, sets), strict=True))
         return [self._place(report, spots.get(index, _NOWHERE), base) for index, report in enumerate(reports)]
 
+    def again(self, places: Sequence[Place], day: date) -> list[Place]:
+        """The same places in the grids of that day; positions stay as they were converted.
+
+        A place without a position keeps the unit grid that it has, in the day's edition, where that has the code. What
+        the day's grids say nothing of is as it was.
+        """
+        sets, base = self.registry.on(day), self.registry.base(day)
+        positions = [
+            Converted(place.lon, place.lat, place.conversion, place.error or 0.0)
+            for place in places
+            if place.lon is not None and place.lat is not None
+        ]
+        found = iter(self._found(positions, base, sets))
+        return [
+            _coded(place, base) if place.lon is None or place.lat is None else self._moved(place, next(found), base)
+            for place in places
+        ]
+
+    def _moved(self, place: Place, spot: _Spot | None, base: GridSet) -> Place:
+        if spot is None:
+            return place
+        if spot.grid:
+            area: str | None = base.index.cells[spot.grid].manager or spot.grid[:_COMMUNITY]
+        else:  # the area of a grid that is left says nothing any more
+            known = self._given(place.given_area, base).area if place.grid and place.given_area else place.area
+            area = _finer(spot.county or "", None if place.grid and not place.given_area else known)
+        flags = (*(flag for flag in place.flags if flag not in _OF_GRIDS), *spot.flags)
+        return place.model_copy(update={
+            "area": area, "grid": spot.grid, "grid_set": base.edition if spot.grid else "", "grids": spot.grids,
+            "flags": flags,
+        })  # fmt: skip
+
     def _spots(self, reports: Sequence[Report], base: GridSet, sets: Sequence[GridSet]) -> list[_Spot]:
         coordinates = [report.coordinate for report in reports if report.coordinate is not None]
         answers = self.systems.to_cgcs2000(coordinates)
         positions = [answer for answer in answers if isinstance(answer, Converted)]
+        found = iter(self._found(positions, base, sets))
+        return [
+            self._nowhere(coordinate, answer.flag)
+            if isinstance(answer, NotConverted)
+            else next(found) or self._nowhere(coordinate, OUTSIDE_CITY)
+            for answer, coordinate in zip(answers, coordinates, strict=True)
+        ]
+
+    def _found(
+        self, positions: Sequence[Converted], base: GridSet, sets: Sequence[GridSet]
+    ) -> list[_Spot | None]:  # fmt: skip
+        """What each position came to; None outside the city."""
         lons, lats = [position.lon for position in positions], [position.lat for position in positions]
         grids, claims = base.index.place(lons, lats)
         counties = self.districts.find(lons, lats)
         industry = [(one.edition, one.index.find(lons, lats)) for one in sets if one.name != base.name]
-        spots, number = [], 0
-        for answer, coordinate in zip(answers, coordinates, strict=True):
-            if isinstance(answer, NotConverted):
-                spots.append(self._nowhere(coordinate, answer.flag))
-                continue
-            mine = {edition: code for edition, codes in industry if (code := codes[number]) is not None}
-            spot = self._spot(answer, grids[number], counties[number], base, claims.get(number), mine)
-            spots.append(spot or self._nowhere(coordinate, OUTSIDE_CITY))
-            number += 1
-        return spots
+        return [
+            self._spot(
+                position, grids[number], counties[number], base, claims.get(number),
+                {edition: code for edition, codes in industry if (code := codes[number]) is not None},
+            )
+            for number, position in enumerate(positions)
+        ]  # fmt: skip
 
     def _spot(
         self, position: Converted, grid: str | None, county: str | None, base: GridSet, claim: str | None,
@@ -196,6 +237,16 @@ class Locator:
         if not report.address or (area is not None and len(area) == _COMMUNITY):
             return None
         return self._divisions.find_in_text(report.address)
+
+
+_OF_GRIDS = frozenset({EDGE, SEVERAL, NEAR_GRID, NO_GRID, MANAGED_ELSEWHERE})
+"""Flags that a look into grids gives."""
+
+
+def _coded(place: Place, base: GridSet) -> Place:
+    if place.grid is None or place.grid not in base.index:
+        return place
+    return place.model_copy(update={"grid_set": base.edition})
 
 
 def _finer(area: str, other: str | None) -> str:

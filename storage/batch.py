@@ -20,6 +20,7 @@ from storage import rows
 from storage.alarms import know_alarms, save_alarms
 from storage.driver import Connection, Prepared
 from storage.rows import binding_rows, case_rows, rows_of, shadow_rows, step_rows
+from storage.spans import EARLIER, LATER, first_id
 from storage.stages import OPEN_STAGES
 
 WAKE = "gridhub_delivery"
@@ -78,6 +79,11 @@ class Batch:
     async def open_after(self, last: UUID, limit: int) -> Known:
         """Open cases in the order of their ids, those after `last`; locked until the commit."""
         return await self._locked(_OPEN_AFTER, {"last": last, "limit": limit})
+
+    async def received_after(self, last: UUID, limit: int, begin: datetime, end: datetime) -> Known:
+        """Cases received in an interval, ended ones as well, merged ones not; otherwise as `open_after`."""
+        ids = {"first": max(last, first_id(begin - EARLIER)), "until": first_id(end + LATER)}
+        return await self._locked(_RECEIVED_AFTER, {"limit": limit, "begin": begin, "end": end, **ids})
 
     async def led_by(self, system: str, pattern: str, last: UUID, limit: int) -> Known:
         """Open cases that `system` leads, of classes that begin so, after `last` in the order of ids; locked."""
@@ -213,6 +219,14 @@ SELECT id FROM cases WHERE next_step_at <= :now AND id <> ALL(CAST(:without AS u
 )
 _OPEN_AFTER = Prepared(
     text(f"SELECT id FROM cases WHERE id > :last AND stage IN ({OPEN_STAGES}) ORDER BY id LIMIT :limit FOR UPDATE")  # noqa: S608
+)
+
+_RECEIVED_AFTER = Prepared(
+    text("""
+SELECT id FROM cases WHERE id > :first AND id < :until AND received_at >= :begin AND received_at < :end
+   AND stage <> 'merged'
+ ORDER BY id LIMIT :limit FOR UPDATE
+""")
 )
 
 _OF_CLASS = f"""stage IN ({OPEN_STAGES}) AND starts_with(coalesce(class_code, ''), :pattern) AND id > :last

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from sqlalchemy import Row, text
 
 from canonical.lifecycle import OPEN, Stage
 from canonical.mark import CaseMark
-from storage.partitions import first_id
+from storage.spans import EARLIER, LATER, first_id
 from storage.stages import OPEN_STAGES
 from storage.store import Store
 
@@ -65,7 +65,7 @@ class MapMarks:
 
     async def received(self, begin: datetime, end: datetime, most: int) -> list[CaseMark]:
         """The first `most` cases received from `begin` on and before `end`. Raises DatabaseAway."""
-        ids = {"first": first_id(begin - _EARLIER), "last": first_id(end + _LATER)}
+        ids = {"first": first_id(begin - EARLIER), "last": first_id(end + LATER)}
         values = ids | {"begin": begin, "end": end, "most": most}
         async with self.store.transaction() as transaction:
             rows = (await transaction.connection.execute(self._received, values)).all()
@@ -76,8 +76,6 @@ _COLUMNS = (
     "id, no, stage, source, owner, unit, class_code, area, grid, lon, lat, received_at, due_at, disposed_at, "
     "CAST(state -> 'place' -> 'grids' AS text), {texts}"
 )
-_EARLIER, _LATER = timedelta(days=1), timedelta(days=31)
-"""How far a case's id, which begins with when it was made, may lie from when its report was received."""
 # What a transaction below it wrote can be seen; what one above it writes, the next look finds.
 _HORIZON = text("SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)")
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from canonical.errors import Unavailable
 from canonical.time import SHANGHAI
+from storage.spans import first_id
 from storage.store import Store
 
 TREES = {"message": "id", "event": "case_id", "delivery_done": "case_id"}
@@ -78,11 +79,6 @@ class Part:
     def holds(self, month: Month) -> bool:
         """True when ids of this month lie in it."""
         return (self.first is None or self.first <= month.first) and (self.end is None or month.first < self.end)
-
-
-def first_id(at: datetime) -> UUID:
-    """The smallest id that can be made at `at` or later."""
-    return UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
 
 
 def made_at(id_: UUID) -> datetime | None:

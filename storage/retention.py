@@ -16,8 +16,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.memories import Memories
-from storage.partitions import LOCKED, TREES, Part, first_id, parts
+from storage.partitions import LOCKED, TREES, Part, parts
 from storage.retention_rules import BODIES, EXPIRED, REMOVABLE, ROWS, STAYS, Class, Keep, Step
+from storage.spans import first_id
 from storage.store import Store
 
 BATCH = 2_000

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.shared import AsJson, Config, city, emit, err, line, missing, run, store
+from gateway.cli.grids_reattribute import reattribute
+from gateway.cli.shared import AsJson, Config, city, day_of, emit, err, line, missing, run, store
 
 Day = Annotated[str, typer.Option(help="A day, 2026-07-01; default: today in Shanghai.")]
 
@@ -16,6 +17,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     grids = typer.Typer(no_args_is_help=True, help="Grids: which there are, and how they lie in each other. 网格台账")
     app.add_typer(grids, name="grids")
+    grids.command()(reattribute)
 
     @grids.command("list")
     def listed(config: Config = None, as_json: AsJson = False) -> None:
@@ -47,9 +49,10 @@ def add_to(app: typer.Typer) -> None:
         """
         from dataclasses import asdict
 
+        from gateway.hub import clock
         from routing.crosswalk import crosswalk as compared
 
-        at = _day(day)
+        at = day_of(day, "--day") or clock().date()
         registry = city(config).city.locator.registry
         industry = next((one for one in registry.on(at) if one.name == set_), None)
         if industry is None:
@@ -82,15 +85,6 @@ def _view(one: Any) -> dict[str, Any]:  # noqa: ANN401 a GridSet
         "valid_to": one.valid_to.isoformat() if one.valid_to < date.max else "", "source": one.source, "crs": one.crs,
         "file": one.file, "with_people": people,
     }  # fmt: skip
-
-
-def _day(text: str) -> date:
-    from gateway.hub import clock
-
-    try:
-        return date.fromisoformat(text) if text else clock().date()
-    except ValueError:
-        raise typer.BadParameter(f"'{text}' is no day: write 2026-07-01", param_hint="--day") from None
 
 
 async def _counted(config: Path | None, edition: str, day: date, days: int) -> dict[tuple[str, str], int]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.shared import AsJson, Config, city, emit, err, line, run, store
+from gateway.cli.shared import AsJson, Config, city, day_of, emit, err, line, run, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ def grids(
     said = {"code": code, "name": name, "manager": manager, "households": households, "population": population}
     columns = chosen(sheet.columns, said, sheet.rows[0] if sheet.rows else {})
     title_of = note or _named(source)
-    wanted = Wanted(set_, title, _day(first, "--from") or _tomorrow(), _day(last, "--to"), title_of, sheet.crs)
+    wanted = Wanted(set_, title, day_of(first, "--from") or _tomorrow(), day_of(last, "--to"), title_of, sheet.crs)
     cells = drawn(sheet, columns, set_, divisions, file=_named(source), note=f"from {title_of}")
     made = plan(wanted, cells, locator.registry)
     made.findings[:0] = [*sheet.findings, *inside(sheet, locator.districts, locator.systems, file=_named(source))]
@@ -189,15 +189,6 @@ def _progress(what: str) -> "Callable[[int, int], None]":
 def _named(source: str) -> str:
     """For people: a file's name, an address without what is asked of it."""
     return source.partition("?")[0] if "://" in source else Path(source).name
-
-
-def _day(text: str, option: str) -> Any:  # noqa: ANN401 a date or None
-    from datetime import date
-
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise typer.BadParameter(f"'{text}' is no day: write 2026-07-01", param_hint=option) from None
 
 
 def _tomorrow() -> Any:  # noqa: ANN401 a date

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -33,6 +33,14 @@ def emit(value: Any) -> None:  # noqa: ANN401 whatever JSON can say
 
 def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def day_of(text: str, option: str) -> date | None:
+    """A day as an option gives it; None where it is empty. Raises BadParameter."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is no day: write 2026-07-01", param_hint=option) from None
 
 
 def missing(text: str) -> NoReturn:
