@@ -72,9 +72,6 @@ class MapServer:
 @contextmanager
 def mapserver(atlas: Atlas, folder: Path) -> Iterator[MapServer]:
     """MapServer over the features of the atlas, as shapefiles with a spatial index."""
-    program = shutil.which("mapserv", path=f"{os.environ.get('PATH', '')}:/usr/lib/cgi-bin:/usr/bin")
-    if program is None:
-        raise SystemExit("mapserv is not installed: make servers")
     stages = _written(atlas, folder)
     colours = [
         (0x56, 0xB4, 0xE9),
@@ -88,8 +85,23 @@ def mapserver(atlas: Atlas, folder: Path) -> Iterator[MapServer]:
         _CLASS.format(stage=stage, colour=" ".join(map(str, colours[at % len(colours)])))
         for at, stage in enumerate(stages)
     )
+    program = found()
+    if program is None:
+        raise SystemExit("mapserv is not installed: make servers")
+    with started(program, _MAP.format(folder=folder, classes=classes), folder) as server:
+        yield server
+
+
+def found() -> str | None:
+    """The program, if it is installed."""
+    return shutil.which("mapserv", path=f"{os.environ.get('PATH', '')}:/usr/lib/cgi-bin:/usr/bin")
+
+
+@contextmanager
+def started(program: str, text: str, folder: Path) -> Iterator[MapServer]:
+    """MapServer with a map file of this text, in a folder of its own, for as long as this lasts."""
     mapfile, config = folder / "city.map", folder / "mapserver.conf"
-    mapfile.write_text(_MAP.format(folder=folder, classes=classes), encoding="utf-8")
+    mapfile.write_text(text, encoding="utf-8")
     config.write_text('CONFIG\n ENV\n  "MS_MAP_PATTERN" "."\n END\nEND\n', encoding="ascii")
     path = folder / "fcgi"
     with socket.socket(socket.AF_UNIX) as listener:

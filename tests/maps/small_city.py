@@ -1,8 +1,10 @@
 """A small city for tests of the maps: square unit grids in two districts, one industry's grids, and invented cases."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import product
+from random import Random
 from uuid import UUID
 
 import shapely
@@ -82,6 +84,18 @@ def marks(count: int = 40, columns: int = 10, rows: int = 6) -> list[CaseMark]:
             )
         )
     return made
+
+
+def scattered(count: int, columns: int = 10, rows: int = 6) -> list[CaseMark]:
+    """The invented cases with each place moved by chance, always the same, inside its cell."""
+    chance = Random(6)
+    return [
+        one if one.lon is None or one.lat is None
+        else replace(
+            one, lon=one.lon + chance.uniform(-0.2, 0.7) * STEP, lat=one.lat + chance.uniform(-0.2, 0.7) * STEP
+        )
+        for one in marks(count, columns, rows)
+    ]  # fmt: skip
 
 
 def atlas(cases: Sequence[CaseMark] | None = None, columns: int = 10, rows: int = 6) -> Atlas:
