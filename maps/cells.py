@@ -24,17 +24,26 @@ class CellSet:
     """For each cell a point inside it, longitude and latitude."""
     row_of: Mapping[str, int]
     """Row of each code."""
+    reach: Sequence[tuple[str, ...]] = ()
+    """For each cell of an industry the divisions that it has a part in; empty: each lies in its `area` alone."""
 
     def seen(self, scope: Scope) -> Table:
-        """The cells of the scope's divisions: those whose area begins with one of them."""
-        return self.table.take(begins(self.table.columns["area"], scope.areas)) if scope.areas else self.table
+        """The cells of the scope's divisions: those with a part in one of them."""
+        if not scope.areas:
+            return self.table
+        if not self.reach:
+            return self.table.take(begins(self.table.columns["area"], scope.areas))
+        return self.table.take(np.array([any(one.startswith(scope.areas) for one in parts) for parts in self.reach]))
 
 
 def cell_set(
     name: str, title: str, abstract: str, extent: tuple[float, float, float, float], revision: str,
-    rows: Sequence[Mapping[str, object]], geometries: Sequence[object],
+    rows: Sequence[Mapping[str, object]], geometries: Sequence[object], reach: Sequence[tuple[str, ...]] = (),
 ) -> CellSet:  # fmt: skip
-    """A set from rows with at least `code` and `name`, and one valid polygon each, in degrees."""
+    """A set from rows with at least `code` and `name`, and one valid polygon each, in degrees.
+
+    `reach`: the divisions that each cell has a part in, where its `area` does not say it.
+    """
     order = sorted(range(len(rows)), key=lambda row: str(rows[row]["code"]))
     layer = Layer(name, title, abstract, Shape.SURFACE, CELL, extent, label="name")
     geometry = objects([geometries[row] for row in order])
@@ -44,4 +53,5 @@ def cell_set(
     inner = shapely.get_coordinates(shapely.point_on_surface(geometry)).reshape(-1, 2)
     shapely.prepare(geometry)
     row_of = {code: row for row, code in enumerate(columns["code"])}
-    return CellSet(layer, revision, Table(layer, ids, columns, geometry, bounds), inner, row_of)
+    parts = [reach[row] for row in order] if reach else ()
+    return CellSet(layer, revision, Table(layer, ids, columns, geometry, bounds), inner, row_of, parts)

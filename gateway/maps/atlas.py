@@ -1,6 +1,6 @@
 """The city's atlas: cell sets of the registry as they hold today, and cases as the feed brings them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 
 import shapely
@@ -15,6 +15,8 @@ from routing.grids import GridIndex
 
 GRIDS, DISTRICTS = "grids", "districts"
 _COMMUNITY = 12
+_LEVELS = (12, 9, 6, 4)
+"""Digits of divisions, the finest first."""
 
 
 def city_sets(configuration: Configuration, day: date) -> dict[str, CellSet]:
@@ -26,7 +28,7 @@ def city_sets(configuration: Configuration, day: date) -> dict[str, CellSet]:
     for one in locator.registry.on(day):
         if one.name != BASE:
             name = f"{GRIDS}_{one.name}"
-            made[name] = _industry_grids(configuration, name, one, extent)
+            made[name] = _industry_grids(configuration, name, one, made[GRIDS])
     districts = [_row(configuration, cell.code, cell.name, cell.code) for cell in locator.districts.cells.values()]
     made[DISTRICTS] = cell_set(
         DISTRICTS, "区县", "Districts 区县行政区划", extent, "1", districts, _shapes(locator.districts)
@@ -79,16 +81,31 @@ def _unit_grids(configuration: Configuration, one: GridSet, extent: Box) -> Cell
     return cell_set(GRIDS, "单元网格", text, extent, one.edition or "1", rows, _shapes(one.index))
 
 
-def _industry_grids(configuration: Configuration, name: str, one: GridSet, extent: Box) -> CellSet:
-    cells, shapes = list(one.index.cells.values()), _shapes(one.index)
+def _industry_grids(configuration: Configuration, name: str, one: GridSet, base: CellSet) -> CellSet:
+    """Cells of an industry. Each has a part in the divisions whose unit grids lie in it, and in that of its middle."""
+    shapes = _shapes(one.index)
+    parts: dict[str, set[str]] = {code: set() for code in one.index.cells}
+    lons, lats = base.inner[:, 0].tolist(), base.inner[:, 1].tolist()
+    for code, area in zip(one.index.find(lons, lats), base.table.columns["area"].tolist(), strict=True):
+        if code is not None:
+            parts[code].add(area)
     inner = shapely.get_coordinates([shapely.point_on_surface(shape) for shape in shapes]).reshape(-1, 2)
-    lons, lats = inner[:, 0].tolist(), inner[:, 1].tolist()
-    areas = configuration.city.locator.districts.find(lons, lats)
+    middles = configuration.city.locator.districts.find(inner[:, 0].tolist(), inner[:, 1].tolist())
+    for code, district in zip(parts, middles, strict=True):
+        if not parts[code]:
+            parts[code].add(district or configuration.city.code)
     rows = [
-        _row(configuration, cell.code, cell.name, area or configuration.city.code) | {"valid_from": _day(one)}
-        for cell, area in zip(cells, areas, strict=True)
+        _row(configuration, cell.code, cell.name, _common(parts[cell.code])) | {"valid_from": _day(one)}
+        for cell in one.index.cells.values()
     ]
-    return cell_set(name, one.title, f"Industry grids 行业网格, {one.edition}", extent, one.edition, rows, shapes)
+    text, reach = f"Industry grids 行业网格, {one.edition}", [tuple(sorted(found)) for found in parts.values()]
+    return cell_set(name, one.title, text, base.layer.extent, one.edition, rows, shapes, reach)
+
+
+def _common(areas: Collection[str]) -> str:
+    """The finest division that holds all of these."""
+    first, last = min(areas), max(areas)  # what these two begin with, all between them do
+    return next((first[:width] for width in _LEVELS if len(first) >= width and first[:width] == last[:width]), "")
 
 
 def _row(configuration: Configuration, code: str, name: str, area: str) -> dict[str, object]:

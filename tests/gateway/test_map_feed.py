@@ -10,6 +10,7 @@ import pytest
 from canonical.time import SHANGHAI
 from gateway.configuration import Configuration
 from gateway.hub import clock
+from gateway.maps.atlas import city_sets
 from maps.atlas import Query, TooMany
 from maps.scope import Scope
 from maps.table import Table
@@ -91,8 +92,25 @@ def test_layers_are_the_registrys_sets_of_today(configuration: Configuration, da
         names = [layer.name for layer in room.app.atlas.layers(SCOPES["centre"])]
         assert names == ["grids", "grids_landscape", "districts", "cases", "case_density"]
         jinghu = room.app.atlas.select("grids_landscape", Query(clock()), SCOPES["jinghu"])
-        assert set(jinghu.columns["area"].tolist()) <= {"340202"}
+        assert {area[:6] for area in jinghu.columns["area"].tolist()} == {"340202"}
         assert room.client.get("/health").json() == {"status": "ok", "open_cases": 0, "layers": 5}
+
+
+def test_a_street_sees_the_industry_grids_that_it_has_a_part_in(configuration: Configuration) -> None:
+    sets = city_sets(configuration, date(2026, 3, 16))
+    base, landscape = configuration.city.locator.registry.on(date(2026, 3, 16))
+    street = next(iter(base.index.cells))[:9]
+    mine = [cell.geometry.representative_point() for code, cell in base.index.cells.items() if code.startswith(street)]
+    inside = {code for code, cell in landscape.index.cells.items() if any(cell.geometry.covers(one) for one in mine)}
+
+    seen_by_street = sets["grids_landscape"].seen(Scope("street", areas=(street,)))
+    seen_by_all = sets["grids_landscape"].seen(Scope("centre"))
+
+    assert inside
+    assert set(seen_by_street.columns["code"]) == inside
+    assert len(seen_by_street) < len(seen_by_all) == 4
+    assert not len(sets["grids_landscape"].seen(Scope("other", areas=("340299",))))
+    assert all(len(area) >= 6 for area in seen_by_all.columns["area"])
 
 
 def test_a_new_edition_of_the_grids_is_shown_from_its_day_on(configuration: Configuration, database_url: str) -> None:
