@@ -12,6 +12,7 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 from pyproj import Transformer
 
 Points = npt.NDArray[np.float64]
@@ -87,8 +88,27 @@ class Crs:
         (low_x, low_y), (high_x, high_y) = good.min(axis=0), good.max(axis=0)
         return float(low_x), float(low_y), float(high_x), float(high_y)
 
+    def native_shape(self, west: float, south: float, east: float, north: float) -> shapely.Geometry:
+        """A box of x and y as the shape it has in CGCS2000 degrees: a Gauss-Kruger box stands askew there.
+
+        Empty where no point of the box is a place. A box too large for its zone is the box around it.
+        """
+        around = self.native_box(west, south, east, north)
+        if not np.isfinite(around).all():
+            return shapely.Polygon()
+        if self.code not in GAUSS_KRUGER or around[2] - around[0] > _WIDEST or west == east or south == north:
+            return shapely.box(*around)
+        ring = shapely.segmentize(shapely.box(west, south, east, north), max(east - west, north - south) / _EDGE)
+        placed = self.to_native(shapely.get_coordinates(ring))
+        made = shapely.Polygon(placed) if np.isfinite(placed).all() else None
+        return made if made is not None and made.is_valid else shapely.box(*around)
+
 
 _STEPS = 11
+_EDGE = 32
+"""Points along an edge: of one of 100 km they miss the curve by a decimetre."""
+_WIDEST = 6.0
+"""Degrees: a zone is not wider."""
 
 
 def named(text: str, *, short_by_registry: bool = False) -> Crs:

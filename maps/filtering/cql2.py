@@ -103,10 +103,7 @@ def box(figures: Sequence[object], crs: Crs) -> shapely.Geometry:
     if west > east and not crs.degrees:
         raise BadFilter("BBOX: the first corner must lie left of the second")
     spans = [(west, 180.0), (-180.0, east)] if west > east else [(west, east)]
-    boxes = [crs.native_box(begin, south, end, north) for begin, end in spans]
-    if not np.isfinite(boxes).all():
-        return shapely.Polygon()
-    made: shapely.Geometry = shapely.union_all([shapely.box(*one) for one in boxes])
+    made: shapely.Geometry = shapely.union_all([crs.native_shape(begin, south, end, north) for begin, end in spans])
     return made
 
 

@@ -33,6 +33,14 @@ def _crs(node: etree._Element, given: Crs) -> Crs:
 
 def _points(node: etree._Element, crs: Crs) -> np.ndarray:
     """All positions below the node, as longitude and latitude."""
+    placed = crs.to_native(_figures(node, crs))
+    if not len(placed) or not np.isfinite(placed).all():
+        raise ValueError("no position")
+    return placed
+
+
+def _figures(node: etree._Element, crs: Crs) -> np.ndarray:
+    """The same, as x and y of the CRS."""
     text = " ".join(
         (one.text or "") for one in node.iter("{*}pos", "{*}posList", "{*}lowerCorner", "{*}upperCorner")
     )  # fmt: skip
@@ -42,10 +50,7 @@ def _points(node: etree._Element, crs: Crs) -> np.ndarray:
     figures = np.array([float(one) for one in text.split()])
     if len(figures) > 2 * MOST_POINTS:
         raise BadFilter(f"more than {MOST_POINTS} points")
-    placed = crs.to_native(crs.ordered(figures.reshape(-1, 2)))
-    if not len(placed) or not np.isfinite(placed).all():
-        raise ValueError("no position")
-    return placed
+    return crs.ordered(figures.reshape(-1, 2))
 
 
 def _point(node: etree._Element, crs: Crs) -> shapely.Geometry:
@@ -57,15 +62,11 @@ def _line(node: etree._Element, crs: Crs) -> shapely.Geometry:
 
 
 def _envelope(node: etree._Element, crs: Crs) -> shapely.Geometry:
-    (first_x, first_y), (second_x, second_y) = _points(node, crs)[:2]
-    west, east, south, north = (
-        min(first_x, second_x),
-        max(first_x, second_x),
-        min(first_y, second_y),
-        max(first_y, second_y),
-    )
-    made: shapely.Geometry = shapely.box(west, south, east, north)
-    return made
+    corners = _figures(node, crs)[:2]
+    (west, south), (east, north) = corners.min(axis=0), corners.max(axis=0)
+    if len(corners) != len("xy") or not np.isfinite(corners).all():
+        raise ValueError("no two corners")
+    return crs.native_shape(west, south, east, north)
 
 
 def _polygon(node: etree._Element, crs: Crs) -> shapely.Geometry:

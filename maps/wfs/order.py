@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import shapely
 from lxml import etree
+from pygeofilter import ast
 
 from maps.crs import Crs, UnknownCrs, named
 from maps.filtering import cql2_text
@@ -93,17 +95,24 @@ class KeyValues:
         ids = tuple(filter(None, (self.keys.get("RESOURCEID") or self.keys.get("FEATUREID") or "").split(",")))
         if len(ids) > self.limits.terms:
             raise Problem(f"RESOURCEID: more than {self.limits.terms} ids", locator="RESOURCEID")
-        window = self._window()
+        shape = self._shape()
         ids = tuple(meant for one in ids for meant in ids_meant(one))
-        given = [name for name, value in (("BBOX", window), ("FILTER", any(filters)), ("RESOURCEID", ids)) if value]
+        given = [
+            name
+            for name, value in (("BBOX", shape is not None), ("FILTER", any(filters)), ("RESOURCEID", ids))
+            if value
+        ]
         if len(given) > 1:
             raise Problem(f"{' and '.join(given)} exclude each other: put all into FILTER", locator=given[1])
+        window = None if shape is None else _around(shape)
+        askew = None if shape is None or _upright(shape) else _meeting(shape)
         return tuple(
             OneQuery(
-                name, crs, _listed(properties[at]), window, ids, self._condition(filters[at], crs), sort_of(sorts[at])
+                name, crs, _listed(properties[at]), window, ids, askew or self._condition(filters[at], crs),
+                sort_of(sorts[at]),
             )
             for at, name in enumerate(names)
-        )
+        )  # fmt: skip
 
     def _names(self) -> list[str]:
         text = self.keys.get("TYPENAMES") or self.keys.get("TYPENAME") or ""
@@ -119,7 +128,8 @@ class KeyValues:
             raise Problem(f"TYPENAMES: more than {self.limits.layers}", locator="TYPENAMES")
         return [local(name) for name in names]
 
-    def _window(self) -> Box | None:
+    def _shape(self) -> shapely.Geometry | None:
+        """Of BBOX, in CGCS2000 degrees."""
         text = self.keys.get("BBOX", "")
         if not text:
             return None
@@ -135,7 +145,7 @@ class KeyValues:
         west, south, east, north = (second, first, fourth, third) if crs.north_first else figures
         if west > east or south > north:
             raise Problem("BBOX: the first corner must lie below and left of the second", locator="BBOX")
-        return crs.native_box(west, south, east, north)
+        return crs.native_shape(west, south, east, north)
 
     def _filter(self) -> str:
         """FES; or CQL, in the parameter that clients of GeoServer send it in."""
@@ -155,6 +165,19 @@ class KeyValues:
             return filter_of(document(text.encode()), crs, self.limits)
         except BadFilter as bad:
             raise Problem(f"FILTER: {bad}", "OperationParsingFailed", "FILTER") from None
+
+
+def _around(shape: shapely.Geometry) -> Box:
+    west, south, east, north = (float(one) for one in shapely.bounds(shape))
+    return west, south, east, north
+
+
+def _upright(shape: shapely.Geometry) -> bool:
+    return bool(shapely.is_empty(shape) or shapely.equals(shape, shapely.envelope(shape)))
+
+
+def _meeting(shape: shapely.Geometry) -> ast.GeometryIntersects:
+    return ast.GeometryIntersects(ast.Attribute("geometry"), shape)
 
 
 def order_of(root: etree._Element, limits: Limits) -> Order:

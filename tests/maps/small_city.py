@@ -7,14 +7,17 @@ from itertools import product
 from random import Random
 from uuid import UUID
 
+import numpy as np
 import shapely
 
 from canonical.lifecycle import OPEN, Stage
 from canonical.mark import CaseMark
 from canonical.time import SHANGHAI
-from maps.atlas import Atlas, Interval
+from maps.atlas import Atlas, Interval, Query
 from maps.cases import CaseTable, Names, case_table
 from maps.cells import CellSet, cell_set
+from maps.crs import named
+from maps.scope import Scope
 
 NOW = datetime(2026, 3, 16, 10, 0, tzinfo=SHANGHAI)
 WEST, SOUTH, STEP = 118.30, 31.30, 0.005
@@ -96,6 +99,19 @@ def scattered(count: int, columns: int = 10, rows: int = 6) -> list[CaseMark]:
         )
         for one in marks(count, columns, rows)
     ]  # fmt: skip
+
+
+def askew(zone: str) -> tuple[list[str], list[str], tuple[float, float, float, float]]:
+    """Cases in an upright box of a zone, those only in the upright box of degrees around it; the box, x and y."""
+    table, crs = atlas(scattered(200)).select("cases", Query(NOW), Scope("centre")), named(zone)
+    west, south, east, north = 118.3015, 31.3015, 118.3385, 31.3185
+    places = crs.from_native(table.bounds[:, :2])
+    (low_x, low_y), (high_x, high_y) = crs.from_native(np.array([[west, south], [east, north]]))
+    box = (float(low_x), float(low_y), float(high_x), float(high_y))
+    inside = (places >= box[:2]).all(axis=1) & (places <= box[2:]).all(axis=1)
+    around = crs.native_box(*box)
+    near = (table.bounds[:, :2] >= around[:2]).all(axis=1) & (table.bounds[:, :2] <= around[2:]).all(axis=1) & ~inside
+    return list(table.ids[inside]), list(table.ids[near]), box
 
 
 def atlas(cases: Sequence[CaseMark] | None = None, columns: int = 10, rows: int = 6) -> Atlas:

@@ -25,7 +25,7 @@ from maps.limits import Limits
 from maps.request import Answer, Request
 from maps.scope import Scope
 from tests.maps.asking import CENTRE, PUBLIC, WEST_HALF, asked, body_of
-from tests.maps.small_city import NOW, SOUTH, STEP, WEST, atlas, extent, grids, marks
+from tests.maps.small_city import NOW, SOUTH, STEP, WEST, askew, atlas, extent, grids, marks, scattered
 
 URL = "https://maps.example/ogc/features"
 SERVICE = FeaturesService(atlas(), Limits(), "网格一张图", "grids & cases")
@@ -83,6 +83,23 @@ def test_a_box_in_any_crs_finds_what_lies_in_it(name: str) -> None:
 
     assert "grids.340202001001001" in ids
     assert len(ids) <= 2  # a curved edge may touch a neighbour
+
+
+@pytest.mark.parametrize("way", ["bbox", "filter"])
+def test_a_box_of_a_zone_far_off_is_no_larger_than_it_is(way: str) -> None:
+    zone = f"{EPSG}4547"
+    inside, near, (west, south, east, north) = askew(zone)
+    box = f"{south},{west},{north},{east}"
+    query: dict[str, Any] = {
+        "bbox": {"bbox": box, "bbox-crs": zone},
+        "filter": {"filter": f"S_INTERSECTS(geometry, BBOX({box}))", "filter-crs": zone},
+    }[way]
+    service = FeaturesService(atlas(scattered(200)), Limits(), "City", "")
+
+    answer = asked(service.answer, path=f"{ITEMS}", limit=1000, f="json", **query)
+
+    assert near
+    assert sorted(one["id"] for one in json.loads(body_of(answer))["features"]) == sorted(inside)
 
 
 def test_a_box_over_the_date_line_goes_round_the_world_the_other_way() -> None:

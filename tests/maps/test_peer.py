@@ -31,6 +31,10 @@ from tests.maps.small_city import NOW, extent
 
 NORTH_FIRST = {4326: True, 4490: True, 3857: False, 4547: True}
 """The EPSG registry's order of axes."""
+ASKEW = {4547}
+"""A box of these stands askew in degrees. MapServer's BBOX takes the upright box around it, and finds more; by 7.8
+of FES 2.0 a BBOX is Intersects with the same box, and that MapServer reckons well.
+"""
 WMS = WmsService(CITY, painter_of(CITY), Limits(), Face("City", ""))
 WFS = WfsService(CITY, Limits(), "City", "")
 WIDTH, HEIGHT = 400, 300
@@ -69,11 +73,11 @@ class Window:
             box = (self.south, self.west, self.north, self.east)
         return ",".join(f"{one:.9f}" for one in box)
 
-    def pixel(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Where longitudes and latitudes lie in the picture: columns and rows, with fractions."""
-        xs, ys = placed(self.crs, points).T
-        columns = (xs - self.west) / (self.east - self.west) * WIDTH
-        return np.column_stack([columns, (self.north - ys) / (self.north - self.south) * HEIGHT])
+    @property
+    def corners(self) -> npt.NDArray[np.float64]:
+        """x and y of the four."""
+        xs, ys = [self.west, self.east, self.east, self.west], [self.south, self.south, self.north, self.north]
+        return np.column_stack([xs, ys])
 
 
 def placed(crs: int, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -192,6 +196,9 @@ def test_both_find_the_same_in_a_box(mapserver: MapServer, crs: int, layer: str)
     for window in windows(crs, 12, seed=3):
         box = window.written(north_first=NORTH_FIRST[crs])
         ours, theirs = features(mapserver, layer, BBOX=f"{box},{URN.format(crs)}")
+        if crs in ASKEW:
+            by_filter, theirs = features(mapserver, layer, FILTER=filter_of(shaped("Intersects", crs, window.corners)))
+            assert sorted(by_filter) == sorted(ours), window
 
         assert sorted(ours) == sorted(theirs), window
         some += 0 < len(ours) < len(CITY.select(layer, Query(NOW), CENTRE))
@@ -200,6 +207,11 @@ def test_both_find_the_same_in_a_box(mapserver: MapServer, crs: int, layer: str)
 
 TRIANGLE = [(118.3013, 31.3011), (118.3391, 31.3093), (118.3121, 31.3277)]
 FILED, LANDSCAPE, UNIT = ("stage", "filed"), ("owner", "landscape"), ("unit", "U1")
+
+
+def filter_of(condition: str) -> str:
+    """A filter of FES 2.0."""
+    return f"<fes:Filter {NS}>{condition}</fes:Filter>"
 
 
 def compared(operator: str, column: str, value: str, how: str = "") -> str:
@@ -234,9 +246,10 @@ def boxed(crs: int, low: str, high: str) -> str:
     return f'<fes:BBOX><gml:Envelope srsName="{URN.format(crs)}">{corners}</gml:Envelope></fes:BBOX>'
 
 
-def shaped(operator: str, crs: int) -> str:
-    """A spatial operator with the triangle; GEOMETRY stands for the property that each server calls its own."""
-    ring = placed(crs, np.array([*TRIANGLE, TRIANGLE[0]]))
+def shaped(operator: str, crs: int, corners: npt.NDArray[np.float64] | None = None) -> str:
+    """A spatial operator with corners (x and y), else the triangle. GEOMETRY: what each server calls the property."""
+    given = placed(crs, np.array(TRIANGLE)) if corners is None else corners
+    ring = np.vstack([given, given[:1]])
     ordered = ring[:, ::-1] if NORTH_FIRST[crs] else ring
     places = " ".join(f"{value:.9f}" for value in ordered.ravel())
     line = f"<gml:LinearRing><gml:posList>{places}</gml:posList></gml:LinearRing>"
@@ -288,7 +301,7 @@ FILTERS = {
 def test_both_find_the_same_by_a_filter(mapserver: MapServer, name: str) -> None:
     layer, condition, count = FILTERS[name]
 
-    query = {"FILTER": f"<fes:Filter {NS}>{condition}</fes:Filter>"}
+    query = {"FILTER": filter_of(condition)}
 
     ours, theirs = features(mapserver, layer, **query)
     # MapServer's own hits are 0 without BBOX where it reads a GeoPackage; the standard wants those of the filter.
@@ -312,7 +325,7 @@ def hits(answer: bytes) -> tuple[str | None, str | None]:
     return root.get("numberMatched"), root.get("numberReturned")
 
 
-@pytest.mark.parametrize("crs", NORTH_FIRST)
+@pytest.mark.parametrize("crs", sorted(NORTH_FIRST.keys() - ASKEW))
 def test_both_count_the_same_in_a_box(mapserver: MapServer, crs: int) -> None:
     for window in windows(crs, 3, seed=4):
         box = f"{window.written(north_first=NORTH_FIRST[crs])},{URN.format(crs)}"

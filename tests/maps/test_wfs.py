@@ -19,9 +19,10 @@ from maps.scope import Scope
 from maps.wfs.order import BY_ID
 from maps.wfs.service import WfsService
 from tests.maps.asking import CENTRE, PUBLIC, WEST_HALF, asked, body_of
-from tests.maps.small_city import NOW, SOUTH, STEP, WEST, atlas, marks
+from tests.maps.small_city import NOW, SOUTH, STEP, WEST, askew, atlas, marks, scattered
 
 WFS = WfsService(atlas(), Limits(), "网格一张图", "grids and cases")
+SCATTERED = WfsService(atlas(scattered(200)), Limits(), "City", "")
 GET: dict[str, Any] = {"SERVICE": "WFS", "VERSION": "2.0.0", "REQUEST": "GetFeature", "TYPENAMES": "gh:cases"}
 FES = 'xmlns:fes="http://www.opengis.net/fes/2.0" xmlns:gml="http://www.opengis.net/gml/3.2"'
 WAYS = [
@@ -85,6 +86,26 @@ def test_a_box_in_any_crs_finds_what_lies_in_it(name: str) -> None:
 
     assert "grids.340202001001001" in ids
     assert len(ids) <= 2  # a curved edge may touch a neighbour
+
+
+@pytest.mark.parametrize("way", ["BBOX", "FILTER"])
+@pytest.mark.parametrize("zone", ["EPSG::4547", "EPSG::4546"])
+def test_a_box_of_a_zone_far_off_is_no_larger_than_it_is(zone: str, way: str) -> None:
+    # Four or seven degrees from its meridian a zone is turned by two or four: the box around its box is larger.
+    name = f"urn:ogc:def:crs:{zone}"
+    inside, near, (west, south, east, north) = askew(name)
+    low, high = f"{south} {west}", f"{north} {east}"
+    corners = f"<gml:lowerCorner>{low}</gml:lowerCorner><gml:upperCorner>{high}</gml:upperCorner>"
+    envelope = f'<gml:Envelope srsName="{name}">{corners}</gml:Envelope>'
+    asked_for: dict[str, Any] = {
+        "BBOX": {"BBOX": f"{low.replace(' ', ',')},{high.replace(' ', ',')},{name}"},
+        "FILTER": {"FILTER": fes(f"<fes:BBOX>{envelope}</fes:BBOX>")},
+    }[way]
+
+    answer = asked(SCATTERED.answer, **GET, OUTPUTFORMAT="application/json", **asked_for)
+
+    assert near
+    assert sorted(one["id"] for one in json.loads(body_of(answer))["features"]) == sorted(inside)
 
 
 def test_pages_hold_every_feature_once_in_a_stable_order() -> None:
