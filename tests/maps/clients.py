@@ -14,7 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import noto_cjk_sans_otc
+import numpy as np
+import numpy.typing as npt
 import pytest
+from PIL import Image
 
 HERE = Path(__file__).parent
 OPENLAYERS = HERE / "openlayers"
@@ -26,6 +30,10 @@ _NOT_OURS = frozenset({
     "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "DISPLAY", "WAYLAND_DISPLAY",
     "PROJ_LIB", "PROJ_DATA", "GDAL_DATA", "ICU_DATA",  # Mapnik's own, which it puts there when it is imported
 })  # fmt: skip
+_FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><include ignore_missing="yes">/etc/fonts/fonts.conf</include><dir>{}</dir></fontconfig>
+"""
+"""Fonts for Chinese, where the machine has none: those that maps are drawn with."""
 _COMPLAINTS = ("ERROR", "Warning")
 
 
@@ -52,6 +60,26 @@ def node(script: str | Path, *words: str | Path) -> Any:
     if not (OPENLAYERS / "node_modules" / "ol").is_dir():
         pytest.skip("not installed: OpenLayers (make servers)")
     return json.loads(_run([program, OPENLAYERS / "start.mjs", OPENLAYERS / script, *words]))
+
+
+def chromium(address: str, wide: int, high: int) -> npt.NDArray[np.uint8]:
+    """A page as it looks when all it asked for has come: height x width x 3. Raises ClientRefused."""
+    program = _found("chromium", "chromium")
+    with tempfile.TemporaryDirectory(prefix="gridhub-chromium-") as folder:
+        file = Path(folder, "page.png")
+        options = [
+            "--headless", "--disable-gpu", "--no-first-run", "--disable-extensions", "--disable-background-networking",
+            "--disable-dev-shm-usage", "--hide-scrollbars", "--force-device-scale-factor=1", "--no-proxy-server",
+            "--virtual-time-budget=8000", f"--window-size={wide},{high}", f"--user-data-dir={folder}/profile",
+            f"--screenshot={file}",
+        ]  # fmt: skip
+        if os.geteuid() == 0:
+            options.append("--no-sandbox")  # it refuses to run as root otherwise
+        said = _run([program, *options, address])
+        if not file.exists():
+            raise ClientRefused(f"chromium made no picture: {said}")
+        with Image.open(file) as picture:
+            return np.array(picture.convert("RGB"))
 
 
 def mapserver(mapfile: Path, query: str) -> bytes:
@@ -85,6 +113,9 @@ def _run(command: Sequence[str | Path], strict: bool = False) -> str:
 def _environment(folder: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _NOT_OURS}
     own = dict.fromkeys(("HOME", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"), folder)
+    fonts = Path(folder, "fonts.conf")
+    fonts.write_text(_FONTS.format(Path(noto_cjk_sans_otc.__file__).parent), encoding="utf-8")
+    own["FONTCONFIG_FILE"] = str(fonts)
     return kept | own | {"QT_QPA_PLATFORM": "offscreen", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 
 
