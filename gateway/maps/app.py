@@ -141,14 +141,14 @@ def services(atlas: Atlas, configuration: Configuration) -> Mapping[str, Service
     """The services by the first word of their path."""
     told, city = configuration.maps, configuration.city.name
     title = told.title or f"{city} 网格与案件"
-    face = Face(title, told.abstract or "Grids and live cases 网格与在办案件")
+    face = Face(title, told.abstract or "Grids and live cases 网格与在办案件", told.contact)
     painter = painter_of(atlas)
     return {
         "wms": WmsService(atlas, painter, told.limits, face).answer,
-        "wmts": WmtsService(atlas, painter, face.title, face.abstract).answer,
+        "wmts": WmtsService(atlas, painter, face.title, face.abstract, face.contact).answer,
         "tiles": TileService(atlas).answer,
-        "wfs": WfsService(atlas, told.limits, face.title, face.abstract).answer,
-        "features": FeaturesService(atlas, told.limits, face.title, face.abstract).answer,
+        "wfs": WfsService(atlas, told.limits, face.title, face.abstract, face.contact).answer,
+        "features": FeaturesService(atlas, told.limits, face.title, face.abstract, face.contact).answer,
     }
 
 

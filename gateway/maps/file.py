@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from canonical.findings import Finding
 from gateway.yaml_model import line_of, lines_of, read_model
+from maps.contact import NOBODY, Contact
 from maps.limits import Limits
 from maps.scope import Scope
 
@@ -43,6 +44,16 @@ class LimitsFile(_File):
     past: int = Field(default=MOST_PAST, ge=1, le=2_000_000, description="cases of a question about a time gone by")
 
 
+class ContactFile(_File):
+    """Who answers for the map: told to everybody who may ask for capabilities."""
+
+    organisation: str = Field(default="", description="the office that answers for the map")
+    person: str = Field(default="", description="whom to ask there: better a desk than a name")
+    phone: str = Field(default="", description="its number")
+    email: str = Field(default="", pattern=r"^$|^[^@\s]+@[^@\s]+$", description="its address")
+    terms: str = Field(default="", description="what the data may be used for: access constraints of capabilities")
+
+
 class MapsFile(_File):
     """`maps.yaml`."""
 
@@ -57,6 +68,7 @@ class MapsFile(_File):
     )
     scopes: dict[str, ScopeFile] = Field(default={}, description="by name; `public` is for who shows no token; each:")
     limits: LimitsFile = LimitsFile()
+    contact: ContactFile = ContactFile()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,7 @@ class MapSettings:
     """Name of a scope to its token."""
     limits: Limits = field(default_factory=Limits)
     past: int = MOST_PAST
+    contact: Contact = NOBODY
 
     def scope_of(self, token: str) -> Scope | None:
         """The scope that this token opens; without one the public's. None: nobody's."""
@@ -119,5 +132,6 @@ def read_maps(
         findings.append(Finding(name, 0, "scopes", f"one token for several scopes: {', '.join(doubled)}"))
     limits = Limits(pixels=file.limits.pixels, features=file.limits.features)
     return MapSettings(
-        file.title, file.abstract, file.url, frozenset(file.origins), scopes, tokens, limits, file.limits.past
-    )
+        file.title, file.abstract, file.url, frozenset(file.origins), scopes, tokens, limits, file.limits.past,
+        Contact(**file.contact.model_dump()),
+    )  # fmt: skip

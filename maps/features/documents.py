@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from maps.contact import Contact
 from maps.features.links import CSV, GEOJSON, HTML, JSON, OPENAPI, SCHEMA, address, here, link
 from maps.features.order import CRS84, CRS_NAMES
 from maps.request import Request
@@ -33,7 +34,7 @@ _TYPES: dict[Kind, Document] = {
 _SHAPES = {Shape.POINT: "geometry-point", Shape.SURFACE: "geometry-polygon-or-multipolygon"}
 
 
-def landing(title: str, abstract: str, request: Request, shown: str) -> Document:
+def landing(title: str, abstract: str, request: Request, shown: str, contact: Contact) -> Document:
     """The first page."""
     links = [
         *here(request, "", JSON, shown),
@@ -42,7 +43,9 @@ def landing(title: str, abstract: str, request: Request, shown: str) -> Document
         link("conformance", JSON, "符合的标准 what it conforms to", address(request, "/conformance")),
         link("data", JSON, "图层 the collections", address(request, "/collections")),
     ]
-    return {"title": title, "description": abstract, "links": links}
+    asked = f"联系 Contact: {contact.text}" if contact.text else ""
+    described = " · ".join(filter(None, (abstract, asked, contact.terms)))
+    return {"title": title, "description": described, "links": links}
 
 
 def conformance(request: Request, shown: str) -> Document:

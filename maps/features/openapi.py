@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from maps.contact import Contact
 from maps.features.documents import property_of
 from maps.features.links import CSV, GEOJSON, HTML, JSON, SCHEMA, address
 from maps.features.order import CRS84, CRS_NAMES, LANGUAGES
@@ -15,7 +16,9 @@ Document = dict[str, Any]
 _LIST: Document = {"type": "array", "items": {"type": "string"}}
 
 
-def openapi(title: str, abstract: str, layers: Iterable[Layer], request: Request, limits: Limits) -> Document:
+def openapi(
+    title: str, abstract: str, layers: Iterable[Layer], request: Request, limits: Limits, contact: Contact
+) -> Document:  # fmt: skip
     """The document."""
     paths = {
         "/": _get("landing", "Landing page", JSON),
@@ -35,10 +38,16 @@ def openapi(title: str, abstract: str, layers: Iterable[Layer], request: Request
             ),
         }
     return {
-        "openapi": "3.0.3", "info": {"title": title, "description": abstract, "version": "1.0.0"},
+        "openapi": "3.0.3", "info": {"title": title, "description": abstract, "version": "1.0.0"} | _asked_of(contact),
         "servers": [{"url": address(request, "").partition("?")[0]}], "paths": paths,
         "components": {"responses": {"Problem": {"description": "What is wrong", "content": {TYPE: {}}}}},
     }  # fmt: skip
+
+
+def _asked_of(contact: Contact) -> Document:
+    name = ", ".join(filter(None, (contact.organisation, contact.person, contact.phone)))
+    told = {key: value for key, value in (("name", name), ("email", contact.email)) if value}
+    return {"contact": told} if told else {}
 
 
 def _get(name: str, summary: str, type_: str, *parameters: Document, csv: bool = False) -> Document:

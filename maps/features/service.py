@@ -7,6 +7,7 @@ from html import escape
 import orjson
 
 from maps.atlas import Atlas, Query, TooMany, UnknownLayer
+from maps.contact import NOBODY, Contact
 from maps.crs import Crs
 from maps.features import documents, html
 from maps.features.form import form_of
@@ -33,6 +34,7 @@ class FeaturesService:
     limits: Limits
     title: str
     abstract: str
+    contact: Contact = NOBODY
 
     def answer(self, request: Request) -> Answer:
         """The answer to any request; what is wrong with it is a problem document."""
@@ -67,12 +69,12 @@ class FeaturesService:
         shown = _form(request)
         layers = self.atlas.layers(request.scope)
         if name == "":
-            return _told(documents.landing(self.title, self.abstract, request, shown), self.title, shown)
+            return _told(documents.landing(self.title, self.abstract, request, shown, self.contact), self.title, shown)
         if name == "conformance":
             return _told(documents.conformance(request, shown), "Conformance", shown)
         if name == "collections":
             return _told(documents.collections(layers, request, shown), self.title, shown)
-        told = openapi(self.title, self.abstract, layers, request, self.limits)
+        told = openapi(self.title, self.abstract, layers, request, self.limits, self.contact)
         return _told(told, f"{self.title}: API", shown, OPENAPI)
 
     def _collection(self, layer: Layer, rest: Sequence[str], request: Request) -> Answer:

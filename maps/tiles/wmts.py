@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from canonical.time import SHANGHAI
 from maps.atlas import Atlas, TooMany
+from maps.contact import NOBODY, Contact, ows_constraints, ows_provider
 from maps.drawing.cache import Cache
 from maps.drawing.painter import Painter
 from maps.drawing.picture import Picture, Sheet
@@ -49,6 +50,7 @@ class WmtsService:
     painter: Painter
     title: str
     abstract: str
+    contact: Contact = NOBODY
     cache: Cache = field(default_factory=Cache)
 
     def answer(self, request: Request) -> Answer:
@@ -128,7 +130,8 @@ class WmtsService:
             f'<?xml version="1.0" encoding="UTF-8"?>\n<Capabilities {_SPACES} version="1.0.0">'
             f"<ows:ServiceIdentification><ows:Title>{escape(self.title)}</ows:Title><ows:Abstract>"
             f"{escape(self.abstract)}</ows:Abstract><ows:ServiceType>OGC WMTS</ows:ServiceType>"
-            "<ows:ServiceTypeVersion>1.0.0</ows:ServiceTypeVersion></ows:ServiceIdentification>"
+            f"<ows:ServiceTypeVersion>1.0.0</ows:ServiceTypeVersion>{ows_constraints(self.contact)}"
+            f"</ows:ServiceIdentification>{ows_provider(self.title, self.contact)}"
             f"<ows:OperationsMetadata>{operations}</ows:OperationsMetadata>"
             f"<Contents>{layers}{''.join(map(_matrix_set, SETS.values()))}</Contents></Capabilities>\n"
         )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
+from maps.contact import Contact, ows_constraints, ows_provider
 from maps.crs import urns
 from maps.filtering.fes import COMPARISONS, SPATIAL, TEMPORAL
 from maps.limits import Limits
@@ -39,16 +40,16 @@ _CONFORMANCE = {
 }  # fmt: skip
 
 
-def capabilities(title: str, abstract: str, start: str, layers: Iterable[Layer], limits: Limits) -> bytes:
+def capabilities(
+    title: str, abstract: str, start: str, layers: Iterable[Layer], limits: Limits, contact: Contact
+) -> bytes:  # fmt: skip
     """The document, UTF-8."""
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<wfs:WFS_Capabilities version="2.0.0" {_SPACES}>'
         f"<ows:ServiceIdentification><ows:Title>{escape(title)}</ows:Title><ows:Abstract>{escape(abstract)}</ows:Abstract>"
         "<ows:ServiceType>WFS</ows:ServiceType><ows:ServiceTypeVersion>2.0.0</ows:ServiceTypeVersion>"
-        "<ows:Fees>NONE</ows:Fees><ows:AccessConstraints>NONE</ows:AccessConstraints></ows:ServiceIdentification>"
-        f"<ows:ServiceProvider><ows:ProviderName>{escape(title)}</ows:ProviderName><ows:ServiceContact/>"
-        "</ows:ServiceProvider>"
+        f"{ows_constraints(contact)}</ows:ServiceIdentification>{ows_provider(title, contact)}"
         f"<ows:OperationsMetadata>{''.join(_operation(*one, start, limits) for one in _OPERATIONS)}"
         '<ows:Parameter name="version"><ows:AllowedValues><ows:Value>2.0.0</ows:Value></ows:AllowedValues>'
         "</ows:Parameter>"

@@ -7,6 +7,7 @@ from itertools import chain
 from lxml import etree
 
 from maps.atlas import Atlas, Query, TooMany, UnknownLayer
+from maps.contact import NOBODY, Contact
 from maps.filtering.evaluate import GEOMETRY, local, mask_of
 from maps.filtering.fes import document
 from maps.filtering.problem import BadFilter
@@ -42,6 +43,7 @@ class WfsService:
     limits: Limits
     title: str
     abstract: str
+    contact: Contact = NOBODY
 
     def answer(self, request: Request) -> Answer:
         """The answer to any request; what is wrong with it is an exception report."""
@@ -123,7 +125,9 @@ class WfsService:
 
     def _capabilities(self, request: Request) -> Answer:
         layers = self.atlas.layers(request.scope)
-        return Answer("text/xml", capabilities(self.title, self.abstract, request.start, layers, self.limits))
+        return Answer(
+            "text/xml", capabilities(self.title, self.abstract, request.start, layers, self.limits, self.contact)
+        )
 
     def _schema(self, names: str, request: Request) -> Answer:
         wanted = [local(name) for name in names.replace("(", "").replace(")", "").split(",") if name.strip()]

@@ -9,6 +9,7 @@ from lxml import etree
 
 from canonical.time import SHANGHAI
 from maps.atlas import Atlas
+from maps.contact import NOBODY, Contact, wms_contact
 from maps.crs import CODES, GAUSS_KRUGER, Crs, named
 from maps.limits import Limits
 from maps.request import Request
@@ -33,6 +34,7 @@ class Face:
 
     title: str
     abstract: str
+    contact: Contact = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +47,20 @@ class _Writer:
     start: str
 
     def text(self, parent: etree._Element, name: str, text: str, /, **attributes: str) -> etree._Element:
-        node = etree.SubElement(parent, self._name(name), attributes)
+        node = etree.SubElement(parent, self.name(name), attributes)
         node.text = text
         return node
 
     def node(self, parent: etree._Element, name: str, /, **attributes: str) -> etree._Element:
-        return etree.SubElement(parent, self._name(name), attributes)
+        return etree.SubElement(parent, self.name(name), attributes)
 
     def link(self, parent: etree._Element, url: str) -> None:
-        node = etree.SubElement(parent, self._name("OnlineResource"), nsmap={"xlink": _XLINK})
+        node = etree.SubElement(parent, self.name("OnlineResource"), nsmap={"xlink": _XLINK})
         node.set(f"{{{_XLINK}}}type", "simple")
         node.set(f"{{{_XLINK}}}href", url)
 
-    def _name(self, name: str) -> str:
+    def name(self, name: str) -> str:
+        """Of an element, in the version's namespace."""
         return f"{{{_WMS}}}{name}" if self.version is V130 else name
 
 
@@ -67,7 +70,7 @@ def capabilities(
     """The document, UTF-8."""
     writer = _Writer(version, request, limits, request.start)
     spaces = {None: _WMS, "xlink": _XLINK, "xsi": _XSI} if version is V130 else {}  # the DTD knows none at the root
-    root = etree.Element(writer._name(version.root), {"version": version.number}, nsmap=spaces)  # type: ignore[arg-type]
+    root = etree.Element(writer.name(version.root), {"version": version.number}, nsmap=spaces)  # type: ignore[arg-type]
     if version is V130:
         root.set(f"{{{_XSI}}}schemaLocation", _SCHEMA)
     _service(writer, root, face)
@@ -91,8 +94,12 @@ def _service(writer: _Writer, root: etree._Element, face: Face) -> None:
     for word in ("网格", "案件", "城市治理", "grid management"):
         writer.text(words, "Keyword", word)
     writer.link(service, writer.start.rstrip("?&"))
+    told = wms_contact(face.contact, writer.name(""))
+    if told is not None:
+        service.append(told)
     writer.text(service, "Fees", "none")
-    writer.text(service, "AccessConstraints", f"scope {writer.request.scope.name}")
+    terms = filter(None, (face.contact.terms, f"scope {writer.request.scope.name}"))
+    writer.text(service, "AccessConstraints", "; ".join(terms))
     if writer.version is V130:
         writer.text(service, "LayerLimit", f"{writer.limits.layers}")
         writer.text(service, "MaxWidth", f"{writer.limits.side}")

@@ -20,6 +20,7 @@ from gateway.maps.app import configured
 from gateway.maps.door import MapDoor, Service
 from gateway.maps.file import CENTRE, MapSettings, read_maps
 from gateway.settings import Settings, example_city
+from maps.contact import Contact
 from maps.request import Answer, Request
 from storage.driver import DatabaseAway
 from tests.gateway.maps_room import SETTINGS, TOKENS, served
@@ -191,7 +192,8 @@ def test_the_file_says_who_may_see_what(tmp_path: Path) -> None:
     told, findings = read(
         tmp_path,
         "title: 芜湖市网格一张图\nscopes:\n  public: {layers: [cases]}\n"
-        '  jinghu: {token: "${JINGHU}", areas: ["340202"], texts: true}\nlimits: {features: 10}\n',
+        '  jinghu: {token: "${JINGHU}", areas: ["340202"], texts: true}\nlimits: {features: 10}\n'
+        "contact: {organisation: 城运中心, email: maps@city.example}\n",
     )
 
     assert findings == []
@@ -201,6 +203,7 @@ def test_the_file_says_who_may_see_what(tmp_path: Path) -> None:
     assert told.scope_of("centre-token").name == CENTRE
     assert told.scope_of("other") is None
     assert (told.limits.features, told.title) == (10, "芜湖市网格一张图")
+    assert told.contact == Contact("城运中心", email="maps@city.example")
     assert "centre-token" not in repr(told)
 
 
@@ -213,6 +216,7 @@ def test_the_file_says_who_may_see_what(tmp_path: Path) -> None:
         ('scopes:\n  a: {token: "${X}"}\n  b: {token: "${X}"}\n', "one token for several scopes"),
         ("url: maps.example\n", "String should match"),
         ("limits: {pixels: 1}\n", "greater than or equal"),
+        ("contact: {email: nobody}\n", "String should match"),
     ],
 )
 def test_what_is_wrong_with_the_file_is_told(tmp_path: Path, text: str, said: str) -> None:
