@@ -53,10 +53,14 @@ class Watch:
             found = await figures(self._hub.store, now=self._hub.now())
             looks = await Upstreams(self._hub.store).looks()
         except Unavailable:
-            return [_one("gridhub_database_up", "Whether the database answers.", 0)]
-        up = _one("gridhub_database_up", "Whether the database answers.", 1)
+            return [database_up(0)]
         told = families(found, sorted(self._hub.configuration.systems), self._hub.now())
-        return [up, *told, *upstream_families(looks.values(), self._hub.now())]
+        return [database_up(1), *told, *upstream_families(looks.values(), self._hub.now())]
+
+
+def database_up(up: int) -> Metric:
+    """1 or 0."""
+    return _one("gridhub_database_up", "Whether the database answers.", up)
 
 
 def families(found: Figures, systems: Iterable[str], now: datetime) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""What this process counts, in Prometheus' text format. Systems are the only names: no case, person or message.
+"""What gateways and workers count, in Prometheus' text format. Systems are the only names: no case, person or message.
 
 Counted where it happens, a batch at a time where there are batches. What the database knows (lanes, workers, polls) is
 read by whoever serves the page, at most every few seconds: see gateway/figures.py.
@@ -71,8 +71,10 @@ _REFUSED = frozenset({Verdict.REFUSED})
 
 
 def everything() -> tuple[Collector, ...]:
-    """All that processes of the hub count."""
-    return (INTAKE, INTAKE_BATCH, INTAKE_COMMIT, INTAKE_QUEUE, ATTEMPTS, SETTLE_BATCH, BREAKER, UNDER_WAY)
+    """All that gateways and workers count; map processes: gateway/maps/counts.py."""
+    return (
+        INTAKE, INTAKE_BATCH, INTAKE_COMMIT, INTAKE_QUEUE, CLOCK_STEPS, ATTEMPTS, SETTLE_BATCH, BREAKER, UNDER_WAY,
+    )  # fmt: skip
 
 
 def outcome(verdict: str) -> str:
@@ -99,9 +101,9 @@ def lane(system: str, breaker: str, in_hand: int) -> None:
     UNDER_WAY.labels(system).set(in_hand)
 
 
-def page(known: Sequence[Metric] = ()) -> bytes:
+def page(known: Sequence[Metric] = (), counted: CollectorRegistry = _REGISTRY) -> bytes:
     """The whole page: what this process counted, or all processes behind its port, and `known` from elsewhere."""
-    return bytes(generate_latest(_counted()) + generate_latest(_told(known)))
+    return bytes(generate_latest(_counted(counted)) + generate_latest(_told(known)))
 
 
 class _Told(Collector):
@@ -121,10 +123,10 @@ def _told(metrics: Sequence[Metric]) -> CollectorRegistry:
     return registry
 
 
-def _counted() -> CollectorRegistry:
+def _counted(own: CollectorRegistry) -> CollectorRegistry:
     shared = os.environ.get(SHARED)
     if not shared:
-        return _REGISTRY
+        return own
     _forget_the_dead(Path(shared))
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
 from maps.scope import Scope
 
@@ -48,6 +49,25 @@ class Doubled(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Effort:
+    """What an answer took, for whoever counts."""
+
+    features: int = 0
+    """Features written."""
+    pixels: int = 0
+    """Pixels drawn for this answer; none where the picture was kept."""
+    picture: str = ""
+    """`drawn` or `cache`, of pictures and vector tiles."""
+    problem: bool = False
+    """True for an exception that its status does not show."""
+
+    @classmethod
+    def of_picture(cls, pixels: int, *, kept: bool) -> Self:
+        """Of a picture, drawn or from the cache."""
+        return cls(pixels=0 if kept else pixels, picture="cache" if kept else "drawn")
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What goes back."""
 
@@ -56,3 +76,4 @@ class Answer:
     """Parts, where it is long: they are sent as they are made."""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    effort: Effort = field(default=Effort(), compare=False)

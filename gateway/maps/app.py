@@ -17,12 +17,14 @@ from adapters import Reply
 from canonical.errors import Misconfigured
 from canonical.findings import Severity
 from canonical.time import in_shanghai
+from gateway import metrics
 from gateway.configuration import Configuration, file_of_maps, read
 from gateway.hub import clock
 from gateway.log import log, set_up
+from gateway.maps import counts
 from gateway.maps.atlas import GRIDS, atlas_of, city_sets, names_of
 from gateway.maps.door import PREFIX, MapDoor, Service
-from gateway.maps.feed import Feed
+from gateway.maps.feed import STALE, Feed
 from gateway.serve import BACKLOG, KEEP_ALIVE, LAST_WORDS, steady
 from gateway.settings import LOG, Settings, settings
 from gateway.upstream.base_map import BaseMapService
@@ -76,7 +78,7 @@ class MapApp:
         elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
             await self._door(scope, receive, send)
         elif scope["type"] == "http":
-            await self._health(scope["path"], send)
+            await self._page(scope["path"], send)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -124,17 +126,30 @@ class MapApp:
             return
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _health(self, path: str, send: Send) -> None:
-        if path != "/health":
-            await plain(send, 404, "not_found", f"maps stand below {PREFIX}")
+    async def _page(self, path: str, send: Send) -> None:
+        """What stands beside the maps: for whoever restarts, balances and watches."""
+        match path:
+            case "/health":
+                await self._health(send)
+            case "/health/live":
+                await answer(send, Reply(200, "application/json", b'{"status":"ok"}', {}))
+            case "/metrics":
+                page = await asyncio.to_thread(metrics.page, counted=counts.REGISTRY)
+                await answer(send, Reply(200, metrics.CONTENT_TYPE_LATEST, page, {}))
+            case _:
+                await plain(send, 404, "not_found", f"maps stand below {PREFIX}")
+
+    async def _health(self, send: Send) -> None:
+        """Whether it may be asked for maps: a database that is away for a moment is no reason not to."""
+        if (age := self.feed.age) > STALE:
+            text = f"cases are as they were {age:.0f} s ago: the database does not answer"
+            await plain(send, 503, "stale", text, {"retry-after": "5"})
             return
-        try:
-            await self._store.answers()
-        except DatabaseAway as error:
-            await plain(send, 503, "unavailable", str(error))
-        else:
-            told = {"status": "ok", "open_cases": len(self.feed.live.marks), "layers": len(self.atlas.sets) + 2}
-            await answer(send, Reply(200, "application/json", orjson.dumps(told), {}))
+        told = {
+            "status": "ok", "open_cases": len(self.feed.live.marks), "layers": len(self.atlas.sets) + 2,
+            "age": round(age, 1),
+        }  # fmt: skip
+        await answer(send, Reply(200, "application/json", orjson.dumps(told), {}))
 
 
 def services(atlas: Atlas, configuration: Configuration) -> Mapping[str, Service]:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ import anyio.to_thread
 from adapters import Reply
 from gateway.door import LONGEST_BODY
 from gateway.log import log
+from gateway.maps import counts
 from gateway.maps.file import MapSettings
 from gateway.wire import Receive, Scope, Send, answer, body_of, plain, turned_away
 from maps.request import Answer, Request
@@ -48,7 +50,7 @@ class MapDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One HTTP request below `/ogc/`."""
-        name, _, path = scope["path"].removeprefix(PREFIX).partition("/")
+        name = scope["path"].removeprefix(PREFIX).partition("/")[0]
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
         extra = self._origin(headers.get("origin", ""))
         service = self.services.get(name)
@@ -58,41 +60,52 @@ class MapDoor:
         refusal = self._refusal(scope, service is not None)
         if refusal:
             status, code, text = refusal
+            counts.refused(name if service else counts.OTHER)
             await turned_away(receive, send, status, code, text, extra)
             return
         assert service is not None
+        request = await self._request(scope, receive, send, extra, headers)
+        if request is None:
+            counts.refused(name)
+            return
+        known = headers.get("if-none-match", "")
+        await self._answered(name, request, _Way(receive, send, extra, head=scope["method"] == "HEAD", known=known))
+
+    async def _request(
+        self, scope: Scope, receive: Receive, send: Send, extra: dict[str, str], headers: Mapping[str, str]
+    ) -> Request | None:
+        """What the service is to answer. None: it was turned away, and told why, or is gone."""
+        name, _, path = scope["path"].removeprefix(PREFIX).partition("/")
         try:
             pairs, token = _query(scope["query_string"].decode("latin-1"))
         except ValueError:
             await turned_away(receive, send, 400, "too_many", f"more than {_MOST_PAIRS} parameters", extra)
-            return
+            return None
         seen = self.settings.scope_of(_shown(headers.get("authorization", "")) or token)
         if seen is None:
             text = "the token is missing or wrong: send it as bearer token, as password of HTTP Basic, or as token="
             asking = {"www-authenticate": 'Basic realm="gridhub maps", charset="UTF-8"'}
             await turned_away(receive, send, 401, "unauthenticated", text, {**extra, **asking})
-            return
+            return None
         try:
             async with asyncio.timeout(LONGEST_BODY):
                 body, whole = await body_of(receive, self.settings.limits.body)
         except TimeoutError:
             text = f"the whole request is expected within {LONGEST_BODY:g} seconds"
             await plain(send, 408, "too_slow", text, {**extra, "connection": "close"})
-            return
+            return None
         if body is None:  # gone
-            return
+            return None
         if not whole:
             await plain(send, 413, "too_large", f"larger than {self.settings.limits.body} bytes", extra)
-            return
-        request = Request(
+            return None
+        return Request(
             method="GET" if scope["method"] == "HEAD" else scope["method"], path=f"/{path}" if path else "",
             pairs=pairs, scope=seen, now=self.now(), url=self._url(scope, headers, name),
             token=urlencode({"token": token}) if token else "",
             accept=headers.get("accept", ""), content_type=headers.get("content-type", ""), body=body,
             languages=headers.get("accept-language", ""),
         )  # fmt: skip
-        known = headers.get("if-none-match", "")
-        await self._answered(service, request, send, extra, head=scope["method"] == "HEAD", known=known)
 
     def _refusal(self, scope: Scope, known: bool) -> tuple[int, str, str] | None:
         if not known:
@@ -103,36 +116,52 @@ class MapDoor:
             return 414, "too_large", f"the address is longer than {_LONGEST_QUERY} bytes: use POST"
         return None
 
-    async def _answered(
-        self, service: Service, request: Request, send: Send, extra: Mapping[str, str], *, head: bool, known: str
-    ) -> None:
+    async def _answered(self, name: str, request: Request, way: "_Way") -> None:
+        began = time.perf_counter()
         try:
-            made = await anyio.to_thread.run_sync(service, request, limiter=self.limiter)
+            made = await anyio.to_thread.run_sync(self.services[name], request, limiter=self.limiter)
         except DatabaseAway as error:
-            await plain(send, 503, "unavailable", str(error), {**extra, "retry-after": "5"})
+            counts.stopped(name, request, "unavailable")
+            await plain(way.send, 503, "unavailable", str(error), {**way.extra, "retry-after": "5"})
             return
         except Exception as error:  # noqa: BLE001 whatever it is, the client gets an answer and we learn of it
-            log.error("maps.failed", service=type(service).__name__, error=type(error).__name__, exc_info=True)
-            await plain(send, 500, "failed", "the map service failed; its log says why", dict(extra))
+            log.error("maps.failed", service=name, error=type(error).__name__, exc_info=True)
+            counts.stopped(name, request, "failed")
+            await plain(way.send, 500, "failed", "the map service failed; its log says why", dict(way.extra))
             return
-        if made.status == _OK and _same(known, made.headers.get("etag", "")):
+        if made.status == _OK and _same(way.known, made.headers.get("etag", "")):
             made = Answer(made.content_type, b"", 304, made.headers)
-        varies = ["authorization", made.headers.get("vary", ""), extra.get("vary", "")]
-        headers = {"content-type": made.content_type, **made.headers, **extra, "vary": ", ".join(filter(None, varies))}
+        await self._sent(made, way)
+        counts.answered(name, request, made, time.perf_counter() - began)
+
+    async def _sent(self, made: Answer, way: "_Way") -> None:
+        varies = ["authorization", made.headers.get("vary", ""), way.extra.get("vary", "")]
+        varied = {"vary": ", ".join(filter(None, varies))}
+        headers = {"content-type": made.content_type, **made.headers, **way.extra, **varied}
         if isinstance(made.body, bytes):
             headers["content-length"] = str(len(made.body))
         raw = [(key.lower().encode("latin-1"), value.encode("latin-1")) for key, value in headers.items()]
-        await send({"type": "http.response.start", "status": made.status, "headers": raw})
-        if head or isinstance(made.body, bytes):
-            await send({"type": "http.response.body", "body": b"" if head else made.body})
+        await way.send({"type": "http.response.start", "status": made.status, "headers": raw})
+        if way.head or isinstance(made.body, bytes):
+            await way.send({"type": "http.response.body", "body": b"" if way.head else made.body})
         else:
-            await self._streamed(made.body, send)
+            await self._streamed(made.body, way)
 
-    async def _streamed(self, parts: Iterable[bytes], send: Send) -> None:
-        waiting = iter(parts)
-        while (part := await anyio.to_thread.run_sync(next, waiting, None, limiter=self.limiter)) is not None:
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+    async def _streamed(self, parts: Iterable[bytes], way: "_Way") -> None:
+        """Part by part, each when the client has taken the one before: only making one takes a place at work.
+
+        Whoever has gone needs no more of them.
+        """
+        waiting, gone = iter(parts), asyncio.create_task(_gone(way.receive))
+        try:
+            while not gone.done():
+                part = await anyio.to_thread.run_sync(next, waiting, None, limiter=self.limiter)
+                if part is None:
+                    break
+                await way.send({"type": "http.response.body", "body": part, "more_body": True})
+        finally:
+            gone.cancel()
+        await way.send({"type": "http.response.body", "body": b""})
 
     def _origin(self, origin: str) -> dict[str, str]:
         """What a browser wants to know before it shows an answer to a page of another host."""
@@ -148,6 +177,25 @@ class MapDoor:
             host = "localhost"
         reached = f"{scope['scheme']}://{host}"
         return f"{self.settings.url or reached}{PREFIX}{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How an answer goes back."""
+
+    receive: Receive
+    send: Send
+    extra: dict[str, str]
+    """More headers."""
+    head: bool
+    known: str
+    """What the client has already, by its tags."""
+
+
+async def _gone(receive: Receive) -> None:
+    """Until the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _query(text: str) -> tuple[list[tuple[str, str]], str]:

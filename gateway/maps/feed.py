@@ -5,20 +5,28 @@ question about a time gone by.
 """
 
 import asyncio
+import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
 from canonical.mark import CaseMark
 from gateway.log import log
+from gateway.maps import counts
 from maps.atlas import Interval, TooMany
 from maps.cases import CaseTable
 from storage.driver import DatabaseAway
 from storage.map_marks import MapMarks
 
 EVERY = 2.0
-"""Seconds between two looks at what changed."""
+"""Seconds between two looks at what changed; longer where a look takes long."""
+SELDOM = 20.0
+"""Seconds between two looks at most."""
+STALE = 60.0
+"""Seconds after which the map is no longer what was true a moment ago."""
+_SHARE = 10.0
+"""Looking takes at most one part of so many of the time."""
 WHOLE = 3600.0
 """Seconds after which all open cases are read anew: nothing is known to be missed, and this way nothing is."""
 _KEPT = 8
@@ -42,6 +50,7 @@ class Feed:
         self._since = 0
         self.loop: asyncio.AbstractEventLoop | None = None
         self._past: OrderedDict[Interval, tuple[datetime, CaseTable]] = OrderedDict()
+        self._looked: datetime | None = None
         self.live = table([], "0")
         """The open cases as they are known now. Replaced as a whole: whoever holds one may go on reading it."""
 
@@ -51,12 +60,16 @@ class Feed:
             try:
                 await self.read_all()
                 begun = asyncio.get_running_loop().time()
+                took = 0.0
                 while asyncio.get_running_loop().time() - begun < WHOLE:
-                    await asyncio.sleep(EVERY)
-                    await self.look()
+                    await asyncio.sleep(min(max(EVERY, _SHARE * took), SELDOM))
+                    took = await _seconds(self.look())
             except DatabaseAway as error:
                 log.error("maps.database_away", why=str(error))
                 await asyncio.sleep(EVERY)
+            except Exception as error:  # noqa: BLE001 a map that stands still for ever would be worse
+                log.error("maps.feed_failed", error=type(error).__name__, exc_info=True)
+                await asyncio.sleep(SELDOM)
 
     async def read_all(self) -> None:
         """All open cases anew. Raises DatabaseAway."""
@@ -64,6 +77,7 @@ class Feed:
         change = await self._marks.all_open()
         self._known, self._since = {one.id: one for one in change.marks}, change.since
         await self._made()
+        self._told()
 
     async def look(self) -> None:
         """What changed since the last look. Raises DatabaseAway."""
@@ -76,6 +90,12 @@ class Feed:
             for one in gone:
                 del self._known[one]
             await self._made()
+        self._told()
+
+    @property
+    def age(self) -> float:
+        """Seconds since it last saw what changed; infinite before the first time."""
+        return (self._now() - self._looked).total_seconds() if self._looked else math.inf
 
     def past(self, when: Interval) -> CaseTable:
         """The cases received in an interval. Blocking, for threads. Raises DatabaseAway, TooMany."""
@@ -93,6 +113,17 @@ class Feed:
             self._past.popitem(last=False)
         return table
 
+    def _told(self) -> None:
+        self._looked = self._now()
+        counts.looked(len(self._known), self._looked)
+
     async def _made(self) -> None:
         self._revision += 1
         self.live = await asyncio.to_thread(self._table, list(self._known.values()), f"{self._revision}")
+
+
+async def _seconds(doing: Awaitable[None]) -> float:
+    """How long it took."""
+    began = asyncio.get_running_loop().time()
+    await doing
+    return asyncio.get_running_loop().time() - began

@@ -233,6 +233,7 @@ class Stack:
         targets = {
             "gateway": [self.ports[name] for service in GATEWAYS for name in service.names],
             "worker": [self.ports[name] for service in self._workers() for name in service.names],
+            "maps": [self.ports[name] for service in MAPS for name in service.names],
         }
         place = self._place("prometheus", [self.ports["prometheus"]])
         return servers.prometheus(place, targets, _ALERTS if _ALERTS.exists() else None)

@@ -13,12 +13,15 @@ class Cache:
         self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
-        """What is kept under the key, else what is made. A key must tell all that the answer depends on."""
+    def get(self, key: Hashable, make: Callable[[], bytes]) -> tuple[bytes, bool]:
+        """What is kept under the key and True, else what is made and False.
+
+        A key must tell all that the answer depends on.
+        """
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
-                return self._kept[key]
+                return self._kept[key], True
         made = make()
         with self._lock:
             if key not in self._kept and len(made) <= self._most:
@@ -26,7 +29,7 @@ class Cache:
                 self._size += len(made)
                 while self._size > self._most:
                     self._size -= len(self._kept.popitem(last=False)[1])
-        return made
+        return made, False
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -18,7 +18,7 @@ from maps.features.problem import Problem, report
 from maps.filtering.evaluate import mask_of
 from maps.filtering.problem import BadFilter
 from maps.limits import Limits
-from maps.request import Answer, Request
+from maps.request import Answer, Effort, Request
 from maps.table import Field, Layer, Table
 from maps.writing import csv, geojson
 from maps.writing.columns import plain
@@ -108,11 +108,13 @@ class FeaturesService:
         if shown == "csv":
             named = {"content-disposition": f'attachment; filename="{layer.name}.csv"'}
             rows = ("".join(one).encode() for one in csv.lines(part, order.crs, fields))
-            return Answer(f"{CSV}; charset=utf-8", rows, headers=named | _crs(order.crs))
+            return Answer(f"{CSV}; charset=utf-8", rows, headers=named | _crs(order.crs), effort=Effort(len(part)))
         links = _pages(keys, layer, order, len(table), request, shown)
         if shown == "html":
-            return _page(part, fields, len(table), links, request, keys.get("datetime", ""))
-        return Answer(GEOJSON, _streamed(part, fields, order.crs, len(table), links, request), headers=_crs(order.crs))
+            page = _page(part, fields, len(table), links, request, keys.get("datetime", ""))
+            return replace(page, effort=Effort(len(part)))
+        body = _streamed(part, fields, order.crs, len(table), links, request)
+        return Answer(GEOJSON, body, headers=_crs(order.crs), effort=Effort(len(part)))
 
     def _item(self, layer: Layer, id_: str, request: Request) -> Answer:
         keys = single(request.pairs, ("f", "crs", *(["datetime"] if layer.timed else [])))
@@ -128,10 +130,11 @@ class FeaturesService:
         if shown == "html":
             columns = [(html.head_of(field), plain(table.columns[field.name][0])) for field in layer.fields]
             rows = ([escape(name), escape(text)] for name, text in columns)
-            return html.page(id_, [html.links(links), html.table(["字段 column", "值 value"], rows)])
+            page = html.page(id_, [html.links(links), html.table(["字段 column", "值 value"], rows)])
+            return replace(page, effort=Effort(1))
         [[text]] = geojson.features(table, crs, layer.fields, by_registry=True)
         body = f'{text[:-1]},"links":{orjson.dumps(links).decode()}}}'
-        return Answer(GEOJSON, body.encode(), headers=_crs(crs))
+        return Answer(GEOJSON, body.encode(), headers=_crs(crs), effort=Effort(1))
 
 
 def _crs(crs: Crs) -> dict[str, str]:

@@ -19,7 +19,7 @@ from maps.atlas import CASE_DENSITY, CASES, Atlas, Query, TooMany, UnknownLayer
 from maps.drawing.cache import Cache
 from maps.drawing.picture import Corners
 from maps.drawing.style import POINTS_BELOW
-from maps.request import Answer, Request
+from maps.request import Answer, Effort, Request
 from maps.table import Shape, Table
 from maps.tiles.matrix import WEB
 from maps.when import interval
@@ -83,9 +83,9 @@ class TileService:
             table = self.atlas.select(source, query, request.scope)
             return encoded(name, _counted(table) if counted else table, box)
 
-        body = self.cache.get(key, drawn)
+        body, kept = self.cache.get(key, drawn)
         held = {"cache-control": f"{'public' if request.scope.public else 'private'}, max-age=10"}
-        return Answer(_TYPE, body, headers=held)
+        return Answer(_TYPE, body, headers=held, effort=Effort.of_picture(0, kept=kept))
 
     def _described(self, name: str, request: Request) -> Answer:
         layer = self.atlas.layer(name, request.scope)

@@ -12,7 +12,7 @@ from maps.contact import NOBODY, Contact, ows_constraints, ows_provider
 from maps.drawing.cache import Cache
 from maps.drawing.painter import Painter
 from maps.drawing.picture import Picture, Sheet
-from maps.request import Answer, Doubled, Request
+from maps.request import Answer, Doubled, Effort, Request
 from maps.table import Box
 from maps.tiles.matrix import SETS, SIDE, MatrixSet
 from maps.when import interval
@@ -112,9 +112,9 @@ class WmtsService:
         )  # fmt: skip
         marker = self.atlas.marker(layer.layer.name, request.scope, request.now)
         key = (request.scope, marker, id(style), tiles.name, level, column, row, kind, when)
-        body = self.cache.get(key, lambda: self.painter.draw(picture))
+        body, kept = self.cache.get(key, lambda: self.painter.draw(picture))
         held = f"{'public' if request.scope.public else 'private'}, max-age=10"
-        return Answer(kind, body, headers={"cache-control": held})
+        return Answer(kind, body, headers={"cache-control": held}, effort=Effort.of_picture(SIDE * SIDE, kept=kept))
 
     def _capabilities(self, request: Request) -> Answer:
         layers = "".join(

@@ -1,7 +1,7 @@
 """WFS 2.0: requests answered from the atlas."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from lxml import etree
@@ -12,7 +12,7 @@ from maps.filtering.evaluate import GEOMETRY, local, mask_of
 from maps.filtering.fes import document
 from maps.filtering.problem import BadFilter
 from maps.limits import Limits
-from maps.request import Answer, Doubled, Request
+from maps.request import Answer, Doubled, Effort, Request
 from maps.table import Field, Table
 from maps.wfs.capabilities import capabilities
 from maps.wfs.collection import HEAD, SPACES, Found, collection, json_collection
@@ -164,6 +164,10 @@ class WfsService:
 
     def _features(self, order: Order, request: Request, keys: Ask) -> Answer:
         found = self._found(order, request)
+        written = Effort(features=0 if order.hits else sum(len(one.table) for one in found))
+        return replace(self._written(found, order, request, keys), effort=written)
+
+    def _written(self, found: list[Found], order: Order, request: Request, keys: Ask) -> Answer:
         if order.by_id and not order.hits:
             return self._alone(found, order)
         if order.hits or order.format == "gml":
@@ -244,7 +248,8 @@ class WfsService:
                 parts += [_inside(text) for text in texts]
         body = "".join(f"<wfs:member>{part}</wfs:member>\n" for part in ([] if order.hits else parts) if part)
         head = f'timeStamp="{request.now.isoformat()}" numberMatched="{total}" numberReturned="{returned}"'
-        return Answer(GML_TYPE, f"{HEAD}<wfs:ValueCollection {SPACES} {head}>{body}</wfs:ValueCollection>".encode())
+        whole = f"{HEAD}<wfs:ValueCollection {SPACES} {head}>{body}</wfs:ValueCollection>"
+        return Answer(GML_TYPE, whole.encode(), effort=Effort(features=0 if order.hits else returned))
 
 
 _KNOWN = frozenset({"transaction", "lockfeature", "getfeaturewithlock", "createstoredquery", "dropstoredquery"})

@@ -5,7 +5,7 @@ They are answered with HTTP 200: clients of WMS read the body, and several (QGIS
 
 from xml.sax.saxutils import escape, quoteattr
 
-from maps.request import Answer
+from maps.request import Answer, Effort
 from maps.wms.version import Version
 
 
@@ -25,7 +25,7 @@ def report(problem: Problem, version: Version) -> Answer:
         f'<?xml version="1.0" encoding="UTF-8"?>\n{version.exception_head}\n'
         f"<ServiceException{code}{locator}>{escape(_plain(str(problem)))}</ServiceException>\n</ServiceExceptionReport>\n"
     )
-    return Answer(version.exception_type, body.encode())
+    return Answer(version.exception_type, body.encode(), effort=Effort(problem=True))
 
 
 def _plain(text: str) -> str:

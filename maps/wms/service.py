@@ -13,7 +13,7 @@ from maps.drawing.legend import blank, legend
 from maps.drawing.painter import Painter
 from maps.drawing.picture import Picture, Sheet
 from maps.limits import Limits
-from maps.request import Answer, Doubled, Request
+from maps.request import Answer, Doubled, Effort, Request
 from maps.table import Shape, Table
 from maps.wms.capabilities import Face, capabilities
 from maps.wms.info import written
@@ -80,10 +80,13 @@ class WmsService:
     def _map(self, keys: Mapping[str, str], version: Version, request: Request) -> Answer:
         version_of(keys)
         order = self._reader(keys, version, request).map()
-        body = self._drawn(order, request)
-        return Answer(order.format, body, headers={"cache-control": _lasting(request), **_warning(order)})
+        body, kept = self._drawn(order, request)
+        headers = {"cache-control": _lasting(request), **_warning(order)}
+        return Answer(
+            order.format, body, headers=headers, effort=Effort.of_picture(order.width * order.height, kept=kept)
+        )
 
-    def _drawn(self, order: MapOrder, request: Request) -> bytes:
+    def _drawn(self, order: MapOrder, request: Request) -> tuple[bytes, bool]:
         names = tuple(layer.layer.name for layer, _ in order.layers)
         marks = tuple(self.atlas.marker(name, request.scope, request.now) for name in names)
         styles = tuple(id(style) for _, style in order.layers)
@@ -104,7 +107,8 @@ class WmsService:
         names = dict.fromkeys(layer.layer.name for layer in order.asked)
         tables = [self._found(name, order, request).take(slice(0, order.count)) for name in names]
         answer = written(order.format, tables)
-        return replace(answer, headers={**answer.headers, **_warning(order.picture)})
+        effort = Effort(features=sum(map(len, tables)))
+        return replace(answer, headers={**answer.headers, **_warning(order.picture)}, effort=effort)
 
     def _found(self, name: str, order: InfoOrder, request: Request) -> Table:
         """The features at the pixel: points near it, the nearest first, and polygons that it lies in."""
@@ -149,7 +153,8 @@ class WmsService:
         reader = Reader(keys, version, {}, self.limits, now)
         format_, background = _else("image/png", reader.format), _else("#ffffff", reader.background)
         text = str(problem) if way == "inimage" else ""
-        return Answer(format_, blank(width, height, FORMATS[format_], background, text))
+        body = blank(width, height, FORMATS[format_], background, text)
+        return Answer(format_, body, effort=Effort(problem=True))
 
 
 def _keys(request: Request) -> Mapping[str, str]:

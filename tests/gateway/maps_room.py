@@ -63,8 +63,10 @@ def maps(
 
     with served(app) as port:
         room = Maps(made[0], port)
-        yield room
-        room.client.close()
+        try:
+            yield room
+        finally:
+            room.client.close()
 
 
 @contextmanager

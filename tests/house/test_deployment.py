@@ -5,21 +5,19 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from prometheus_client.metrics_core import Metric
 
 from adapters.declaration import ConnectorDeclaration
 from canonical.message import Verdict
-from canonical.time import SHANGHAI
-from gateway import metrics
+from gateway import metrics_page
 from gateway.delivery.deliver import LEASE_BEYOND_TIMEOUTS
 from gateway.door import LONGEST_BODY
-from gateway.figures import families
+from gateway.maps.counts import OUTCOMES
 from gateway.serve import LAST_WORDS
 from gateway.settings import VARIABLES
 from gateway.stack.services import (
@@ -36,7 +34,7 @@ from gateway.stack.services import (
     Service,
 )
 from gateway.work import Role
-from storage.figures import UNFINISHED, Figures
+from storage.figures import UNFINISHED
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -205,9 +203,11 @@ def test_prometheus_asks_every_process_of_the_hub() -> None:
         job["job_name"]: job for job in yaml.safe_load(text("deploy", "prometheus", "prometheus.yml"))["scrape_configs"]
     }
     [gateways], [workers] = jobs["gateway"]["static_configs"], jobs["worker"]["dns_sd_configs"]
+    [maps] = jobs["maps"]["dns_sd_configs"]
 
     assert gateways["targets"] == [f"{service.name}:{GATEWAY_PORT}" for service in GATEWAYS]
     assert (workers["names"], workers["port"]) == ([service.name for service in WORKERS], WORKER_PORT)
+    assert (maps["names"], maps["port"]) == ([service.name for service in MAPS], MAP_PORT)
 
 
 def test_the_demonstrations_environment_is_whole_and_names_the_simulated_systems() -> None:
@@ -224,26 +224,6 @@ def test_the_demonstrations_environment_is_whole_and_names_the_simulated_systems
 # Alerts
 
 
-def told() -> Iterator[Metric]:
-    """Every metric a page can show."""
-    from datetime import datetime
-
-    now = datetime.now(SHANGHAI)
-    yield from families(Figures([], {}, [], [], [], []), ["somebody"], now)
-    yield Metric("gridhub_database_up", "", "gauge")
-    for counted in metrics.everything():
-        yield from counted.collect()
-
-
-def names() -> set[str]:
-    found: set[str] = set()
-    for metric in told():
-        found |= {metric.name, *(sample.name for sample in metric.samples)}
-        endings = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(metric.type, [])
-        found |= {metric.name + ending for ending in endings}
-    return found
-
-
 def rules() -> list[dict[str, Any]]:
     groups = yaml.safe_load(text("deploy", "prometheus", "alerts.yml"))["groups"]
     return [rule for group in groups for rule in group["rules"]]
@@ -252,7 +232,7 @@ def rules() -> list[dict[str, Any]]:
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
 def test_an_alert_asks_for_what_is_told_and_says_what_to_do(rule: Mapping[str, Any]) -> None:
     asked = set(re.findall(r"\bgridhub_\w+", rule["expr"]))
-    assert asked <= names()
+    assert asked <= metrics_page.names()
     assert asked or "up{job=" in rule["expr"]
     for label, value in re.findall(r'(\w+)=~?"([^"]+)"', rule["expr"]):
         assert set(value.split("|")) <= LABELS[label], (label, value)
@@ -261,7 +241,8 @@ def test_an_alert_asks_for_what_is_told_and_says_what_to_do(rule: Mapping[str, A
 
 
 LABELS: dict[str, set[str]] = {
-    "job": {"gateway", "worker", "rabbitmq"},
+    "job": {"gateway", "worker", "maps", "rabbitmq"},
+    "outcome": set(OUTCOMES),
     "state": set(UNFINISHED),
     "verdict": {*Verdict, "busy", "unavailable"},
 }
