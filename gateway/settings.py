@@ -34,7 +34,7 @@ VARIABLES = {
     "that holds it; default: an embedded server",
     CENTRE_TOKEN: "bearer token of the centre's people at /api, or GRIDHUB_CENTRE_TOKEN_FILE, a file that holds it; "
     "without it /api answers nobody",
-    DATA: "folder of the embedded database; default: .gridhub in the current folder",
+    DATA: "folder of the embedded database and of base maps that are kept; default: .gridhub in the current folder",
     FILES: "folder of the files of cases, the same for all worker processes; default: files in GRIDHUB_DATA",
     LOG: "json for log lines as JSON, set by serve --json-log for its processes; default: text",
     METRICS_PORT: "port at which work serves /metrics and /health, as --metrics-port; default: none",

@@ -24,6 +24,7 @@ from gateway.settings import (
     BUS_USERNAME,
     CENTRE_TOKEN,
     CONFIG,
+    DATA,
     DATABASE_URL,
     FILES,
     SIMULATE_SECRET,
@@ -32,7 +33,7 @@ from gateway.settings import (
 )
 from gateway.stack import servers
 from gateway.stack.ports import Ports
-from gateway.stack.services import ADDRESSES, GATEWAYS, MAPS, SIMULATORS, WORKERS, Service
+from gateway.stack.services import ADDRESSES, GATEWAYS, MAPS, NICE, SIMULATORS, WORKERS, Service
 from gateway.stack.supervisor import Program, Supervisor
 from storage.schema import migrate
 
@@ -183,8 +184,9 @@ class Stack:
         if service in SIMULATORS:
             rate = self.plan.rate * _RATES.get(service.name, 0.0)
             command += ["--rate", f"{rate:g}", "--pace", "1", *self._told(service), *self.plan.simulated]
+        steps_back = ["nice", "-n", f"{NICE}"] if service in MAPS else []
         return Program(
-            name, [sys.executable, "-m", "gateway", *command], self._environment,
+            name, [*steps_back, sys.executable, "-m", "gateway", *command], self._environment,
             servers.healthy(f"{self.address(name)}{service.health}"), port, grace=_GRACE[service.does[0]],
         )  # fmt: skip
 
@@ -206,7 +208,8 @@ class Stack:
         """What every process of the hub and every simulated system is told."""
         told = {
             CONFIG: str(self.folder / "config"), DATABASE_URL: self.database_url, CENTRE_TOKEN: self.token,
-            FILES: str(self.folder / "files"), SIMULATE_SECRET: self.token, "HOTLINE_TOKEN": self.token,
+            DATA: str(self.folder), FILES: str(self.folder / "files"),
+            SIMULATE_SECRET: self.token, "HOTLINE_TOKEN": self.token,
             "URBAN_VALIDATE": self.token, "GRID_TOKEN": self.token, "MQTT_USER": servers.ACCOUNT,
             "MQTT_PASSWORD": self.token, "MQTT_URL": f"mqtt://{HOST}:{self.ports['mosquitto']}",
         }  # fmt: skip

@@ -45,6 +45,8 @@ WORKERS = (
     Service("clock", ("work", "--role", "clock,reconcile")),
     Service("bus", ("work", "--role", "announce,relay")),
 )
+NICE = 10
+"""Of map processes: drawing waits where intake needs the processor."""
 MAPS = (Service("maps", ("maps",)),)
 """Pictures and features for GIS clients: they only read, beside the gateways."""
 SIMULATORS = (

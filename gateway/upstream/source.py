@@ -1,6 +1,7 @@
 """One base map as the map door serves it: from what is kept; else asked of the service, within limits, and kept."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ _QUEUE = 200
 """Tiles that may wait for the service; more are turned away."""
 _AWAY = 30.0
 """Seconds for which a service that is not there is not asked again."""
+_LOOK_AGAIN = 30.0
+"""Seconds between two tries to open the file."""
 _LEVELS = 3600.0
 """Seconds for which its levels are taken as read."""
 _GONE = frozenset({404, 410, 204})
@@ -70,6 +73,8 @@ class Source:
         self.registered, self._folder, self.now = registered, folder, now
         self.cache, self.pyramid = cache_of(registered)
         self._file: TileFile | None = None
+        self._opening = threading.Lock()
+        self._look_again = 0.0
         self._told = False
         self._asker: Asker | None = None
         self._tiles: tuple[float, Tiles] | None = None
@@ -115,17 +120,23 @@ class Source:
             self._file.close()
 
     def _keeping(self) -> TileFile | None:
-        """The file; None where it cannot be opened: tiles are passed on all the same, and nothing is kept."""
-        if self._file is None:
-            try:
-                self._file = opened(self.registered, self._folder)
-            except (Misconfigured, Unavailable) as error:
-                self._tell("upstream.not_kept", str(error))
+        """The file; None where it cannot be opened: tiles are passed on all the same, and nothing is kept.
+
+        It is looked for again now and then: where we may only read, somebody else makes it.
+        """
+        with self._opening:
+            if self._file is None and time.monotonic() >= self._look_again:
+                self._look_again = time.monotonic() + _LOOK_AGAIN
+                try:
+                    self._file = opened(self.registered, self._folder)
+                except (Misconfigured, Unavailable) as error:
+                    self._tell("upstream.not_kept", str(error))
         return self._file
 
     def _kept(self, tile: Tile) -> Kept | None:
         try:
-            return self._file.get(tile) if self._file else None
+            file = self._keeping()
+            return file.get(tile) if file else None
         except Unavailable as error:
             self._tell("upstream.not_kept", str(error))
             return None
@@ -204,7 +215,7 @@ class Source:
     def _keep(self, tile: Tile, given: Given) -> None:
         file = self._file
         try:
-            if file is not None and file.size < self.cache.most:
+            if file is not None and file.writable and file.size < self.cache.most:
                 file.put([(tile, given.body)], now=self.now())
         except Unavailable as error:
             self._tell("upstream.not_kept", str(error))

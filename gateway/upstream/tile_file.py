@@ -1,7 +1,8 @@
 """Tiles in one SQLite file that any GIS opens: MBTiles for web Mercator, a GeoPackage for degrees.
 
 Both keep tiles in a table `tiles` with the same columns; MBTiles counts rows from the south. When each was fetched
-stands in a table beside it. Safe between threads and processes; whoever is killed leaves a whole file.
+stands in a table beside it. Safe between threads and processes; whoever is killed leaves a whole file. A file that may
+only be read is: the map processes of a deployment look, and a command fetches.
 """
 
 import sqlite3
@@ -22,6 +23,8 @@ from connectors.ogc.pyramid import TILE, Pyramid, Tile
 
 _BUSY = 10.0
 """Seconds to wait for another process that writes."""
+_KIND = 0xFF
+"""The part of SQLite's error code that its documents name; the rest is detail."""
 _MBTILES, _GPKG = 0x4D504258, 0x47504B47
 _OURS = """
 CREATE TABLE gridhub_tile (zoom_level INTEGER NOT NULL, tile_column INTEGER NOT NULL, tile_row INTEGER NOT NULL,
@@ -57,12 +60,20 @@ class TileFile:
     def __init__(self, path: Path, pyramid: Pyramid, about: About) -> None:
         self.path, self.pyramid = path, pyramid
         self._lock = threading.Lock()
+        self.writable = True
+        """False: tiles can be had, and none be put."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, timeout=_BUSY, check_same_thread=False, isolation_level=None)
             with self._told():
                 self._connection.execute("PRAGMA synchronous = NORMAL")
-                self._prepare(about)
+                try:
+                    self._prepare(about)
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode & _KIND != sqlite3.SQLITE_READONLY:
+                        raise
+                    self.writable = False
+                    self._known_as(about)
         except (OSError, sqlite3.Error) as error:
             raise Misconfigured(f"{path} cannot be opened: {error}") from None
         except Unavailable as error:
@@ -153,13 +164,19 @@ class TileFile:
         elif len(known) == 1:
             write("ROLLBACK")
             raise Misconfigured(f"{self.path} was not made by gridhub: move it away")
-        [source] = write("SELECT source FROM gridhub_source").fetchone()
-        if source != about.source:
+        try:
+            self._known_as(about)
+        except Misconfigured:
             write("ROLLBACK")
-            raise Misconfigured(f"{self.path} holds tiles of another source ({source}): move it away")
+            raise
         for statement, values in self._about(about):
             write(statement, values)
         write("COMMIT")
+
+    def _known_as(self, about: About) -> None:
+        [source] = self._connection.execute("SELECT source FROM gridhub_source").fetchone()
+        if source != about.source:
+            raise Misconfigured(f"{self.path} holds tiles of another source ({source}): move it away")
 
     def _about(self, about: About) -> Iterator[tuple[str, Sequence[object]]]:
         """What people and programs read of the whole; said anew each time, for levels and names may have changed."""

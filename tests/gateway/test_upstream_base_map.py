@@ -3,7 +3,11 @@
 import concurrent.futures
 import json
 import logging
+import os
+import pwd
+import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -303,3 +307,54 @@ def test_a_key_given_twice_and_another_service_are_refused(door: Door) -> None:
 )  # fmt: skip
 def test_no_input_whatever_is_answered_with_a_5xx(door: Door, path: str, pairs: list[tuple[str, str]]) -> None:
     assert door.get(path, pairs).status < 500
+
+
+# Where it may only look
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """One that every account may use, also where root runs the tests."""
+    with tempfile.TemporaryDirectory(prefix="gridhub-base-maps-") as made:
+        Path(made).chmod(0o777)
+        yield Path(made)
+
+
+@contextmanager
+def as_somebody_else() -> Iterator[None]:
+    """Without root's right to write everywhere."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(pwd.getpwnam("nobody").pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_what_others_fetched_is_served_where_it_may_only_be_read(
+    open_folder: Path, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_LOOK_AGAIN", 0.0)
+    open_folder.joinpath("tiles").mkdir()
+    open_folder.joinpath("tiles").chmod(0o555)
+    with as_somebody_else():
+        door = Door(open_folder, {"base": wmts(place, cache=CACHE)})
+        assert (door.tile().status, len(place.paths("gettile"))) == (200, 1)  # there is no file yet
+    open_folder.joinpath("tiles").chmod(0o755)
+    door.keep(INSIDE)
+    file = open_folder / "tiles" / "base.mbtiles"
+    before = file.read_bytes()
+    file.chmod(0o444)
+    open_folder.joinpath("tiles").chmod(0o555)
+
+    with as_somebody_else():
+        assert [door.tile().status, door.tile().status] == [200, 200]
+        assert len(place.paths("gettile")) == 1
+        other = _inside(12)
+        assert [door.tile(other).status, door.tile(other).status] == [200, 200]
+        assert len(place.paths("gettile")) == 3
+        door.service.close()
+    assert file.read_bytes() == before
+    open_folder.joinpath("tiles").chmod(0o755)

@@ -19,13 +19,14 @@ from gateway.delivery.deliver import LEASE_BEYOND_TIMEOUTS
 from gateway.door import LONGEST_BODY
 from gateway.maps.counts import OUTCOMES
 from gateway.serve import LAST_WORDS
-from gateway.settings import VARIABLES
+from gateway.settings import VARIABLES, settings
 from gateway.stack.services import (
     ADDRESSES,
     GATEWAY_PORT,
     GATEWAYS,
     MAP_PORT,
     MAPS,
+    NICE,
     SERVERS,
     SIMULATOR_PORT,
     SIMULATORS,
@@ -33,6 +34,7 @@ from gateway.stack.services import (
     WORKERS,
     Service,
 )
+from gateway.upstream.keeping import folder_of
 from gateway.work import Role
 from storage.figures import UNFINISHED
 
@@ -181,6 +183,37 @@ def test_what_is_on_its_way_has_time_to_end(compose: Mapping[str, Any]) -> None:
 def seconds(service: Mapping[str, Any]) -> float:
     [(number, unit)] = re.findall(r"^(\d+)(s|m)$", service["stop_grace_period"])
     return float(number) * {"s": 1, "m": 60}[unit]
+
+
+def test_maps_step_back_before_intake_wherever_they_run(compose: Mapping[str, Any]) -> None:
+    usual = 1024
+    for service in OURS:
+        shares = compose["services"][service.name].get("cpu_shares", usual)
+        assert (shares < usual) == (service in MAPS), service.name
+    unit = dict(re.findall(r"^(\w+)=(\d+)$", text("deploy", "gridhub-maps@.service"), re.MULTILINE))
+    assert int(unit["Nice"]) == NICE > 0
+    assert 0 < int(unit["CPUWeight"]) < 100 > int(unit["IOWeight"])
+    for other in ("gridhub-serve@.service", "gridhub-work@.service"):
+        assert not re.search(r"^(Nice|CPUWeight)=", text("deploy", other), re.MULTILINE)
+
+
+def test_base_maps_are_fetched_into_the_folder_that_maps_read_and_cannot_write(compose: Mapping[str, Any]) -> None:
+    mounted = {
+        name: mount.split(":")
+        for name, service in compose["services"].items()
+        for mount in service.get("volumes", ())
+        if mount.startswith("base-maps:")
+    }
+    data = compose["services"]["maps"]["environment"]["GRIDHUB_DATA"]
+    place = str(folder_of(settings(ROOT / "config", {"GRIDHUB_DATA": data})))
+
+    assert mounted == {"clock": ["base-maps", place], "maps": ["base-maps", place, "ro"]}
+    assert compose["services"]["clock"]["environment"]["GRIDHUB_DATA"] == data
+    assert re.search(rf"install -d -o gridhub -g gridhub .*{place}\b", text("deploy", "Dockerfile"))
+    for unit in ("gridhub-maps@.service", "gridhub-work@.service"):
+        assert re.findall(r"^Environment=GRIDHUB_DATA=(.*)$", text("deploy", unit), re.MULTILINE) == [data]
+    assert "\nStateDirectory=" not in text("deploy", "gridhub-maps@.service")
+    assert "\nProtectSystem=strict\n" in text("deploy", "gridhub-maps@.service")
 
 
 # Its surroundings
