@@ -24,7 +24,8 @@ def add_to(app: typer.Typer) -> None:
         """Serve grids and live cases to GIS clients below /ogc/, beside `gridhub serve`. 启动地图服务
 
         It only reads, in processes of its own, so that drawing does not slow intake. Who may see what, maps.yaml says;
-        without it the centre alone, with its token.
+        without it the centre alone, with its token. Beside /ogc/ stand /health, /health/live and /metrics. Base maps are
+        read from GRIDHUB_DATA, where upstream fetch keeps them.
         """
         from gateway.log import set_up
         from gateway.maps import app as serving

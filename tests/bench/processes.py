@@ -6,8 +6,8 @@ from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_PARENT, _USER, _SYSTEM, _RESIDENT = 1, 11, 12, 21
-"""Places in /proc/<pid>/stat, counted from what follows the name."""
+_PARENT, _TIMES, _RESIDENT = 1, slice(11, 15), 21
+"""Places in /proc/<pid>/stat, counted from what follows the name. Times: its own, and of children that ended."""
 
 
 def _facts() -> dict[int, list[int | str]]:
@@ -23,14 +23,17 @@ def _facts() -> dict[int, list[int | str]]:
 
 
 def family(pid: int) -> Iterator[tuple[int, float, int]]:
-    """(process, seconds of processor time, bytes in memory) of the process and of all that it started."""
+    """(process, seconds of processor time, bytes in memory) of the process and of all that it started.
+
+    What has ended counts with whoever started it: a database ends its helpers now and then.
+    """
     facts = _facts()
     waiting = [pid]
     while waiting:
         one = waiting.pop()
         if one in facts:
             row = facts[one]
-            seconds = (int(row[_USER]) + int(row[_SYSTEM])) / _TICKS
+            seconds = sum(map(int, row[_TIMES])) / _TICKS
             yield one, seconds, int(row[_RESIDENT]) * _PAGE
             waiting += [child for child, other in facts.items() if int(other[_PARENT]) == one]
 

@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 
 from gateway.configuration import Configuration
 from gateway.hub import clock
-from gateway.maps import counts
+from gateway.maps import counts, feed
 from gateway.maps.feed import STALE
 from maps.request import Answer, Request
 from maps.scope import Scope
@@ -217,6 +217,18 @@ def test_maps_that_have_not_seen_the_database_for_long_say_so_and_come_back(
         relay.shut = False
         until(lambda: health(room) == 200, what="being fresh again")
         assert room.client.get("/other").status_code == 404
+
+
+def test_an_error_that_nobody_foresaw_does_not_end_the_feed(
+    hub: HubUnderTest, configuration: Configuration, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "SELDOM", 0.1)
+    with maps(configuration, database_url) as room:
+        hub.rows("ALTER TABLE event RENAME TO event_elsewhere")
+        until(lambda: room.app.feed.age > 1, what="the feed standing still")
+        hub.rows("ALTER TABLE event_elsewhere RENAME TO event")
+        hotline(ticket("1")).to(hub)
+        until(lambda: len(room.app.feed.live.marks) == 1, what="the case on the map")
 
 
 # Who takes an answer slowly, or goes
