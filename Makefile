@@ -41,6 +41,7 @@ bench: setup servers  ## measure intake, HTTP out, reading, the storm filter, MQ
 	@$(PYTHON_IN) -m tests.bench.assess --cases 100000
 	@$(PYTHON_IN) -m tests.bench.clocks --clocks 100000
 	@$(PYTHON_IN) -m tests.bench.maps
+	@$(PYTHON_IN) -m tests.bench.topology
 	@$(PYTHON_IN) -m tests.bench.beside
 
 chaos: setup  ## the fault campaign: 100,000 cases, 200 faults, three seeds; options in CHAOS="--cases 5000 --seeds 7"

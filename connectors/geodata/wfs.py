@@ -28,6 +28,8 @@ from connectors.ogc.service import Service
 
 PAGE = 1000
 """Features asked for at once: some MB of GML."""
+TIMEOUT = 120.0
+"""Seconds for a page: a server that gives everything at once takes its time."""
 _SCHEMA = "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"
 _MEMBERS = ("{*}member", "{*}featureMember")
 
@@ -50,7 +52,7 @@ async def read_wfs(
     `crs`: what the numbers are where the server does not say it. Raises ContractViolation with what
     to do: no answer, an exception, no such layer, or fewer features than the server says there are.
     """
-    asker = Asker(service)
+    asker = Asker(service, timeout=TIMEOUT)
     try:
         capabilities = read_capabilities(await asker.document(service.capabilities()))
         name = _type(service, capabilities)

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.cli import grids_check
 from gateway.cli.grids_reattribute import reattribute
-from gateway.cli.shared import AsJson, Config, city, day_of, emit, err, line, missing, run, store
-
-Day = Annotated[str, typer.Option(help="A day, 2026-07-01; default: today in Shanghai.")]
+from gateway.cli.shared import AsJson, Config, Day, city, day_of, emit, err, line, missing, run, store
 
 
 def add_to(app: typer.Typer) -> None:
@@ -18,6 +17,7 @@ def add_to(app: typer.Typer) -> None:
     grids = typer.Typer(no_args_is_help=True, help="Grids: which there are, and how they lie in each other. 网格台账")
     app.add_typer(grids, name="grids")
     grids.command()(reattribute)
+    grids_check.add_to(grids)
 
     @grids.command("list")
     def listed(config: Config = None, as_json: AsJson = False) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli import grids_check
 from gateway.cli.shared import AsJson, Config, city, day_of, emit, err, line, run, store
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ def grids(
     ] = False,
     note: Annotated[str, typer.Option("--source", help="Where it comes from; default: the file's name.")] = "",
     by: Annotated[str, typer.Option(help="Who loads it; default: your name on this machine.")] = "",
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Folder for the report of the topology check, with pictures.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
     config: Config = None,
     as_json: AsJson = False,
@@ -62,7 +66,7 @@ def grids(
     """Load a set of grids as a new edition; the one before it ends the day before. 网格入库
 
     Everything is checked first. Where a cell cannot be taken nothing is written, and each is told by its row. Ends with
-    1 then.
+    1 then. Gaps, overlaps and the like (gridhub grids check) are told and do not keep a set out.
     """
     from dataclasses import asdict
 
@@ -70,6 +74,7 @@ def grids(
     from gateway.grids.drawn import drawn
     from gateway.grids.inside import inside
     from gateway.grids.loading import Wanted, apply, plan
+    from gateway.grids.topology import checked
     from gateway.hub import clock
 
     told = city(config)
@@ -83,14 +88,22 @@ def grids(
     cells = drawn(sheet, columns, set_, divisions, file=_named(source), note=f"from {title_of}")
     made = plan(wanted, cells, locator.registry)
     made.findings[:0] = [*sheet.findings, *inside(sheet, locator.districts, locator.systems, file=_named(source))]
+    with err.status(f"checking {len(made.new.index):,} cells"):
+        found = checked(made.new, locator.districts)
+    page = grids_check.report(found, report) if report else None
     written = not made.refused and not dry_run
     if written:
         apply(made, path, divisions, by=by or _operator(), now=clock())
     if as_json:
         view = _view(made, sheet, columns)
-        emit(view | {"written": written, "findings": [asdict(one) for one in made.findings]})
+        findings = [asdict(one) for one in made.findings]
+        emit(view | {"written": written, "findings": findings, "topology": grids_check.view(found)})
     else:
-        _print(made, sheet, columns, written=written)
+        _print(made, sheet, columns)
+        grids_check.show(found)
+        if page:
+            line(f"report 报告: {page}")
+        _ending(made, written=written)
     if made.refused:
         raise typer.Exit(1)
 
@@ -228,7 +241,7 @@ def _view(made: "Plan", sheet: "Sheet", columns: dict[str, str]) -> dict[str, An
     }  # fmt: skip
 
 
-def _print(made: "Plan", sheet: "Sheet", columns: dict[str, str], *, written: bool) -> None:
+def _print(made: "Plan", sheet: "Sheet", columns: dict[str, str]) -> None:
     from canonical.findings import Severity
     from gateway.cli.check import told
 
@@ -250,10 +263,14 @@ def _print(made: "Plan", sheet: "Sheet", columns: dict[str, str], *, written: bo
             line(text, style=style)
     if len(made.findings) > _SHOWN:
         line(f"and {len(made.findings) - _SHOWN} more: --json tells all")
+
+
+def _ending(made: "Plan", *, written: bool) -> None:
+    view = made.new
     if made.refused:
         line("nothing was written: correct the file, and load it again 未入库", style="red")
     elif written:
-        line(f"written 已入库: {view['file']} and sets.csv. Take it back with gridhub load undo.")
+        line(f"written 已入库: {view.file} and sets.csv. Take it back with gridhub load undo.")
         line("Restart serve, work and maps before that day, so that they read it.")
     else:
         line("nothing was written (dry run) 试运行")

@@ -17,6 +17,7 @@ Config = Annotated[
         "--config", "-c", help="Configuration folder of the city; default: GRIDHUB_CONFIG, else the example city."
     ),
 ]
+Day = Annotated[str, typer.Option(help="A day, 2026-07-01; default: today in Shanghai.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines on standard output.")]
 
 out = Console()

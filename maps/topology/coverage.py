@@ -115,7 +115,8 @@ def find_odd_cells(ground: Ground, tray: Tray) -> None:
             f"{code} 由 {len(parts)} 块组成，最小一块 {parts[0]:,.1f} 平方米",
         )  # fmt: skip
 
-    tray.add(FlawKind.PARTS, [float(one) for one in ground.areas[several]], parted)
+    spare = [float(np.sort(areas(shapely.get_parts(shape)))[:-1].sum()) for shape in ground.shapes[several]]
+    tray.add(FlawKind.PARTS, spare, parted)
 
 
 def _pairs(ground: Ground) -> tuple[np.ndarray, np.ndarray]:
