@@ -4,7 +4,8 @@ Pages are GML, for in it alone every server says which axis comes first. What is
 every other question to an upstream service: bounded, and the token to its own host only.
 """
 
-from collections.abc import AsyncIterator, Callable
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,7 +40,8 @@ class _Page:
     """One answer."""
 
     layer: Layer
-    ids: tuple[str, ...]
+    texts: frozenset[bytes]
+    """Digests of what its features say: their names some servers make up anew in each answer."""
     matched: int | None
     """Features that the server has, where it says."""
 
@@ -49,14 +51,14 @@ async def read_wfs(
 ) -> Sheet:
     """The polygons of the service's first layer in CGCS2000 degrees. `progress` hears features and their number.
 
-    `crs`: what the numbers are where the server does not say it. Raises ContractViolation with what
-    to do: no answer, an exception, no such layer, or fewer features than the server says there are.
+    `crs`: what the numbers are where the server does not say it. Raises ContractViolation with what to do: no answer,
+    an exception, no such layer, or fewer features than the server says there are.
     """
     asker = Asker(service, timeout=TIMEOUT)
     try:
         capabilities = read_capabilities(await asker.document(service.capabilities()))
         name = _type(service, capabilities)
-        pages = [page async for page in _pages(asker, name, progress)]
+        pages = await _pages(asker, name, progress)
     except Failed as error:
         raise unreadable(f"{service.name}: {error}") from None
     finally:
@@ -77,34 +79,40 @@ def _type(service: Service, found: Capabilities) -> str:
     return fitting[0]
 
 
-async def _pages(asker: Asker, name: str, progress: Callable[[int, int], None]) -> AsyncIterator[_Page]:
+async def _pages(asker: Asker, name: str, progress: Callable[[int, int], None]) -> list[_Page]:
     """Page by page until one is empty: servers give fewer than they are asked for, and count as few.
 
-    Versions before 2.0 give everything at once.
+    Versions before 2.0 give everything at once, and so do servers that read neither COUNT nor STARTINDEX.
     """
-    service, seen, total, size = asker.service, set[str](), 0, PAGE
-    paged = service.asked_version.startswith("2")
+    pages: list[_Page] = []
+    seen, total, size = set[bytes](), 0, PAGE
+    paged = asker.service.asked_version.startswith("2")
     while True:
+        whole = bool(pages) and (total > PAGE * len(pages) or total == (pages[-1].matched or -1))
         try:
-            page = _page(await asker.document(service.features(name, total if paged else None, size)), name)
+            page = _page(await asker.document(asker.service.features(name, total if paged else None, size)), name)
         except Failed as error:
+            if error.trouble is Trouble.EXCEPTION and whole:  # behind the last feature there is nothing to ask for
+                return pages
             if error.trouble is not Trouble.TOO_LARGE or not paged or size == 1:
                 raise
             size = max(1, size // 8)
             continue
-        if repeated := seen & set(page.ids):
+        if repeated := seen & page.texts:
+            if whole:
+                return pages
             raise unreadable(
                 f"{name}: the server gives {len(repeated)} features again instead of the next ones: it cannot page; "
                 "try version 1.1.0"
             )
-        seen |= set(page.ids)
+        pages.append(page)
+        seen |= page.texts
         total += len(page.layer.rows)
         progress(total, max(page.matched or 0, total))
         if total > MOST_ROWS:
             raise too_large(f"{name}: more than {MOST_ROWS} features")
-        yield page
         if not paged or not page.layer.rows:
-            return
+            return pages
 
 
 def _page(body: bytes, name: str) -> _Page:
@@ -112,17 +120,12 @@ def _page(body: bytes, name: str) -> _Page:
     root.attrib.pop(_SCHEMA, "")  # GDAL would fetch it
     members = [feature for path in _MEMBERS for member in root.iterfind(path) for feature in member]
     members += [feature for group in root.iterfind("{*}featureMembers") for feature in group]
-    ids = tuple(
-        str(value)
-        for one in members
-        for key, value in one.attrib.items()
-        if etree.QName(key).localname in ("id", "fid")
-    )
+    texts = frozenset(hashlib.sha256("\n".join(map(str, one.itertext())).encode()).digest() for one in members)
     matched = root.get("numberMatched") or ""
     layer = _read(root, name) if members else Layer((), [], np.empty(0, object), "", "")
     if len(layer.rows) != len(members):
         raise unreadable(f"{name}: {len(members)} features came and {len(layer.rows)} could be read")
-    return _Page(layer, ids, int(matched) if matched.isdecimal() else None)
+    return _Page(layer, texts, int(matched) if matched.isdecimal() else None)
 
 
 def _read(root: etree._Element, name: str) -> Layer:
@@ -149,7 +152,7 @@ def _joined(pages: list[_Page], name: str, service: Service) -> Layer:
     if service.swap_axes:
         shapes = shapely.transform(shapes, lambda points: points[:, ::-1])
     findings = [finding for layer in layers for finding in layer.findings]
-    if len(pages) == 1:
+    if not service.asked_version.startswith("2"):
         text = f"WFS {service.asked_version} has no pages: a limit of the server would not show. Are {len(rows)} all?"
         findings.append(Finding(name, 0, "", text, Severity.WARNING))
     how = f"WFS {service.asked_version}, {name}, {len(layers)} pages"

@@ -89,7 +89,9 @@ class Service:
         pairs = [("SERVICE", "WFS"), ("REQUEST", "GetFeature"), ("VERSION", self.asked_version),
                  ("TYPENAMES" if two else "TYPENAME", name)]  # fmt: skip
         if start is not None:
-            pairs += [("COUNT", str(count)), ("STARTINDEX", str(start))]
+            pairs.append(("COUNT", str(count)))
+        if start:  # some servers order nothing, and refuse the word even with 0
+            pairs.append(("STARTINDEX", str(start)))
         if self.crs:
             pairs.append(("SRSNAME", self.crs))
         return asking(self.url, pairs)
