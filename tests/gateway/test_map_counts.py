@@ -256,7 +256,8 @@ def test_slow_clients_hold_no_place_at_work_and_who_goes_is_written_for_no_longe
         for stream in streams:
             assert next(stream.__enter__().iter_raw(1)) == b"x"
         assert client.get("/ogc/base").text == "tile"
-        for one in slow:
+        for stream, one in zip(streams, slow, strict=True):
+            stream.__exit__(None, None, None)
             one.close()
         until(lambda: _still(made), what="nothing more being made")
 
