@@ -57,7 +57,8 @@ def test_a_cell_taken_away_is_a_gap_of_its_size(cells: list[TopologyCell], dice:
 
 @given(partitions(), st.randoms(use_true_random=False))
 def test_the_order_of_delivery_tells_nothing(cells: list[TopologyCell], dice: random.Random) -> None:
-    spoilt = [*moved(cells, 0, 3e-4, 2e-5), replace(cells[-1], name="")]
+    twice = replace(cells[-1], geometry=square(0.3, 0.2))
+    spoilt = [*moved(cells, 0, 3e-4, 2e-5), replace(cells[-1], name=""), twice]
     other = dice.sample(spoilt, len(spoilt))
 
     assert check(other) == check(spoilt)

@@ -16,11 +16,12 @@ from lxml import etree, html
 from PIL import Image
 
 from maps.topology import TITLES, FlawKind, Topology, TopologyCell, check
+from maps.topology.pictures import Artist
 from maps.topology.report import write_report
-from tests.maps.topology_city import area, moved, square, squares
+from tests.maps.topology_city import area, cell, moved, square, squares
 
 NOW = datetime(2026, 11, 29, 4, 0, tzinfo=UTC)
-SEVERE = (0xC4, 0x12, 0x2F)
+SEVERE, LOOK, TINT, PAPER = (0xC4, 0x12, 0x2F), (0xF0, 0xA3, 0x0A), (0x56, 0xB4, 0xE9), (0xF7, 0xF6, 0xF2)
 AREAS = [area("340202", 0, 4, 0, 3)]
 
 
@@ -113,3 +114,48 @@ def test_shapes_that_no_map_can_show_are_told_in_words(tmp_path: Path) -> None:
     page = write_report(check(cells), tmp_path, cells=cells, title="far", now=NOW).read_text(encoding="utf-8")
 
     assert "coordinates are not degrees" in page
+
+
+def drawn(png: bytes) -> np.ndarray:
+    """The pixels."""
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+
+def near(pixels: np.ndarray, colour: tuple[int, int, int], apart: int = 40) -> int:
+    """How many pixels are about of this colour."""
+    return int((np.abs(pixels - colour).sum(axis=2) < apart).sum())
+
+
+def test_the_overview_shows_a_gap_where_it_is() -> None:
+    cells = [one for one in squares(4, 3) if not one.code.endswith("010")]
+    pixels = drawn(Artist(cells, AREAS).overview(check(cells, areas=AREAS)))
+    [gap] = [one.shape for one in check(cells, areas=AREAS).flaws if one.kind is FlawKind.GAP]
+    west, south, east, north = shapely.total_bounds(np.array([one.geometry for one in squares(4, 3)], object))
+    x, y = shapely.get_coordinates(gap.centroid)[0] if gap else (0, 0)
+    rows, columns = np.nonzero(np.abs(pixels - SEVERE).sum(axis=2) < 40)
+
+    margin = 0.04 * (east - west)  # of the longer side, on each
+    assert columns.mean() / pixels.shape[1] == pytest.approx((x - west + margin) / (east - west + 2 * margin), abs=0.01)
+    assert rows.mean() / pixels.shape[0] == pytest.approx((north - y + margin) / (north - south + 2 * margin), abs=0.01)
+
+
+def test_a_close_up_shows_the_flaw_and_tints_the_cells_concerned() -> None:
+    artist = Artist(spoilt(), AREAS)
+    found = check(spoilt(), areas=AREAS)
+    overlap = next(one for one in found.flaws if one.kind is FlawKind.OVERLAP)
+    pixels = drawn(artist.close_up(overlap))
+    other = drawn(artist.close_up(replace(overlap, codes=())))
+
+    tint = tuple(round(0.35 * blue + 0.65 * paper) for blue, paper in zip(TINT, PAPER, strict=True))
+    assert near(pixels, SEVERE) > 100  # its edge
+    assert near(pixels, tint, 12) > 20_000  # type: ignore[arg-type]
+    assert near(other, tint, 12) == 0  # type: ignore[arg-type]
+
+
+def test_a_sliver_of_centimetres_is_seen() -> None:
+    cells = [cell(1, square(0)), cell(2, square(1 - 1e-5))]
+    [flaw] = check(cells).flaws
+    pixels = drawn(Artist(cells).close_up(flaw))
+
+    assert flaw.kind is FlawKind.SLIVER_OVERLAP
+    assert near(pixels, LOOK, 60) > 100
