@@ -34,7 +34,6 @@ class Wanted:
 class Plan:
     """What loading would do."""
 
-    wanted: Wanted
     new: GridSet
     cut: GridSet | None
     """The edition in force on the first day, which ends the day before."""
@@ -80,7 +79,7 @@ def plan(wanted: Wanted, cells: Drawn, registry: GridRegistry) -> Plan:
         )
         findings.append(Finding("sets.csv", 0, "valid_to", text, Severity.WARNING))
     compared = difference(cut.index, cells.index) if cut else None
-    return Plan(wanted, new, cut, compared, cells.body, findings)
+    return Plan(new, cut, compared, cells.body, findings)
 
 
 ALWAYS = (
@@ -91,7 +90,7 @@ ALWAYS = (
 
 
 def apply(made: Plan, path: Path, divisions: Divisions, *, by: str, now: datetime) -> None:
-    """Write the cells, then the registry, then the note of it; checked as the hub will read it.
+    """Write the cells, then the note of it, then the registry; checked as the hub will read it.
 
     `path`: the city's sets.csv. Raises Misconfigured when the registry would not hold; nothing has changed then.
     """

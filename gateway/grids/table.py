@@ -12,7 +12,7 @@ from pathlib import Path
 
 from canonical.errors import Misconfigured, Unavailable
 from canonical.findings import Finding
-from canonical.tables import read_table
+from canonical.tables import TableRow, read_table
 
 LOADS = "loads.csv"
 LOAD_COLUMNS = (
@@ -60,9 +60,9 @@ def write(path: Path, body: bytes) -> None:
 
 
 def row(cells: Sequence[str]) -> str:
-    """One line of a table."""
+    """One line of a table; a cell does not span lines."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow(cells)
+    csv.writer(out, lineterminator="").writerow([" ".join(cell.split()) for cell in cells])
     return out.getvalue()
 
 
@@ -107,40 +107,41 @@ def _joined(table: Sequence[str]) -> str:
 
 
 class Sets:
-    """`sets.csv` by its lines. Raises Misconfigured when it cannot be read."""
+    """`sets.csv` by its lines, changed row by row. Raises Misconfigured when it cannot be read."""
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         findings: list[Finding] = []
         self._rows = read_table(path, columns, findings)
         if findings:
             raise Misconfigured("\n".join(map(str, findings)))
-        self._lines = lines(path)
-        self._header = header(self._lines)
+        self._header = header(lines(path))
+        self._lines = [[text] for text in lines(path)]
+        """What stands in the place of each line: itself, another, none, or more."""
 
     def until(self, name: str, valid_from: str, valid_to: str) -> str:
         """Let an edition end on another day; empty: open. Returns the day that stood there."""
-        for one in self._rows:
-            if (one["set"], one["valid_from"]) == (name, valid_from):
-                cells = {**one.cells, "valid_to": valid_to}
-                self._lines[one.line - 1] = row([cells[column] for column in self._header])
-                return one["valid_to"]
+        for one in self._found(name, valid_from):
+            self._lines[one.line - 1] = [self._written({**one.cells, "valid_to": valid_to})]
+            return one["valid_to"]
         raise Misconfigured(f"sets.csv: no row {name} from {valid_from}")
 
     def add(self, values: Mapping[str, str]) -> None:
         """A row behind those of the same set."""
         same = [one.line for one in self._rows if one["set"] == values["set"]]
-        at = max(same) if same else len(self._lines)
-        self._lines.insert(at, row([values.get(column, "") for column in self._header]))
+        self._lines[max(same, default=len(self._lines)) - 1].append(self._written(values))
 
     def remove(self, name: str, valid_from: str) -> None:
-        """Take a row out."""
-        kept = [
-            index + 1 for index in range(len(self._lines))
-            if not any((one["set"], one["valid_from"], one.line) == (name, valid_from, index + 1) for one in self._rows)
-        ]  # fmt: skip
-        self._lines = [self._lines[line - 1] for line in kept]
+        """Take a row out, if it is there."""
+        for one in self._found(name, valid_from):
+            self._lines[one.line - 1] = []
 
     @property
     def body(self) -> bytes:
         """The file."""
-        return _joined(self._lines).encode()
+        return _joined([text for texts in self._lines for text in texts]).encode()
+
+    def _found(self, name: str, valid_from: str) -> list[TableRow]:
+        return [one for one in self._rows if (one["set"], one["valid_from"]) == (name, valid_from)]
+
+    def _written(self, values: Mapping[str, str]) -> str:
+        return row([values.get(column, "") for column in self._header])

@@ -32,9 +32,9 @@ def checked(
         TopologyCell(cell.code, cell.name, cell.geometry, cell.households, cell.population, cell.manager)
         for cell in one.index.cells.values()
     )
-    base = one.name == BASE
-    areas = tuple(TopologyArea(cell.code, cell.name, cell.geometry) for cell in districts.cells.values())
-    found = check(
-        cells, areas=areas if base else (), rules=Rules() if base else INDUSTRY, progress=progress
-    )  # fmt: skip
-    return CheckedSet(one, cells, areas if base else (), found)
+    areas: tuple[TopologyArea, ...] = ()
+    rules = INDUSTRY
+    if one.name == BASE:
+        areas = tuple(TopologyArea(cell.code, cell.name, cell.geometry) for cell in districts.cells.values())
+        rules = Rules()
+    return CheckedSet(one, cells, areas, check(cells, areas=areas, rules=rules, progress=progress))

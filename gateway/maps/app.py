@@ -1,6 +1,7 @@
 """The map process: database, feed, atlas and services put together, and served."""
 
 import asyncio
+import math
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -142,7 +143,8 @@ class MapApp:
     async def _health(self, send: Send) -> None:
         """Whether it may be asked for maps: a database that is away for a moment is no reason not to."""
         if (age := self.feed.age) > STALE:
-            text = f"cases are as they were {age:.0f} s ago: the database does not answer"
+            old = f"cases are as they were {age:.0f} s ago" if math.isfinite(age) else "no case was read yet"
+            text = f"{old}: the database does not answer"
             await plain(send, 503, "stale", text, {"retry-after": "5"})
             return
         told = {

@@ -26,8 +26,9 @@ from maps.wfs.service import WfsService
 from maps.wms.capabilities import Face
 from maps.wms.service import WmsService
 from routing.grids import Cell, GridIndex
-from tests.bench.mapserver import MapServer, mapserver
+from tests.bench.mapserver import mapserver
 from tests.maps.asking import CENTRE, asked, body_of
+from tests.maps.mapserver import MapServer
 from tests.maps.small_city import SOUTH, STEP, WEST, atlas, marks
 
 COLUMNS, ROWS, CASES = 60, 50, 20_000

@@ -1,15 +1,9 @@
-"""MapServer as the reference of the map benches: one FastCGI process over the same features, over its own socket."""
+"""MapServer as the reference of the map benches, over the same features."""
 
-import os
-import shutil
-import socket
-import struct
 import subprocess
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlencode
 
 import numpy as np
 import pyogrio
@@ -17,10 +11,9 @@ import shapely
 
 from maps.atlas import Atlas, Query
 from maps.scope import Scope
+from tests.maps.mapserver import MapServer, started
 from tests.maps.small_city import NOW
 
-_BEGIN, _PARAMS, _STDIN, _STDOUT, _END = 1, 4, 5, 6, 3
-_TICKS = os.sysconf("SC_CLK_TCK")
 _MAP = """MAP
  NAME "city"
  EXTENT 118.3 31.3 118.6 31.55
@@ -50,25 +43,6 @@ END
 _CLASS = '  CLASS EXPRESSION "{stage}" STYLE SYMBOL "dot" SIZE 7 COLOR {colour} OUTLINECOLOR 255 255 255 END END'
 
 
-class MapServer:
-    """One FastCGI process."""
-
-    def __init__(self, path: Path, mapfile: Path, pid: int) -> None:
-        self._path, self._mapfile, self._pid = path, mapfile, pid
-
-    def get(self, **parameters: object) -> bytes:
-        """The body of an answer."""
-        query = urlencode({"map": str(self._mapfile), **{key: str(value) for key, value in parameters.items()}})
-        answer = _asked(self._path, {"REQUEST_METHOD": "GET", "QUERY_STRING": query})
-        return answer.partition(b"\r\n\r\n")[2]
-
-    @property
-    def cpu(self) -> float:
-        """Seconds of CPU it has used."""
-        fields = Path(f"/proc/{self._pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
 @contextmanager
 def mapserver(atlas: Atlas, folder: Path) -> Iterator[MapServer]:
     """MapServer over the features of the atlas, as shapefiles with a spatial index."""
@@ -85,37 +59,8 @@ def mapserver(atlas: Atlas, folder: Path) -> Iterator[MapServer]:
         _CLASS.format(stage=stage, colour=" ".join(map(str, colours[at % len(colours)])))
         for at, stage in enumerate(stages)
     )
-    program = found()
-    if program is None:
-        raise SystemExit("mapserv is not installed: make servers")
-    with started(program, _MAP.format(folder=folder, classes=classes), folder) as server:
+    with started(_MAP.format(folder=folder, classes=classes), folder) as server:
         yield server
-
-
-def found() -> str | None:
-    """The program, if it is installed."""
-    return shutil.which("mapserv", path=f"{os.environ.get('PATH', '')}:/usr/lib/cgi-bin:/usr/bin")
-
-
-@contextmanager
-def started(program: str, text: str, folder: Path) -> Iterator[MapServer]:
-    """MapServer with a map file of this text, in a folder of its own, for as long as this lasts."""
-    mapfile, config = folder / "city.map", folder / "mapserver.conf"
-    mapfile.write_text(text, encoding="utf-8")
-    config.write_text('CONFIG\n ENV\n  "MS_MAP_PATTERN" "."\n END\nEND\n', encoding="ascii")
-    path = folder / "fcgi"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen(8)
-        told = {key: value for key, value in os.environ.items() if key not in ("PROJ_LIB", "PROJ_DATA", "GDAL_DATA")}
-        process = subprocess.Popen(
-            [program], stdin=listener.fileno(), env=told | {"MAPSERVER_CONFIG_FILE": str(config)}
-        )
-        try:
-            yield MapServer(path, mapfile, process.pid)
-        finally:
-            process.kill()
-            process.wait()
 
 
 def _written(atlas: Atlas, folder: Path) -> list[str]:
@@ -131,41 +76,3 @@ def _written(atlas: Atlas, folder: Path) -> list[str]:
         )  # fmt: skip
         subprocess.run(["shptree", str(folder / f"{name}.shp")], check=False, capture_output=True)
     return sorted({str(one) for one in atlas.select("cases", Query(NOW), Scope("bench")).columns["stage"]})
-
-
-def _asked(path: Path, parameters: Mapping[str, str]) -> bytes:
-    """One request of FastCGI 1.0, on a connection of its own."""
-    pairs = b"".join(_pair(key.encode(), value.encode()) for key, value in parameters.items())
-    sent = _record(_BEGIN, struct.pack("!HB5x", 1, 0)) + _record(_PARAMS, pairs) + _record(_PARAMS, b"")
-    out = bytearray()
-    with socket.socket(socket.AF_UNIX) as line:
-        until = time.monotonic() + 10
-        while True:
-            try:
-                line.connect(str(path))
-                break
-            except OSError:
-                if time.monotonic() > until:
-                    raise
-        line.sendall(sent + _record(_STDIN, b""))
-        stream = line.makefile("rb")
-        while head := stream.read(8):
-            _, kind, _, length, padding = struct.unpack("!BBHHBx", head)
-            body = stream.read(length)
-            stream.read(padding)
-            if kind == _STDOUT:
-                out += body
-            if kind == _END:
-                break
-    return bytes(out)
-
-
-def _record(kind: int, body: bytes) -> bytes:
-    return struct.pack("!BBHHBx", 1, kind, 1, len(body), 0) + body
-
-
-def _pair(key: bytes, value: bytes) -> bytes:
-    sizes = b"".join(
-        struct.pack("!I", len(one) | 0x80000000) if len(one) > 127 else bytes([len(one)]) for one in (key, value)
-    )
-    return sizes + key + value

@@ -25,7 +25,7 @@ from gateway.settings import example_city
 from routing.grid_sets import GridRegistry
 from tests.gateway.pushes import hotline, ticket
 from tests.gateway.running import HubUnderTest
-from tests.maps.mapserver import serving
+from tests.maps.mapserver import one_layer, serving
 
 DAY = "2027-01-01"
 
@@ -224,6 +224,37 @@ def test_editions_are_put_between_others(city: Path) -> None:
     assert days == [("2026-01-01", "2027-06-30"), ("2027-07-01", "9999-12-31")]
 
 
+def test_rows_may_stand_in_any_order_and_remarks_stay(city: Path) -> None:
+    table = city / "grids" / "sets.csv"
+    remark, head, base, landscape = table.read_text(encoding="utf-8").splitlines()
+    later = base.replace("2026-01-01", "2027-07-01")
+    ended = base.replace("2026-01-01,,", "2026-01-01,2027-06-30,")
+    table.write_text("\n".join([remark, head, later, "# 历史", ended, landscape]) + "\n", encoding="utf-8")
+    before = table.read_bytes()
+
+    said("grids", delivered(city, "gpkg"), "--from", DAY, "--title", "单元网格\n2027", "-c", city)
+    written = table.read_text(encoding="utf-8").splitlines()
+    said("undo", "--without-cases", "-c", city)
+
+    assert written[:4] == [remark, head, later, "# 历史"]
+    assert written[4] == ended.replace("2027-06-30", "2026-12-31")
+    assert written[5].startswith(f"base,单元网格 2027,base-{DAY}.geojson,{DAY},2027-06-30,")
+    assert written[6:] == [landscape]
+    assert table.read_bytes() == before
+
+
+def test_a_row_that_was_moved_above_the_one_it_cut_is_taken_back(city: Path) -> None:
+    table = city / "grids" / "sets.csv"
+    before = table.read_text(encoding="utf-8")
+    said("grids", delivered(city, "gpkg"), "--from", DAY, "-c", city)
+    remark, head, base, new, landscape = table.read_text(encoding="utf-8").splitlines()
+    table.write_text("\n".join([remark, head, new, base, landscape]) + "\n", encoding="utf-8")
+
+    said("undo", "--without-cases", "-c", city)
+
+    assert table.read_text(encoding="utf-8") == before
+
+
 def test_a_set_that_ends_early_leaves_a_hole_that_is_told(city: Path) -> None:
     made = told("grids", delivered(city, "gpkg"), "--from", DAY, "--to", "2027-01-31", "-c", city)
 
@@ -283,24 +314,6 @@ def test_an_edition_in_which_cases_lie_stays(
     assert any(one.edition == "base@2026-01-01" for one in registry(city).sets)
 
 
-_MAP = """
-MAP
-  NAME "grids" EXTENT 117 30 119 32 UNITS DD SIZE 256 256
-  PROJECTION "init=epsg:4490" END
-  WEB METADATA
-    "ows_title" "Grids" "ows_onlineresource" "URL?" "ows_enable_request" "*" "wfs_maxfeatures" "30"
-    "ows_srs" "EPSG:4490 EPSG:4548" "ows_encoding" "UTF-8" "wfs_getfeature_formatlist" "gml"
-  END END
-  LAYER
-    NAME "grids" TYPE POLYGON STATUS ON CONNECTIONTYPE OGR CONNECTION "FILE" DATA "grids"
-    PROJECTION "init=epsg:4490" END
-    METADATA "ows_title" "网格" "gml_include_items" "all" "gml_featureid" "BGCode" END
-    CLASS STYLE COLOR 200 30 30 END END
-  END
-END
-"""
-
-
 @pytest.fixture
 def wfs(city: Path) -> Iterator[str]:
     codes, names, shapes = zip(*cells(city), strict=True)
@@ -309,7 +322,8 @@ def wfs(city: Path) -> Iterator[str]:
         data, shapely.to_wkb(np.array(shapes, object)), [np.array(codes, object), np.array(names, object)],
         ["BGCode", "BGName"], crs="EPSG:4490", geometry_type="Polygon", layer="grids",
     )  # fmt: skip
-    with serving(city.parent / "grids.map", _MAP.replace("FILE", str(data))) as address:
+    text = one_layer(data, "grids", title="网格", key="BGCode", metadata='"wfs_maxfeatures" "30"')
+    with serving(text, city.parent) as address:
         yield address
 
 

@@ -16,28 +16,11 @@ from gateway.upstream.keeping import opened
 from gateway.upstream.watch import seen
 from tests.gateway.upstream_city import BOX, one
 from tests.maps.clients import gdal
-from tests.maps.mapserver import serving
+from tests.maps.mapserver import one_layer, serving
 
 NOW = datetime(2026, 11, 27, 4, 0, tzinfo=UTC)
 RED = (200, 30, 30)
 _PARK = [[118.25, 31.25], [118.55, 31.25], [118.55, 31.45], [118.25, 31.45], [118.25, 31.25]]
-_MAP = """
-MAP
-  NAME "city" EXTENT 118.2 31.2 118.6 31.5 UNITS DD SIZE 256 256 IMAGETYPE PNG24
-  PROJECTION "init=epsg:4490" END
-  OUTPUTFORMAT NAME "png24" DRIVER AGG/PNG MIMETYPE "image/png" IMAGEMODE RGBA EXTENSION "png" TRANSPARENT ON END
-  WEB METADATA
-    "ows_title" "City of MapServer 城市" "ows_onlineresource" "URL?" "ows_enable_request" "*"
-    "ows_srs" "EPSG:4490 EPSG:4326 EPSG:3857" "ows_encoding" "UTF-8"
-  END END
-  LAYER
-    NAME "parks" TYPE POLYGON STATUS ON CONNECTIONTYPE OGR CONNECTION "FILE" DATA "parks"
-    PROJECTION "init=epsg:4490" END
-    METADATA "ows_title" "Parks 公园" "gml_include_items" "all" "gml_featureid" "name" END
-    CLASS STYLE COLOR 200 30 30 END END
-  END
-END
-"""
 
 
 @pytest.fixture
@@ -47,9 +30,9 @@ def url(tmp_path: Path) -> Iterator[str]:
         "properties": {"name": "赭山公园"},
         "geometry": {"type": "Polygon", "coordinates": [_PARK]},
     }
-    data, mapfile = tmp_path / "parks.geojson", tmp_path / "city.map"
+    data = tmp_path / "parks.geojson"
     data.write_text(json.dumps({"type": "FeatureCollection", "name": "parks", "features": [park]}), encoding="utf-8")
-    with serving(mapfile, _MAP.replace("FILE", str(data))) as address:
+    with serving(one_layer(data, "parks", title="Parks 公园", key="name"), tmp_path) as address:
         yield address
 
 

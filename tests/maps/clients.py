@@ -43,7 +43,7 @@ class ClientRefused(Exception):
 
 def gdal(program: str, *words: str | Path) -> str:
     """What a program of GDAL says, such as `gdal("ogrinfo", "-al", url)`. Raises ClientRefused if it complains."""
-    return _run([_found(program, "gdal-bin"), *words], strict=True)
+    return _run([found(program, "gdal-bin"), *words], strict=True)
 
 
 def qgis(script: str | Path, *words: str | Path) -> Any:
@@ -56,7 +56,7 @@ def qgis(script: str | Path, *words: str | Path) -> Any:
 
 def node(script: str | Path, *words: str | Path) -> Any:
     """What the default export of a script in tests/maps/openlayers answers. Raises ClientRefused where it fails."""
-    program = _found("node", "nodejs")
+    program = found("node", "nodejs")
     if not (OPENLAYERS / "node_modules" / "ol").is_dir():
         pytest.skip("not installed: OpenLayers (make servers)")
     return json.loads(_run([program, OPENLAYERS / "start.mjs", OPENLAYERS / script, *words]))
@@ -64,7 +64,7 @@ def node(script: str | Path, *words: str | Path) -> Any:
 
 def chromium(address: str, wide: int, high: int) -> npt.NDArray[np.uint8]:
     """A page as it looks when all it asked for has come: height x width x 3. Raises ClientRefused."""
-    program = _found("chromium", "chromium")
+    program = found("chromium", "chromium")
     with tempfile.TemporaryDirectory(prefix="gridhub-chromium-") as folder:
         file = Path(folder, "page.png")
         options = [
@@ -82,25 +82,11 @@ def chromium(address: str, wide: int, high: int) -> npt.NDArray[np.uint8]:
             return np.array(picture.convert("RGB"))
 
 
-def mapserver(mapfile: Path, query: str) -> bytes:
-    """What MapServer answers to a GET with this query, without the header of CGI."""
-    program = _found("mapserv", "mapserver-bin")
-    with tempfile.TemporaryDirectory(prefix="gridhub-mapserver-") as folder:
-        config = Path(folder, "mapserver.conf")
-        config.write_text('CONFIG\n ENV\n  "MS_MAP_PATTERN" "."\n END\nEND\n', encoding="ascii")
-        asked = {"REQUEST_METHOD": "GET", "QUERY_STRING": f"map={mapfile}&{query}"}
-        said = subprocess.run(
-            [program], env=_environment(folder) | asked | {"MAPSERVER_CONFIG_FILE": f"{config}"},
-            capture_output=True, timeout=SECONDS, check=True,
-        )  # fmt: skip
-    return said.stdout.partition(b"\r\n\r\n")[2]
-
-
 def _run(command: Sequence[str | Path], strict: bool = False) -> str:
     with tempfile.TemporaryDirectory(prefix="gridhub-client-") as folder:
         try:
             done = subprocess.run(
-                command, cwd=folder, env=_environment(folder), stdin=subprocess.DEVNULL,
+                command, cwd=folder, env=environment(folder), stdin=subprocess.DEVNULL,
                 capture_output=True, encoding="utf-8", timeout=SECONDS, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
@@ -110,7 +96,8 @@ def _run(command: Sequence[str | Path], strict: bool = False) -> str:
     return done.stdout
 
 
-def _environment(folder: str) -> dict[str, str]:
+def environment(folder: str) -> dict[str, str]:
+    """What a client finds: nothing of ours, and a folder of its own."""
     kept = {name: value for name, value in os.environ.items() if name not in _NOT_OURS}
     own = dict.fromkeys(("HOME", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"), folder)
     fonts = Path(folder, "fonts.conf")
@@ -119,7 +106,8 @@ def _environment(folder: str) -> dict[str, str]:
     return kept | own | {"QT_QPA_PLATFORM": "offscreen", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 
 
-def _found(program: str, package: str) -> str:
+def found(program: str, package: str) -> str:
+    """Where a program lies. Skips the test, and says what is missing, where it is not installed."""
     found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_PLACES}")
     if found is None:
         pytest.skip(f"not installed: {program} (Debian's {package}; make servers)")
@@ -132,5 +120,5 @@ def _missing_qgis() -> str:
         return f"not installed: {PYTHON}, and QGIS for it"
     with tempfile.TemporaryDirectory(prefix="gridhub-client-") as folder:
         asked = [PYTHON, "-c", "from qgis.core import QgsApplication"]
-        done = subprocess.run(asked, env=_environment(folder), capture_output=True, check=False)
+        done = subprocess.run(asked, env=environment(folder), capture_output=True, check=False)
     return f"not installed: QGIS for {PYTHON} (Debian's python3-qgis; make servers)" if done.returncode else ""

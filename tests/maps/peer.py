@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pyogrio
-import pytest
 import shapely
 
 from maps.atlas import Query
 from maps.table import Kind
-from tests.bench.mapserver import MapServer, found, started
 from tests.maps.asking import CENTRE
+from tests.maps.mapserver import MapServer, started
 from tests.maps.small_city import NOW, atlas, scattered
 
 CITY = atlas(scattered(200))
@@ -49,15 +48,12 @@ _METADATA = '"ows_title" "Layer" "gml_include_items" "all" "wfs_use_default_exte
 @contextmanager
 def peer(folder: Path) -> Iterator[MapServer]:
     """MapServer over what the centre sees of the small city."""
-    program = found()
-    if program is None:
-        pytest.skip("not installed: mapserv (Debian's mapserver-bin; make servers)")
     file = folder / "city.gpkg"
     for name in KEY:
         _write(name, file)
     source = f'CONNECTIONTYPE OGR CONNECTION "{file}"'
     text = _MAP.format(folder=folder, srs=_SRS, source=source, metadata=_METADATA)
-    with started(program, text, folder) as server:
+    with started(text, folder) as server:
         yield server
 
 

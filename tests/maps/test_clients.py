@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.maps.clients import ClientRefused, gdal, mapserver, node, qgis
+from tests.maps.clients import ClientRefused, gdal, node, qgis
+from tests.maps.mapserver import started
 
 MAPFILE = """MAP
  NAME "city"
@@ -53,9 +54,9 @@ def test_qgis_says_what_is_no_layer(tmp_path: Path) -> None:
 
 
 def test_openlayers_reads_the_capabilities_of_mapserver(tmp_path: Path) -> None:
-    mapfile, document = tmp_path / "city.map", tmp_path / "capabilities.xml"
-    mapfile.write_text(MAPFILE, encoding="utf-8")
-    document.write_bytes(mapserver(mapfile, "service=WMS&version=1.3.0&request=GetCapabilities"))
+    document = tmp_path / "capabilities.xml"
+    with started(MAPFILE, tmp_path) as mapserver:
+        document.write_bytes(mapserver.get(SERVICE="WMS", VERSION="1.3.0", REQUEST="GetCapabilities"))
 
     assert node("wms.mjs", document) == ["city", "grids"]
 

@@ -24,8 +24,8 @@ from maps.limits import Limits
 from maps.wfs.service import WfsService
 from maps.wms.capabilities import Face
 from maps.wms.service import WmsService
-from tests.bench.mapserver import MapServer
 from tests.maps.asking import CENTRE, asked, body_of
+from tests.maps.mapserver import MapServer
 from tests.maps.peer import CITY, KEY, codes, peer
 from tests.maps.small_city import NOW, extent
 
