@@ -1,4 +1,7 @@
-"""Tables that officials edit: CSV with a header, UTF-8, `#` lines as remarks. Rows know their line for findings."""
+"""Tables that officials edit: CSV with a header, UTF-8, `#` lines as remarks. Rows know their line for findings.
+
+And one guard for every table that goes out to be opened in a spreadsheet.
+"""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from canonical.findings import Finding, Severity
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,11 @@ def read_table(
             continue
         table.append(TableRow(file, line, left_out | dict(zip(header, cells, strict=True))))
     return table
+
+
+def harmless(text: str) -> str:
+    """As a cell that a spreadsheet takes for no formula (CSV injection, OWASP; full-width signs too)."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _rows(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:

@@ -101,7 +101,10 @@ def _rounded(value: Any) -> Any:  # noqa: ANN401
 
 
 def _write(opened: Any, rows: list[dict[str, Any]]) -> None:  # noqa: ANN401 a file
+    from canonical.tables import harmless
+
     names = ("unit_grid", "industry_grid", "area", "of_unit_grid", "of_industry_grid", "cases", "of_cases")
     writer = csv.DictWriter(opened, names, lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows(rows)
+    for row in rows:
+        writer.writerow({name: harmless(one) if isinstance(one, str) else one for name, one in row.items()})

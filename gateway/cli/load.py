@@ -266,11 +266,10 @@ def _print(made: "Plan", sheet: "Sheet", columns: dict[str, str]) -> None:
 
 
 def _ending(made: "Plan", *, written: bool) -> None:
-    view = made.new
     if made.refused:
         line("nothing was written: correct the file, and load it again 未入库", style="red")
     elif written:
-        line(f"written 已入库: {view.file} and sets.csv. Take it back with gridhub load undo.")
+        line(f"written 已入库: {made.new.file} and sets.csv. Take it back with gridhub load undo.")
         line("Restart serve, work and maps before that day, so that they read it.")
     else:
         line("nothing was written (dry run) 试运行")

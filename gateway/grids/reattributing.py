@@ -12,6 +12,7 @@ from typing import IO
 from uuid import UUID
 
 from canonical.records import Known
+from canonical.tables import harmless
 from canonical.time import SHANGHAI
 from gateway.hub import Hub
 from routing.book import Book
@@ -75,7 +76,8 @@ async def run(
                 await batch.save(book.changes, book.now)
         _count(counted, found)
         if writer:
-            writer.writerows(_row(one) for one in found if one.verdict is not Verdict.SAME)
+            rows = (_row(one) for one in found if one.verdict is not Verdict.SAME)
+            writer.writerows({name: harmless(text) for name, text in row.items()} for row in rows)
         told(counted)
         if len(found) < AT_ONCE:
             return counted

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from canonical.reconciliation import CLASS_TITLES, LineClass
+from canonical.tables import harmless
 from canonical.time import in_shanghai
 from gateway.configuration import ConnectedSystem
 from gateway.reconciliation.due import AGAIN, scheduled
@@ -20,7 +21,6 @@ COLUMNS = (
     "text",
 )  # fmt: skip
 """Of the export. `lines` sums up to the statement's total: what agrees stands in one row."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def statement_view(made: Statement) -> View:
@@ -113,8 +113,7 @@ def csv_of(made: Statement, rows: Iterable[Mapping[str, Any]]) -> str:
 
 def _cell(value: object) -> object:
     """A spreadsheet must not take another system's words for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else value
+    return harmless(value) if isinstance(value, str) else value
 
 
 def _at(at: datetime | None) -> str | None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from math import isfinite
 
+from canonical.tables import harmless
 from canonical.time import in_shanghai
 from gateway.report.document import Cell, Document, Heading, Kind, Table, printed, rounded
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _WORDS = frozenset({Kind.TEXT, Kind.TIME})
 _MARK = "\ufeff"
 
@@ -23,7 +23,7 @@ def rows_file(document: Document) -> bytes:
     first = ["编号"] if table.ids else []
     writer.writerow(first + [title for one in table.headings for title in _titles(one, one.id in rates)])
     for number, row in enumerate(table.rows):
-        first = [harmless(table.ids[number])] if table.ids else []
+        first = [_clean(table.ids[number])] if table.ids else []
         pairs = zip(table.headings, row, strict=True)
         writer.writerow(first + [text for one, cell in pairs for text in _texts(one, cell, one.id in rates)])
     return (_MARK + out.getvalue()).encode()
@@ -36,7 +36,7 @@ def _rates(table: Table) -> frozenset[str]:
 
 
 def _titles(heading: Heading, rate: bool) -> Iterator[str]:
-    title = harmless(heading.title)
+    title = _clean(heading.title)
     yield f"{title}(%)" if heading.kind is Kind.PERCENT else title
     if rate:
         unit = "（秒）" if heading.kind in {Kind.HOURS, Kind.DAYS} else ""
@@ -49,7 +49,7 @@ def _texts(heading: Heading, cell: Cell, rate: bool) -> Iterator[str]:
     if isinstance(value, datetime):
         yield in_shanghai(value).isoformat(timespec="seconds")
     elif isinstance(value, str) or value is None or kind in _WORDS or not isfinite(value):
-        yield harmless(heading.written(cell))
+        yield _clean(heading.written(cell))
     else:
         yield str(rounded(value, kind))
     if rate:
@@ -62,7 +62,5 @@ def _bare(number: float | str) -> str:
     return str(int(number) if float(number).is_integer() else number)
 
 
-def harmless(text: str) -> str:
-    """A spreadsheet must not take a name for a formula."""
-    clean = printed(text)
-    return f"'{clean}" if clean.startswith(_FORMULA) else clean
+def _clean(text: str) -> str:
+    return harmless(printed(text))

@@ -3,15 +3,13 @@
 import io
 from functools import lru_cache
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from maps.drawing.painter import FONT_FILE
+from maps.drawing.lettering import pen_font
 from maps.drawing.style import DISTRICTS, RIM, Style
 from maps.table import Shape
 
 ROW, WIDTH, _EDGE = 24, 220, 4
-_SIMPLIFIED = 2
-"""Position of the simplified Chinese face in the font's collection."""
 
 
 @lru_cache(64)
@@ -19,7 +17,7 @@ def legend(style: Style) -> bytes:
     """PNG, one row of 24 pixels a part."""
     image = Image.new("RGB", (WIDTH, ROW * len(style.parts) + 2 * _EDGE), "white")
     draw = ImageDraw.Draw(image)
-    font = ImageFont.truetype(str(FONT_FILE), 13, index=_SIMPLIFIED)
+    font = pen_font(13)
     for number, part in enumerate(style.parts):
         top = _EDGE + ROW * number
         box = (8, top + 5, 22, top + 19)
@@ -40,7 +38,7 @@ def blank(width: int, height: int, format_: str, background: str, text: str = ""
     """A picture without a map; with `text`, what went wrong is written into it."""
     image = Image.new("RGBA", (width, height), background or (255, 255, 255, 0))
     if text:
-        font = ImageFont.truetype(str(FONT_FILE), 12, index=_SIMPLIFIED)
+        font = pen_font(12)
         draw = ImageDraw.Draw(image)
         for number in range(0, len(text), 40):
             draw.text((4, 4 + 16 * (number // 40)), text[number : number + 40], fill="#c00000", font=font)

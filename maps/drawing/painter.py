@@ -1,18 +1,14 @@
 """Pictures drawn by Mapnik."""
 
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import mapnik
-import noto_cjk_sans_otc
 
 from maps.atlas import Atlas
+from maps.drawing.lettering import register_font
 from maps.drawing.picture import FORMATS, Picture
 from maps.drawing.source import Sources, proj_of, shown
 from maps.drawing.style import DENSITY, rules
-
-FONT_FILE = Path(noto_cjk_sans_otc.__file__).with_name("NotoSansCJK-Regular.ttc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +19,7 @@ class Painter:
 
     def draw(self, picture: Picture) -> bytes:
         """The encoded picture. Raises UnknownLayer, TooMany."""
-        _fonts()
+        register_font()
         sheets = dict.fromkeys(shown(sheet, picture, DENSITY) for sheet in picture.sheets)
         styles, layers = [], []
         for number, sheet in enumerate(sheets):
@@ -56,8 +52,3 @@ class Painter:
 def painter_of(atlas: Atlas) -> Painter:
     """A painter of this atlas."""
     return Painter(Sources(atlas))
-
-
-@cache
-def _fonts() -> None:
-    mapnik.FontEngine.register_font(str(FONT_FILE))

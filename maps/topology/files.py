@@ -6,10 +6,10 @@ from pathlib import Path
 import orjson
 import shapely
 
+from canonical.tables import harmless
 from maps.topology.flaw import TITLES, Flaw, Topology
 
 _COLUMNS = ("kind", "title_zh", "title", "severe", "codes", "area_m2", "text_zh", "text")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_geojson(found: Topology, path: Path) -> None:
@@ -28,7 +28,9 @@ def write_csv(found: Topology, path: Path) -> None:
         writer = csv.writer(opened)
         writer.writerow([*_COLUMNS, "lon", "lat"])
         for one in found.flaws:
-            writer.writerow([*(_cell(value) for value in _row(one).values()), *_point(one)])
+            writer.writerow(
+                [*(harmless(value) if isinstance(value, str) else value for value in _row(one).values()), *_point(one)]
+            )
 
 
 def _row(one: Flaw) -> dict[str, object]:
@@ -38,11 +40,6 @@ def _row(one: Flaw) -> dict[str, object]:
         " ".join(one.codes), round(one.area, 2), one.chinese, one.text,
     )  # fmt: skip
     return dict(zip(_COLUMNS, values, strict=True))
-
-
-def _cell(value: object) -> object:
-    """What comes from the grid set must not be a formula of the spreadsheet."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _point(one: Flaw) -> tuple[str, str]:

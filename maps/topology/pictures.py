@@ -10,11 +10,11 @@ import mapnik
 import numpy as np
 import orjson
 import shapely
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from shapely.geometry.base import BaseGeometry
 
 from maps.crs import named
-from maps.drawing.painter import FONT_FILE
+from maps.drawing.lettering import pen_font, register_font
 from maps.drawing.style import FONT, SKY
 from maps.topology.flaw import Flaw, Topology
 from maps.topology.given import TopologyArea, TopologyCell
@@ -33,8 +33,6 @@ _AROUND = 0.45
 _LEAST = 0.0012
 """Degrees: a close-up shows at least a hundred metres, so that it can be told where it is."""
 _MOST_LABELS = 40
-_SIMPLIFIED = 2
-"""Position of the simplified Chinese face in the font's collection."""
 
 _STYLES = f"""
 <Map>
@@ -145,7 +143,7 @@ def _drawn(
     width = min(most[0], round(most[1] * (east - west) / (north - south)))
     height = min(most[1], round(most[0] * (north - south) / (east - west)))
     made = mapnik.Map(max(width, 1), max(height, 1))
-    mapnik.FontEngine.register_font(str(FONT_FILE))
+    register_font()
     mapnik.load_map_from_string(made, _STYLES.replace("WIDE", str(wide)))
     made.srs = "epsg:3857"
     made.background = mapnik.Color("#ffffff")
@@ -172,7 +170,7 @@ def _finished(png: bytes, metres: float) -> bytes:
     left = right - round(length / metres)
     pen.rectangle((left - 5, bottom - 22, right + 5, bottom + 5), fill="#ffffff")
     pen.line([(left, bottom - 5), (left, bottom), (right, bottom), (right, bottom - 5)], fill="#222222", width=2)
-    pen.text((left, bottom - 21), text, fill="#222222", font=ImageFont.truetype(str(FONT_FILE), 12, index=_SIMPLIFIED))
+    pen.text((left, bottom - 21), text, fill="#222222", font=pen_font(12))
     out = io.BytesIO()
     image.quantize(256, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
     return out.getvalue()

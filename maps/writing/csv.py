@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 
 import shapely
 
+from canonical.tables import harmless
 from maps.crs import Crs
 from maps.table import Field, Table
 from maps.writing.columns import DECIMALS_OF_DEGREES, DECIMALS_OF_METRES, parts, plain, texts
 
 MARK = "\ufeff"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def lines(table: Table, crs: Crs, fields: Sequence[Field], *, shaped: bool = True) -> Iterator[list[str]]:
@@ -26,7 +26,5 @@ def lines(table: Table, crs: Crs, fields: Sequence[Field], *, shaped: bool = Tru
 
 
 def _cell(value: object) -> str:
-    text = plain(value)
-    if text.startswith(_FORMULA) and isinstance(value, str):
-        text = "'" + text
+    text = harmless(value) if isinstance(value, str) else plain(value)
     return '"' + text.replace('"', '""') + '"' if any(one in text for one in ',"\r\n') else text

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from canonical.findings import Finding
-from canonical.tables import TableRow, read_table
+from canonical.tables import TableRow, harmless, read_table
 
 
 def read(folder: Path, content: str | bytes) -> tuple[list[TableRow], list[Finding]]:
@@ -72,3 +74,13 @@ def test_a_row_speaks_of_itself_in_findings(tmp_path: Path) -> None:
     [row], _ = read(tmp_path, "id,name\n1,a\n")
 
     assert str(row.finding("name", "odd")) == "t.csv:2: error: name: odd"
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+86", "-2", "@SUM(A1)", "\t=1", "\r=1", "＝1+1", "＋1", "－1", "＠A1"])
+def test_what_a_spreadsheet_would_take_for_a_formula_goes_out_as_text(text: str) -> None:
+    assert harmless(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["", "湖滨路 12 号", "340202001001001", "a=b", "'=1"])
+def test_other_texts_go_out_as_they_are(text: str) -> None:
+    assert harmless(text) == text
