@@ -12,6 +12,7 @@ from pika import BasicProperties, ConnectionParameters, PlainCredentials, SSLOpt
 from pika.adapters.select_connection import IOLoop, SelectConnection
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.channel import Channel
+from pika.connection import Connection
 from pika.exceptions import (
     AMQPError,
     AuthenticationError,
@@ -176,7 +177,7 @@ class PublishingLink:
             self._connection.close()
             self._wind_down()
         if not self._connection.is_closed:
-            self._connection.hang_up()
+            hang_up(self._connection)
             self._wind_down()
         self._loop.deactivate_poller()
         self._loop.close()
@@ -233,10 +234,7 @@ class PublishingLink:
 
 
 class _Connection(SelectConnection):
-    """With a way to hang up on a broker that answers nothing; pika's own `close` waits for an answer.
-
-    And one to send many frames as one piece: pika sends each of a message's three by itself.
-    """
+    """With a way to send many frames as one piece: pika sends each of a message's three by itself."""
 
     def __init__(self, *given: Any, **named: Any) -> None:  # noqa: ANN401 pika's own
         self._held: list[bytes] | None = None
@@ -259,9 +257,11 @@ class _Connection(SelectConnection):
         else:
             super()._adapter_emit_data(data)  # type: ignore[misc]
 
-    def hang_up(self) -> None:
-        # For subclasses of pika, hence not in its published types.
-        self._terminate_stream(ConnectionClosedByClient(200, "given up"))  # type: ignore[attr-defined]
+
+def hang_up(connection: Connection) -> None:
+    """Let go of a broker that answers nothing; pika's own `close` waits for an answer. Raises what is in BROKEN."""
+    # For subclasses of pika, hence not in its published types.
+    connection._terminate_stream(ConnectionClosedByClient(200, "given up"))  # type: ignore[attr-defined]
 
 
 def _refusal(failure: BaseException | None) -> Outcome | None:

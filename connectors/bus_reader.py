@@ -15,7 +15,7 @@ from pika.channel import Channel
 from pika.spec import Basic
 
 from canonical.errors import HubError, Unavailable
-from connectors.amqp_link import BROKEN, Settings, ours
+from connectors.amqp_link import BROKEN, Settings, hang_up, ours
 from connectors.bus import WHAT, BusAccount, Topology
 
 Token = tuple[Channel, int]
@@ -40,6 +40,8 @@ class BusReader:
         self._connection: AsyncioConnection | None = None
         self._channel: Channel | None = None
         self._broken: asyncio.Future[BaseException] | None = None
+        self._gone: asyncio.Future[None] | None = None
+        """Done when nothing is left of the connection."""
         self.connected = False
 
     async def read(self, stop: asyncio.Event) -> None:
@@ -84,13 +86,19 @@ class BusReader:
     async def _open(self, node: Settings) -> None:
         loop = asyncio.get_running_loop()
         self._broken = broken = loop.create_future()
+        self._gone = gone = loop.create_future()
 
         def fail(_: object, error: BaseException) -> None:
             if not broken.done():
                 broken.set_result(error)
 
+        def end(where: object, error: BaseException) -> None:
+            fail(where, error)
+            if not gone.done():
+                gone.set_result(None)
+
         self._connection = AsyncioConnection(
-            node.parameters, on_open_error_callback=fail, on_close_callback=fail, custom_ioloop=loop
+            node.parameters, on_open_error_callback=end, on_close_callback=end, custom_ioloop=loop
         )
         connection = self._connection
         await self._step(connection.add_on_open_callback)
@@ -124,10 +132,13 @@ class BusReader:
         return on_message
 
     async def _hang_up(self) -> None:
-        connection, self._connection, self._channel = self._connection, None, None
-        if connection is None or connection.is_closed or connection.is_closing:
+        """Say goodbye, or hang up if nobody answers; the socket is closed then, also where the loop ends next."""
+        connection, gone, self._connection, self._channel = self._connection, self._gone, None, None
+        if connection is None or gone is None:
             return
-        with suppress(*BROKEN):
-            connection.close()
-        if self._broken is not None:
-            await asyncio.wait([self._broken], timeout=_GOODBYE)
+        for leave in (connection.close, partial(hang_up, connection)):
+            with suppress(*BROKEN):  # it is leaving already
+                leave()
+            await asyncio.wait([gone], timeout=_GOODBYE)
+            if gone.done():
+                return

@@ -21,6 +21,7 @@ from storage.schema import migrate
 from storage.store import Store
 from tests.databases import Databases, GivenServer, Server, made
 from tests.ports import find_port
+from tests.socket_makers import remember
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -108,6 +109,12 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.set_threshold(50_000)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart() -> None:
+    """Name the maker of a socket that was left open; after pytest has set up how it hears of such."""
+    remember()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -44,7 +44,7 @@ def configuration() -> Configuration:
 
 
 @pytest.fixture
-def start_hub(database_url: str, configuration: Configuration) -> Iterator[StartHub]:
+def start_hub(database_url: str, configuration: Configuration, tmp_path: Path) -> Iterator[StartHub]:
     """Start a hub: `start_hub(urls={"hotline_12345": ...}, worker=True)`. All share this test's database."""
     with ExitStack() as stack:
 
@@ -53,7 +53,8 @@ def start_hub(database_url: str, configuration: Configuration) -> Iterator[Start
             listener: socket.socket | None = None, loaded: Configuration | None = None, every: float = 0.3,
             bus: BusAccount | None = None,
         ) -> HubUnderTest:  # fmt: skip
-            settings = Settings(example_city(), database_url, CENTRE_SECRET, Path("unused"), ENVIRONMENT, bus=bus)
+            data = tmp_path / "hub-data"
+            settings = Settings(example_city(), database_url, CENTRE_SECRET, data, ENVIRONMENT, bus=bus)
             chosen = connected(loaded or configuration, urls or {}, every=every)
             hub = HubUnderTest(settings, chosen, database_url, listener or socket.create_server(("127.0.0.1", 0)))
             stack.callback(hub.close)
