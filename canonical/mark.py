@@ -29,5 +29,7 @@ class CaseMark:
     disposed_at: datetime | None
     grids: Mapping[str, str] = field(default_factory=dict)
     """Industry grid set to the code of its cell."""
+    units: tuple[str, ...] = ()
+    """Every unit that has, or had, a share of the work."""
     address: str = field(default="", repr=False)
     description: str = field(default="", repr=False)

@@ -17,6 +17,7 @@ from canonical.lifecycle import Stage
 from canonical.message import ACCEPTED, Message
 from canonical.reading import Outcome
 from canonical.records import Arrival, Command
+from gateway.access import guard
 from gateway.assessment.api import assessment_routes
 from gateway.asyncapi import document
 from gateway.bulk import BulkDoor, bulk_operation
@@ -36,7 +37,7 @@ from gateway.orders import ActionOrder, SwitchOrder, ordered
 from gateway.recent import Recent
 from gateway.reception import QUEUE, Busy, Committer, summed_up
 from gateway.reconciliation.api import reconcile_routes
-from gateway.refusal import Refusal, guard, plain
+from gateway.refusal import Refusal, plain
 from gateway.replay.api import replay_routes
 from gateway.replay.run import keep_editions
 from gateway.report.api import report_routes

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from canonical.message import Message
 from canonical.records import STUCK, DeliveryState
+from gateway.access import guard
 from gateway.hub import Hub
-from gateway.refusal import Refusal, guard, plain
+from gateway.refusal import Refusal, plain
 from gateway.standing import standing
 from gateway.views import View, row_view
 from routing.commands import CENTRE

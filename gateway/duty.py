@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Query
 from canonical.codes import ClassCode
 from canonical.organisation import Officer, Post
 from canonical.time import SHANGHAI, in_shanghai
+from gateway.access import guard
 from gateway.hub import Hub
 from gateway.masking import masked_name
-from gateway.refusal import Refusal, guard, plain
+from gateway.refusal import Refusal, plain
 from gateway.views import View
 from routing.city import City
 from routing.team import Team

@@ -1,12 +1,6 @@
-"""Who is let in to the API, and how it says no: one envelope for every refusal."""
-
-import hmac
-from collections.abc import Awaitable, Callable
-
-from fastapi import Request
+"""How the API says no: one envelope for every refusal."""
 
 from canonical.errors import HubError, Why
-from gateway.hub import Hub
 
 
 class Refusal(HubError):
@@ -22,17 +16,3 @@ def plain(value: str) -> str:
     if "\0" in value:
         raise Refusal(422, Why.CONTRACT, "U+0000 cannot be looked for")
     return value
-
-
-def guard(hub: Hub) -> Callable[[Request], Awaitable[None]]:
-    """Lets in who has the centre's token."""
-    expected = hub.settings.centre_token.encode()
-
-    async def allowed(request: Request) -> None:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        known = bool(expected) and scheme.lower() == "bearer" and hmac.compare_digest(token.encode(), expected)
-        if not known:
-            hint = "send Authorization: Bearer <GRIDHUB_CENTRE_TOKEN>"
-            raise Refusal(401, Why.UNAUTHENTICATED, "the token is missing or wrong", hint)
-
-    return allowed

@@ -10,11 +10,11 @@ from datetime import datetime, time, timedelta
 import numpy as np
 import shapely
 
+from canonical.rights import Scope
 from canonical.time import SHANGHAI
 from maps.cases import CaseTable, density, seen
 from maps.cells import CellSet
 from maps.fields import CASE, DENSITY, PUBLIC_CASE, PUBLIC_DENSITY, TEXTS
-from maps.scope import Scope
 from maps.table import Box, Layer, Shape, Table
 
 CASES, CASE_DENSITY = "cases", "case_density"

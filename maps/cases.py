@@ -11,9 +11,10 @@ import shapely
 
 from canonical.lifecycle import STAGE_TITLES
 from canonical.mark import CaseMark
+from canonical.rights import Scope
 from canonical.time import SHANGHAI
 from maps.cells import CellSet
-from maps.scope import Mask, Scope, begins
+from maps.scope import Mask, begins
 from maps.table import Floats, Layer, Objects, Table, objects
 
 Rows = npt.NDArray[np.int64]
@@ -111,6 +112,9 @@ def _visible(cases: CaseTable, scope: Scope) -> Mask:
         chosen = set(scope.systems)
         either = zip(cases.columns["source"], cases.columns["owner"], strict=True)
         mask &= np.fromiter((bool(chosen & {*one}) for one in either), bool, len(mask))
+    if scope.units:
+        allowed = frozenset(scope.units)
+        mask &= np.fromiter((not allowed.isdisjoint(mark.units) for mark in cases.marks), bool, len(mask))
     return mask
 
 

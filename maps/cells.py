@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from canonical.rights import Scope
 from maps.fields import CELL
-from maps.scope import Scope, begins
+from maps.scope import begins
 from maps.table import Layer, Shape, Table, objects
 
 

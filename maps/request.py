@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
-from maps.scope import Scope
+from canonical.rights import Scope
 
 
 @dataclass(frozen=True, slots=True)

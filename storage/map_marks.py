@@ -74,7 +74,8 @@ class MapMarks:
 
 _COLUMNS = (
     "id, no, stage, source, owner, unit, class_code, area, grid, lon, lat, received_at, due_at, disposed_at, "
-    "CAST(state -> 'place' -> 'grids' AS text), {texts}"
+    "CAST(state -> 'place' -> 'grids' AS text), "
+    "CAST(jsonb_path_query_array(state, '$.assignments[*].unit') AS text), {texts}"
 )
 # What a transaction below it wrote can be seen; what one above it writes, the next look finds.
 _HORIZON = text("SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)")
@@ -82,11 +83,12 @@ _HORIZON = text("SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS tex
 
 def _mark(row: Row[Any]) -> CaseMark:
     (
-        id_, no, stage, source, owner, unit, class_code, area, grid, lon, lat, received, due, disposed, grids, address,
-        description,
+        id_, no, stage, source, owner, unit, class_code, area, grid, lon, lat, received, due, disposed, grids, units,
+        address, description,
     ) = tuple(row)  # fmt: skip
     return CaseMark(
         id=id_, no=no, stage=Stage(stage), source=source, owner=owner, unit=unit, class_code=class_code, area=area,
         grid=grid, lon=lon, lat=lat, received_at=received, due_at=due, disposed_at=disposed,
-        grids=orjson.loads(grids) if grids else {}, address=address, description=description,
+        grids=orjson.loads(grids) if grids else {}, units=tuple(orjson.loads(units)), address=address,
+        description=description,
     )  # fmt: skip

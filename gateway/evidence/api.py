@@ -4,14 +4,15 @@ import asyncio
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from canonical.errors import Why
+from gateway.access import Asking
 from gateway.evidence.head import head_view
 from gateway.evidence.pack import MASKED, WHOLE, Order, Withhold, write_pack
 from gateway.evidence.seal import Sealer
@@ -27,7 +28,7 @@ _BLOCK = 1 << 16
 _HEAD = "^([0-9a-f]{64})?$"
 
 
-def evidence_routes(hub: Hub, guard: Callable[[Request], Awaitable[None]]) -> APIRouter:
+def evidence_routes(hub: Hub, guard: Asking) -> APIRouter:
     """The routes; `guard` lets people of the centre in."""
     router = APIRouter(dependencies=[Depends(guard)])
     one = asyncio.Semaphore(1)

@@ -8,10 +8,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from canonical.findings import Finding
+from canonical.rights import Scope
 from gateway.yaml_model import line_of, lines_of, read_model
 from maps.contact import NOBODY, Contact
 from maps.limits import Limits
-from maps.scope import Scope
 
 PUBLIC, CENTRE = "public", "centre"
 MOST_PAST = 200_000

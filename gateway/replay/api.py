@@ -1,6 +1,5 @@
 """`/api/replays`: plan, run, stop, list, show. What is asked with GET changes nothing."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from canonical.errors import Unacceptable, Why
 from canonical.replay import ItemState, ReplayState
+from gateway.access import Asking
 from gateway.hub import Hub
 from gateway.replay.plan import Order
 from gateway.replay.run import Replayer
@@ -42,7 +42,7 @@ class Halt(BaseModel):
     reason: str = Field(min_length=1, max_length=500, pattern=r"^[^\x00]*\S[^\x00]*$", description="why")
 
 
-def replay_routes(hub: Hub, guard: Callable[[Request], Awaitable[None]]) -> APIRouter:
+def replay_routes(hub: Hub, guard: Asking) -> APIRouter:
     """The routes; `guard` lets people of the centre in."""
     router = APIRouter(dependencies=[Depends(guard)])
     replayer = Replayer(hub)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from canonical.rights import Scope
 from maps.atlas import Interval
 from maps.crs import Crs
 from maps.drawing.style import Style
-from maps.scope import Scope
 
 PIXEL = 0.00028
 """Metres: the pixel that OGC services reckon scale with (WMS 1.3.0, 7.2.4.6.9)."""

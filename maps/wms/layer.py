@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from canonical.rights import Scope
 from maps.atlas import CASE_DENSITY, Atlas
 from maps.drawing.style import CASE_STYLES, DENSITY, DISTRICTS, GRIDS, INDUSTRY, Style
-from maps.scope import Scope
 from maps.table import Layer, Shape
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pyogrio
 import shapely
 
+from canonical.rights import Scope
 from maps.atlas import Atlas, Query
-from maps.scope import Scope
 from tests.maps.mapserver import MapServer, started
 from tests.maps.small_city import NOW
 

@@ -22,6 +22,7 @@ from adapters.time_pattern import time_pattern
 from canonical.errors import HubError, Unacceptable
 from canonical.message import Message
 from canonical.reading import Reading
+from canonical.rights import Scope
 from maps.atlas import Query
 from maps.crs import named
 from maps.filtering import cql2_json, cql2_text
@@ -30,7 +31,6 @@ from maps.filtering.fes import document
 from maps.filtering.fes import filter_of as fes_filter
 from maps.filtering.problem import BadFilter
 from maps.limits import Limits
-from maps.scope import Scope
 from maps.table import Table
 from tests.fuzz.readers import CHECKS, RULES, SHAPES, good, storable, taken
 from tests.maps import small_city

@@ -11,11 +11,11 @@ from typing import Any, Literal
 import httpx
 import uvicorn
 
+from canonical.rights import Scope
 from gateway.configuration import Configuration
 from gateway.hub import clock
 from gateway.maps.app import MapApp
 from gateway.maps.file import CENTRE, PUBLIC, MapSettings
-from maps.scope import Scope
 from storage.store import Store
 from tests.gateway.running import Loop, until
 

@@ -12,12 +12,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import make_url
 
+from canonical.rights import Scope
 from gateway.configuration import Configuration
 from gateway.hub import clock
 from gateway.maps import counts, feed
 from gateway.maps.feed import STALE
 from maps.request import Answer, Request
-from maps.scope import Scope
 from tests.connectors.servers.relay import Relay
 from tests.gateway.maps_room import SETTINGS, TOKENS, Maps, maps
 from tests.gateway.pushes import NAME, PHONE, hotline, ticket

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from canonical.rights import Scope
 from canonical.time import SHANGHAI
 from gateway.configuration import Configuration
 from gateway.hub import clock
 from gateway.maps.atlas import city_sets
 from gateway.maps.feed import STALE
 from maps.atlas import Query, TooMany
-from maps.scope import Scope
 from maps.table import Table
 from routing.grid_sets import GridRegistry
 from tests.gateway.maps_room import SCOPES, SETTINGS, Maps, maps

@@ -17,13 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from canonical.rights import Scope
 from connectors.ogc.pyramid import DEGREES, MERCATOR, levels
 from connectors.ogc.reading import read
 from gateway.upstream import source
 from gateway.upstream.base_map import BaseMapService
 from gateway.upstream.keeping import opened
 from maps.request import Answer, Request
-from maps.scope import Scope
 from tests.connectors.ogc_place import TOKEN, Place, colour, seen, tianditu, tile, upstream
 from tests.gateway.upstream_city import BOX, registered, wmts
 from tests.ports import find_port

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 import numpy as np
 from PIL import Image
 
+from canonical.rights import Scope
 from maps.request import Answer, Request
-from maps.scope import Scope
 from tests.maps.small_city import NOW
 
 CENTRE, PUBLIC = Scope("centre", texts=True), Scope("public", public=True)

@@ -12,12 +12,12 @@ import shapely
 
 from canonical.lifecycle import OPEN, Stage
 from canonical.mark import CaseMark
+from canonical.rights import Scope
 from canonical.time import SHANGHAI
 from maps.atlas import Atlas, Interval, Query
 from maps.cases import CaseTable, Names, case_table
 from maps.cells import CellSet, cell_set
 from maps.crs import named
-from maps.scope import Scope
 
 NOW = datetime(2026, 3, 16, 10, 0, tzinfo=SHANGHAI)
 WEST, SOUTH, STEP = 118.30, 31.30, 0.005

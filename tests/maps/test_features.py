@@ -16,6 +16,7 @@ import pytest
 from lxml import etree
 
 from canonical.lifecycle import OPEN, Stage
+from canonical.rights import Scope
 from maps.cells import cell_set
 from maps.crs import named
 from maps.features.html import MOST_ROWS
@@ -23,7 +24,6 @@ from maps.features.order import CRS84, CRS_NAMES
 from maps.features.service import FeaturesService
 from maps.limits import Limits
 from maps.request import Answer, Request
-from maps.scope import Scope
 from tests.maps.asking import CENTRE, PUBLIC, WEST_HALF, asked, body_of
 from tests.maps.small_city import NOW, SOUTH, STEP, WEST, askew, atlas, extent, grids, marks, scattered
 

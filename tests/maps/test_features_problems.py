@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from canonical.rights import Scope
 from maps.features.service import FeaturesService
 from maps.limits import Limits
 from maps.request import Request
-from maps.scope import Scope
 from tests.maps.asking import CENTRE, PUBLIC, asked, body_of
 from tests.maps.small_city import NOW, atlas, marks
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from lxml import etree
 from owslib.wmts import WebMapTileService
 
+from canonical.rights import Scope
 from maps.drawing.painter import painter_of
-from maps.scope import Scope
 from maps.tiles.matrix import DEGREES, SETS, WEB
 from maps.tiles.vector import EXTENT, TileService
 from maps.tiles.wmts import WmtsService

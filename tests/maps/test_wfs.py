@@ -12,10 +12,10 @@ from lxml import etree
 from owslib.fes2 import PropertyIsEqualTo
 from owslib.wfs import WebFeatureService
 
+from canonical.rights import Scope
 from maps.crs import named
 from maps.limits import Limits
 from maps.request import Answer, Request
-from maps.scope import Scope
 from maps.wfs.order import BY_ID
 from maps.wfs.service import WfsService
 from tests.maps.asking import CENTRE, PUBLIC, WEST_HALF, asked, body_of

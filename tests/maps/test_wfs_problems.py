@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from canonical.rights import Scope
 from maps.limits import Limits
 from maps.request import Request
-from maps.scope import Scope
 from maps.wfs.service import WfsService
 from tests.maps.asking import CENTRE, PUBLIC, asked, body_of
 from tests.maps.small_city import NOW, atlas

@@ -8,11 +8,11 @@ import pytest
 import shapely
 from lxml import etree
 
+from canonical.rights import Scope
 from maps.atlas import Atlas
 from maps.cases import Names, case_table
 from maps.cells import cell_set
 from maps.limits import Limits
-from maps.scope import Scope
 from maps.wfs.order import BY_ID
 from maps.wfs.service import WfsService
 from tests.maps.asking import CENTRE, PUBLIC, asked, body_of

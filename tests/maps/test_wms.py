@@ -10,12 +10,12 @@ import shapely
 from lxml import etree
 from owslib.wms import WebMapService
 
+from canonical.rights import Scope
 from canonical.time import SHANGHAI
 from maps.crs import named
 from maps.drawing.painter import painter_of
 from maps.limits import Limits
 from maps.request import Request
-from maps.scope import Scope
 from maps.wms.capabilities import Face
 from maps.wms.order import INFO_FORMATS
 from maps.wms.service import WmsService

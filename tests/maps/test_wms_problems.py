@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from canonical.rights import Scope
 from maps.drawing.painter import painter_of
 from maps.limits import Limits
 from maps.request import Request
-from maps.scope import Scope
 from maps.wms.capabilities import Face
 from maps.wms.service import WmsService
 from tests.maps.asking import CENTRE, PUBLIC, URL, asked, body_of, pixels

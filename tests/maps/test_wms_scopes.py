@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from canonical.mark import CaseMark
+from canonical.rights import Scope
 from canonical.time import SHANGHAI
 from maps.atlas import Atlas, Query
 from maps.cells import CellSet
 from maps.drawing.painter import painter_of
 from maps.limits import Limits
-from maps.scope import Scope
 from maps.wms.capabilities import Face
 from maps.wms.service import WmsService
 from tests.maps.asking import CENTRE, PUBLIC, asked, body_of
