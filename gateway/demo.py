@@ -20,7 +20,7 @@ import yaml
 
 from canonical.errors import HubError, Misconfigured
 from gateway.hub import clock
-from gateway.settings import CENTRE_TOKEN, CONFIG, DATABASE_URL, FILES, example_city
+from gateway.settings import CENTRE_TOKEN, CONFIG, DATABASE_URL, FILES, SECRET, example_city
 from gateway.views import View, books_view
 from storage.casebook import Casebook
 from storage.embedded import EmbeddedPostgres
@@ -102,6 +102,7 @@ class Demo:
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         environment = os.environ | {
             CONFIG: str(config), DATABASE_URL: database_url, CENTRE_TOKEN: self.token, FILES: str(folder / "files"),
+            SECRET: self.token,
             "HOTLINE_URL": urls["hotline_12345"], "URBAN_URL": urls["urban_management"],
             "GRID_URL": urls["social_governance"], "HOTLINE_TOKEN": self.token, "URBAN_VALIDATE": self.token,
             "GRID_TOKEN": self.token, "GRIDHUB_SIMULATE_SECRET": self.token,

@@ -19,6 +19,7 @@ CONFIG, DATABASE_URL, CENTRE_TOKEN, DATA, FILES, LOG, METRICS_PORT, SIMULATE_SEC
     "GRIDHUB_SIMULATE_SECRET",
 )
 EVIDENCE_KEY, EVIDENCE_DIGEST = "GRIDHUB_EVIDENCE_KEY", "GRIDHUB_EVIDENCE_DIGEST"
+SECRET = "GRIDHUB_SECRET"  # noqa: S105 its name
 BUS_URL, BUS_USERNAME, BUS_PASSWORD, BUS_CA, BUS_CERTIFICATE, BUS_KEY = (
     "GRIDHUB_BUS_URL",
     "GRIDHUB_BUS_USERNAME",
@@ -38,6 +39,8 @@ VARIABLES = {
     FILES: "folder of the files of cases, the same for all worker processes; default: files in GRIDHUB_DATA",
     LOG: "json for log lines as JSON, set by serve --json-log for its processes; default: text",
     METRICS_PORT: "port at which work serves /metrics and /health, as --metrics-port; default: none",
+    SECRET: "what one-time codes of people are sealed with and telephones are found by, 16 characters or more, the "
+    "same on all machines, or GRIDHUB_SECRET_FILE, a file that holds it; default: a file in GRIDHUB_DATA, made once",
     EVIDENCE_KEY: "file of the city's Ed25519 private key (PEM) that signs evidence packs and heads; default: none",
     EVIDENCE_DIGEST: "digest of the chain of seals, sha256 or sm3, from its first seal on; default: sha256",
     BUS_URL: "RabbitMQ as the hub's bus, amqps://host/vhost, of a cluster each node's by comma; default: no bus",
@@ -65,6 +68,8 @@ class Settings:
     """None: no bus."""
     evidence_key: Path | None = None
     evidence_digest: str = "sha256"
+    secret: str = field(default="", repr=False)
+    """Empty: a file of this machine has it."""
 
     @property
     def file_folder(self) -> Path:
@@ -96,6 +101,7 @@ def settings(config: Path | None = None, environment: Mapping[str, str] | None =
         bus=bus_account(environment),
         evidence_key=Path(environment[EVIDENCE_KEY]).absolute() if environment.get(EVIDENCE_KEY) else None,
         evidence_digest=_digest(environment.get(EVIDENCE_DIGEST) or "sha256"),
+        secret=secret(environment, SECRET),
     )
 
 

@@ -17,10 +17,12 @@ from canonical.organisation import Post
 from canonical.place import PlaceMethod
 from canonical.reconciliation import CLASS_TITLES, LineClass
 from canonical.records import DeliveryState
+from canonical.rights import ROLE_TITLES, Right, Role
 from canonical.time import LimitUnit
 from gateway.demo_view import QUEUE_TITLES
 from gateway.duty import POST_TITLES
 from gateway.reconciliation.repair import REPAIR_TITLES, Repair
+from storage.viewings import Viewed
 
 GLOSSARY = Path(__file__).parents[2] / "docs" / "glossary.md"
 VALUES: Mapping[str, type[StrEnum]] = {
@@ -39,6 +41,9 @@ VALUES: Mapping[str, type[StrEnum]] = {
     "Clocks": Clock,
     "Supervision": Supervision,
     "Completion": Completion,
+    "Roles": Role,
+    "Rights": Right,
+    "Looks at personal data": Viewed,
 }
 TITLES: Mapping[str, Mapping[str, str]] = {
     "Stages": {stage.value: title for stage, title in STAGE_TITLES.items()},
@@ -49,6 +54,7 @@ TITLES: Mapping[str, Mapping[str, str]] = {
     "Clocks": {clock.value: title for clock, title in CLOCK_TITLES.items()},
     "Supervision": {one.value: title for one, title in SUPERVISION_TITLES.items()},
     "Queues": {queue.value: title for queue, title in QUEUE_TITLES.items()},
+    "Roles": {role.value: title for role, title in ROLE_TITLES.items()},
 }
 
 
