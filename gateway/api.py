@@ -11,9 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
 
 from adapters import Door
-from canonical.case import Queue
 from canonical.errors import Misconfigured, Unacceptable, Unavailable, Why
-from canonical.lifecycle import Stage
 from canonical.message import ACCEPTED, Message
 from canonical.reading import Outcome
 from canonical.records import Arrival, Command
@@ -41,6 +39,7 @@ from gateway.refusal import Refusal, plain
 from gateway.replay.api import replay_routes
 from gateway.replay.run import keep_editions
 from gateway.report.api import report_routes
+from gateway.search.api import search_routes
 from gateway.views import View, books_view, case_view, journey_view, lifecycle_view, row_view
 from gateway.wire import BULK, PREFIX, Receive, Scope, Send
 from routing.commands import CENTRE
@@ -93,6 +92,7 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     parts = (_case_routes(hub), _acting_routes(hub, committer), _watching_routes(hub), delivery_routes(hub), replays)
     for router in parts:
         app.include_router(router)
+    app.include_router(search_routes(hub))
     app.include_router(duty_routes(hub))
     app.include_router(clock_routes(hub, [Depends(guard(hub))]))
     app.include_router(reconcile_routes(hub, [Depends(guard(hub))]))
@@ -179,16 +179,6 @@ def _open_routes(hub: Hub) -> APIRouter:
 
 def _case_routes(hub: Hub) -> APIRouter:
     router = APIRouter(dependencies=[Depends(guard(hub))])
-
-    @router.get("/api/cases", summary="Cases in the order of their numbers")
-    async def cases(
-        queue: Queue | None = None, stage: Stage | None = None, source: str = "", owner: str = "",
-        after: str = "", limit: Limited = 50,
-    ) -> View:  # fmt: skip
-        given = {"source": plain(source), "owner": plain(owner), "after": plain(after)}
-        found = await hub.casebook.find(queue=queue or "", stage=stage or "", limit=limit, **given)
-        following = found[-1].no if len(found) == limit else None
-        return {"items": [case_view(case) for case in found], "next": following}
 
     @router.get("/api/latest", summary="The cases that moved last")
     async def latest(limit: Limited = 5) -> View:

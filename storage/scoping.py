@@ -38,7 +38,7 @@ def values(scope: Scope) -> dict[str, list[str]]:
     """The parameters of `seen`."""
     given = {name: getattr(scope, name) for name in _LIMITS if getattr(scope, name)}
     return {
-        f"scope_{name}": [f"{_literal(one)}%" for one in ones] if name in _BY_BEGINNING else list(ones)
+        f"scope_{name}": [f"{literal(one)}%" for one in ones] if name in _BY_BEGINNING else list(ones)
         for name, ones in given.items()
     }
 
@@ -49,6 +49,6 @@ def whole(scope: Scope) -> None:
         raise OutOfScope("this concerns the whole city, and you see a part of it")
 
 
-def _literal(beginning: str) -> str:
+def literal(beginning: str) -> str:
     """A beginning for LIKE, in which nothing stands for anything else."""
     return beginning.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

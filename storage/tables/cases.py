@@ -84,6 +84,8 @@ cases = Table(
     Index("cases_merged", text("(state ->> 'merged_into')"), postgresql_where=text("stage = 'merged'")),
     Index("cases_step", "next_step_at", postgresql_where=text("next_step_at IS NOT NULL")),
     Index("cases_queue", "queue", "no", postgresql_where=text("queue IS NOT NULL")),
+    # What is due first of the work that is not done: few of all cases.
+    Index("cases_due", "due_at", "id", postgresql_where=text("disposed_at IS NULL AND due_at IS NOT NULL")),
     Index("cases_led", text("(state ->> 'lead_system')"), "id", postgresql_where=text("state ? 'lead_system'")),
 )
 
