@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.fact import Fact
 from canonical.indicator import NUMBERS, By, Counter
-from storage.fact_sql import SUBJECTS, Scope, Statement
+from storage.fact_sql import SUBJECTS, Extent, Statement
 from storage.facts import COLUMNS
 
 Counts = dict[str, dict[str, float]]
@@ -32,16 +32,16 @@ class Position:
 
 
 async def count(
-    connection: AsyncConnection, counters: Iterable[Counter], scope: Scope, subject: str | None = None
+    connection: AsyncConnection, counters: Iterable[Counter], extent: Extent, subject: str | None = None
 ) -> Counts:
     """What everybody has of each counter, or one alone; under TOTAL all together. What nobody is known of: under ""."""
     found: Counts = defaultdict(lambda: defaultdict(float))
     given = list(counters)
     for whats, some in _by_what([one for one in given if not one.cases]).items():
-        await _facts_counted(connection, whats, some, scope, subject, found)
+        await _facts_counted(connection, whats, some, extent, subject, found)
     for counter in given:
         if counter.cases:
-            await _cases_counted(connection, counter, scope, subject, found)
+            await _cases_counted(connection, counter, extent, subject, found)
     return found
 
 
@@ -55,9 +55,14 @@ def _by_what(counters: Sequence[Counter]) -> Mapping[str, list[Counter]]:
 
 
 async def _facts_counted(
-    connection: AsyncConnection, what: str, counters: Sequence[Counter], scope: Scope, whose: str | None, found: Counts
+    connection: AsyncConnection,
+    what: str,
+    counters: Sequence[Counter],
+    extent: Extent,
+    whose: str | None,
+    found: Counts,
 ) -> None:
-    statement = Statement(scope)
+    statement = Statement(extent)
     columns = [f"{_measure(one)} FILTER (WHERE {statement.condition(one)}) AS c{n}" for n, one in enumerate(counters)]
     where = [statement.of_whats([what]), statement.known, f"({statement.periods(counters)})", *statement.whose(whose)]
     query = (
@@ -79,10 +84,10 @@ def _measure(counter: Counter) -> str:
 
 
 async def _cases_counted(
-    connection: AsyncConnection, counter: Counter, scope: Scope, whose: str | None, found: Counts
+    connection: AsyncConnection, counter: Counter, extent: Extent, whose: str | None, found: Counts
 ) -> None:
     """Each case once for everybody, and once in the total, whoever it is of."""
-    statement = Statement(scope)
+    statement = Statement(extent)
     where = [
         statement.of_whats(counter.what), statement.known, statement.condition(counter), *statement.whose(whose),
     ]  # fmt: skip
@@ -95,11 +100,11 @@ async def _cases_counted(
 
 
 async def facts(
-    connection: AsyncConnection, counter: Counter, scope: Scope, subject: str | None, *, limit: int,
+    connection: AsyncConnection, counter: Counter, extent: Extent, subject: str | None, *, limit: int,
     after: Position | None = None,
 ) -> list[Fact]:  # fmt: skip
     """The facts that a counter counted, in the order of time. `subject` None: of all."""
-    statement = Statement(scope)
+    statement = Statement(extent)
     order = statement.order(counter, subject)
     where = [statement.of_whats(counter.what), statement.known, statement.condition(counter)]
     where += statement.whose(subject)
@@ -124,13 +129,13 @@ def is_subject(by: str) -> bool:
 
 
 async def changed(
-    connection: AsyncConnection, counter: Counter, old: Scope, new: Scope, subject: str | None, *, limit: int
+    connection: AsyncConnection, counter: Counter, old: Extent, new: Extent, subject: str | None, *, limit: int
 ) -> list[str]:
-    """Numbers of the cases that the counter counts in one of the two scopes only, or another number of times."""
+    """Numbers of the cases that the counter counts in one of the two extents only, or another number of times."""
     parts: list[str] = []
     values: dict[str, object] = {"limit": limit}
-    for name, scope in (("a", old), ("b", new)):
-        statement = Statement(scope)
+    for name, extent in (("a", old), ("b", new)):
+        statement = Statement(extent)
         where = [statement.of_whats(counter.what), statement.known, statement.condition(counter)]
         where += statement.whose(subject)
         measure = _measure(counter)

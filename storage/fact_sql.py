@@ -40,7 +40,7 @@ TIME_OF = MappingProxyType({By.AT: "at", By.DUE: "due_at", By.DONE: "done_at", B
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Extent:
     """Of which time, by which run of the facts."""
 
     first: datetime
@@ -57,11 +57,11 @@ class Scope:
 class Statement:
     """A statement that grows, and its parameters."""
 
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
-        self.values: dict[str, object] = {"first": scope.first, "end": scope.end, "run": scope.run}
-        if scope.as_at is not None:
-            self.values["as_at"] = scope.as_at
+    def __init__(self, extent: Extent) -> None:
+        self.extent = extent
+        self.values: dict[str, object] = {"first": extent.first, "end": extent.end, "run": extent.run}
+        if extent.as_at is not None:
+            self.values["as_at"] = extent.as_at
 
     def value(self, given: object) -> str:
         """The name of a parameter that holds this value."""
@@ -72,25 +72,25 @@ class Statement:
     @property
     def subject(self) -> str:
         """What facts are grouped by."""
-        expression = SUBJECTS[self.scope.by][0]
-        if self.scope.by != "unit" or not self.scope.successors:
+        expression = SUBJECTS[self.extent.by][0]
+        if self.extent.by != "unit" or not self.extent.successors:
             return expression
-        arms = (f"WHEN {self._text(a)} THEN {self._text(b)}" for a, b in self.scope.successors.items())
+        arms = (f"WHEN {self._text(a)} THEN {self._text(b)}" for a, b in self.extent.successors.items())
         return f"CASE unit {' '.join(arms)} ELSE unit END"
 
     def whose(self, subject: str | None) -> list[str]:
         """That facts are of one of those who are assessed; None: of anybody."""
-        of_post = [SUBJECTS[self.scope.by][1]] if SUBJECTS[self.scope.by][1] else []
+        of_post = [SUBJECTS[self.extent.by][1]] if SUBJECTS[self.extent.by][1] else []
         if subject is None:
             return of_post
-        if self.scope.by == "unit":
-            former = [one for one, new in self.scope.successors.items() if new == subject]
-            if subject in self.scope.successors:  # its figures are another's
+        if self.extent.by == "unit":
+            former = [one for one, new in self.extent.successors.items() if new == subject]
+            if subject in self.extent.successors:  # its figures are another's
                 return ["false"]
             if not former:
                 return [f"unit = {self._text(subject)}"]
             return [f"unit = ANY(CAST({self.value([subject, *former])} AS text[]))"]
-        if self.scope.by in AREAS and subject:  # a range, so that the index on the area is of use
+        if self.extent.by in AREAS and subject:  # a range, so that the index on the area is of use
             low, high = self._text(subject), self._text(subject + "a")
             return [*of_post, f"area >= {low} AND area < {high}", f"{self.subject} = {self._text(subject)}"]
         return [*of_post, f"{self.subject} = {self._text(subject)}"]
@@ -102,7 +102,7 @@ class Statement:
     def known(self) -> str:
         """That a fact held after the run. As at an end: of a case that moved later, what it was then."""
         held = "since_run <= :run AND until_run > :run"
-        if self.scope.as_at is None:
+        if self.extent.as_at is None:
             return f"{held} AND {LATEST_FACTS}"
         return f"{held} AND (as_at = :as_at OR {LATEST_FACTS} AND moved_at < :as_at)"
 
@@ -126,7 +126,7 @@ class Statement:
         facts in the order of time until it has met enough of theirs, so it is not shown that it could.
         """
         time = TIME_OF[counter.by]
-        if subject is not None and self.scope.by in FEW:
+        if subject is not None and self.extent.by in FEW:
             time = f"({time} + INTERVAL '0')"
         return f"{time}, case_id, seq, what, unit"
 

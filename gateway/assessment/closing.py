@@ -17,7 +17,7 @@ from gateway.assessment.sheets import UnknownFigure, made, of_today, reading, ru
 from gateway.configuration import Configuration
 from storage.assessing import changed
 from storage.assessment_editions import ClosedEdition, add, latest, listed, read, rulebook, sheets
-from storage.fact_sql import Scope
+from storage.fact_sql import Extent
 from storage.facts import LOCK, Facts, alone
 from storage.store import Store
 
@@ -144,15 +144,15 @@ async def _traced(
 ) -> Changed:  # fmt: skip
     """With the cases behind it."""
     cases: set[str] = set()
-    scopes = [
-        Scope(first=sheet.first, end=sheet.as_of, run=sheet.run, by=one.by, successors=of.successors, as_at=sheet.last)
+    extents = [
+        Extent(first=sheet.first, end=sheet.as_of, run=sheet.run, by=one.by, successors=of.successors, as_at=sheet.last)
         for sheet, of in zip((before, after), rules, strict=True)
     ]
     for name in rules[1].counters_of(one.column):
         counter = rules[1].counters[name]
         if rules[0].counters.get(name) == counter:
             whose = None if one.id == "*" else one.id
-            cases |= set(await changed(connection, counter, scopes[0], scopes[1], whose, limit=SHOWN_CASES))
+            cases |= set(await changed(connection, counter, extents[0], extents[1], whose, limit=SHOWN_CASES))
     return Changed(
         one.by, one.id, one.name, one.column, one.title, one.old, one.new, tuple(sorted(cases)[:SHOWN_CASES])
     )  # fmt: skip

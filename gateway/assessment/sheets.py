@@ -21,7 +21,7 @@ from gateway.configuration import Configuration
 from gateway.hub import Hub
 from storage.assessing import count
 from storage.assessment_editions import content, latest, read, rulebook
-from storage.fact_sql import SUBJECTS, Scope
+from storage.fact_sql import SUBJECTS, Extent
 from storage.facts import finished, kept_as_at, opened_at
 from storage.store import Store
 
@@ -41,7 +41,7 @@ class Asked:
     period: Period
     by: str
     rules: Rulebook
-    scope: Scope
+    extent: Extent
     edition: int
     """0: the period is not closed, or today's figures are asked for."""
 
@@ -76,11 +76,11 @@ async def reading(store: Store) -> AsyncIterator[AsyncConnection]:
 
 async def made(connection: AsyncConnection, configuration: Configuration, asked: Asked, *, edition: int = 0) -> Sheet:
     """The sheet, counted now; as edition `edition` where it is about to be closed."""
-    counts = await count(connection, asked.rules.needed(asked.by), asked.scope)
-    told = await opened_at(connection, asked.scope.run)
+    counts = await count(connection, asked.rules.needed(asked.by), asked.extent)
+    told = await opened_at(connection, asked.extent.run)
     heading = Heading(
-        city=configuration.city.name, period=asked.period, by=asked.by, as_of=asked.scope.end, run=asked.scope.run,
-        edition=edition or asked.edition, notes=[] if asked.scope.run else [NO_FACTS],
+        city=configuration.city.name, period=asked.period, by=asked.by, as_of=asked.extent.end, run=asked.extent.run,
+        edition=edition or asked.edition, notes=[] if asked.extent.run else [NO_FACTS],
         facts_at=in_shanghai(told) if told else None,
     )  # fmt: skip
     return sheet(counts, asked.rules, people(configuration, asked.by, asked.period), heading)
@@ -104,10 +104,10 @@ async def of_edition(connection: AsyncConnection, period: Period, by: str, editi
     if found is None:
         raise UnknownFigure(f"{period} has no edition {edition}", at="edition")
     rules = Rulebook.model_validate_json(await rulebook(connection, period.name, edition))
-    scope = Scope(
+    extent = Extent(
         first=found.first, end=found.as_of, run=found.run, by=by, successors=rules.successors, as_at=found.last
     )  # fmt: skip
-    return Asked(period, by, rules, scope, edition)
+    return Asked(period, by, rules, extent, edition)
 
 
 async def of_today(
@@ -117,11 +117,11 @@ async def of_today(
     run = await finished(connection)
     number = run.number if run else 0
     over = period.last <= now and (period.ends_a_month or await kept_as_at(connection, period.last, number))
-    scope = Scope(
+    extent = Extent(
         first=period.first, end=min(period.last, now), run=number, by=by, successors=merged(configuration, period),
         as_at=period.last if over else None,
     )  # fmt: skip
-    return Asked(period, by, rules_of(configuration), scope, 0)
+    return Asked(period, by, rules_of(configuration), extent, 0)
 
 
 def rules_of(configuration: Configuration) -> Rulebook:

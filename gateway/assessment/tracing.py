@@ -78,7 +78,7 @@ async def traced(store: Store, configuration: Configuration, where: Where, *, no
         asked = await _asked(connection, configuration, where, now)
         counters = [asked.rules.counters[name] for name in asked.rules.counters_of(where.column)]
         whose = None if where.subject == TOTAL else where.subject
-        counts = await count(connection, counters, asked.scope, whose)
+        counts = await count(connection, counters, asked.extent, whose)
     own = counts.get(where.subject, {})
     rate = asked.rules.rates.get(where.column)
     title = rate.title if rate else asked.rules.counters[where.column].title
@@ -86,7 +86,7 @@ async def traced(store: Store, configuration: Configuration, where: Where, *, no
     terms += [("denominator", term) for term in (rate.denominator if rate else ())]
     parts = tuple(_part(asked, place, term, own) for place, term in terms)
     return Traced(
-        asked.period.name, where.by, where.subject, where.column, title, asked.edition, asked.scope.run,
+        asked.period.name, where.by, where.subject, where.column, title, asked.edition, asked.extent.run,
         asked.rules.edition, formula(rate, asked.rules) if rate else title,
         figure(own, where.column, asked.rules), parts,
     )  # fmt: skip
@@ -105,7 +105,7 @@ async def behind(
         chosen = asked.rules.counters[counter or names[0]]
         whose = None if where.subject == TOTAL else where.subject
         found = await facts(
-            connection, chosen, asked.scope, whose, limit=limit + 1, after=_read(after) if after else None
+            connection, chosen, asked.extent, whose, limit=limit + 1, after=_read(after) if after else None
         )  # fmt: skip
     following = _written(position(chosen, found[limit - 1])) if len(found) > limit else None
     return Page(tuple(found[:limit]), following)

@@ -16,7 +16,7 @@ from canonical.fact import Fact
 from canonical.indicator import By, Counter
 from canonical.time import SHANGHAI
 from storage.assessing import Counts, count
-from storage.fact_sql import Scope
+from storage.fact_sql import Extent
 from storage.facts import add
 from storage.store import Store
 
@@ -28,7 +28,7 @@ ON_TIME = Counter(
 CLOSED = Counter(id="closed", title="结束", what=("clock.disposal",), by=By.DONE)
 
 
-def counted(url: str, facts: Iterable[Fact], counters: Iterable[Counter], scope: Scope) -> Counts:
+def counted(url: str, facts: Iterable[Fact], counters: Iterable[Counter], extent: Extent) -> Counts:
     """What the engine counts of these facts."""
 
     async def run() -> Counts:
@@ -36,7 +36,7 @@ def counted(url: str, facts: Iterable[Fact], counters: Iterable[Counter], scope:
         try:
             async with store.transaction() as transaction:
                 await add(transaction.connection, 1, facts)
-                return await count(transaction.connection, counters, scope)
+                return await count(transaction.connection, counters, extent)
         finally:
             await store.close()
 
@@ -71,11 +71,11 @@ def _december() -> Iterator[Fact]:
 
 def test_tianmen_december_2016(database_url: str) -> None:
     book = rules()
-    scope = Scope(
+    extent = Extent(
         first=datetime(2016, 12, 1, tzinfo=SHANGHAI), end=datetime(2017, 1, 1, tzinfo=SHANGHAI), run=1, by="unit"
     )  # fmt: skip
 
-    found = counted(database_url, _december(), book.counters.values(), scope)["*"]
+    found = counted(database_url, _december(), book.counters.values(), extent)["*"]
 
     published = {"accept": 1054, "register": 996, "need_archive": 972, "archive": 911, "in_time_archive": 737}
     assert {name: found[name] for name in published} == published
@@ -108,11 +108,11 @@ def test_bostons_own_mark_of_what_was_on_time(database_url: str, shared: Path) -
         one.model_copy(update={"id": f"{one.id}/{mark}", "where": one.where | {"result": mark or None}})
         for one in (ON_TIME, CLOSED) for mark in marks
     ]  # fmt: skip
-    scope = Scope(
+    extent = Extent(
         first=datetime(2010, 1, 1, tzinfo=NEW_YORK), end=datetime(2026, 1, 1, tzinfo=NEW_YORK), run=1, by="unit"
     )  # fmt: skip
 
-    found = counted(database_url, _boston(rows), asked, scope)
+    found = counted(database_url, _boston(rows), asked, extent)
 
     total = found["*"]
     assert (total["on_time/ONTIME"], total["closed/ONTIME"]) == (2708, 2708)

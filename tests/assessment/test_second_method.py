@@ -11,7 +11,7 @@ from assessment.indicator_file import load_rulebook
 from assessment.scoring import figure
 from canonical.time import SHANGHAI
 from storage.assessing import Counts, count
-from storage.fact_sql import Scope
+from storage.fact_sql import Extent
 from storage.facts import Facts
 from storage.store import Store
 from tests.assessment.month import month, save
@@ -33,8 +33,8 @@ async def _both(url: str, seed: int) -> tuple[list[str], dict[str, Counts]]:
     async with store.transaction() as transaction:
         bodies = list((await transaction.connection.execute(text("SELECT CAST(body AS text) FROM event"))).scalars())
         for by in BYS:
-            scope = Scope(first=FIRST, end=LAST, run=1, by=by, as_at=LAST)
-            counts[by] = await count(transaction.connection, rules.counters.values(), scope)
+            extent = Extent(first=FIRST, end=LAST, run=1, by=by, as_at=LAST)
+            counts[by] = await count(transaction.connection, rules.counters.values(), extent)
     await store.close()
     return bodies, counts
 

@@ -30,7 +30,7 @@ from canonical.time import SHANGHAI
 from storage import tables
 from storage.assessing import count, facts, position
 from storage.embedded import EmbeddedPostgres
-from storage.fact_sql import Scope
+from storage.fact_sql import Extent
 from storage.facts import COLUMNS, OPEN, Facts
 from storage.schema import migrate
 from storage.store import Store
@@ -153,14 +153,14 @@ async def looked(store: Store) -> int:
 async def month_assessed(store: Store, rules: Rulebook, by: str) -> int:
     """The whole sheet; its rows."""
     async with store.transaction() as transaction:
-        counts = await count(transaction.connection, rules.needed(by), scope(by))
+        counts = await count(transaction.connection, rules.needed(by), extent(by))
     heading = Heading(city="芜湖市", period=PERIOD, by=by, as_of=PERIOD.last, run=1)
     return len(sheet(counts, rules, People(), heading).rows)
 
 
-def scope(by: str) -> Scope:
+def extent(by: str) -> Extent:
     """The month as at its end, by the only run."""
-    return Scope(first=PERIOD.first, end=PERIOD.last, run=1, by=by, as_at=PERIOD.last)
+    return Extent(first=PERIOD.first, end=PERIOD.last, run=1, by=by, as_at=PERIOD.last)
 
 
 async def page(store: Store, counter: Counter, by: str, subject: str | None, *, pages: int = 1) -> int:
@@ -168,7 +168,7 @@ async def page(store: Store, counter: Counter, by: str, subject: str | None, *, 
     after, found = None, 0
     for _ in range(pages):
         async with store.transaction() as transaction:
-            some = await facts(transaction.connection, counter, scope(by), subject, limit=50, after=after)
+            some = await facts(transaction.connection, counter, extent(by), subject, limit=50, after=after)
         found = len(some)
         after = position(counter, some[-1]) if some else None
     return found
