@@ -11,8 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.fact import Fact
 from canonical.indicator import NUMBERS, By, Counter
+from canonical.rights import Scope
+from storage.fact_scoping import numbered, told
 from storage.fact_sql import SUBJECTS, Extent, Statement
 from storage.facts import COLUMNS
+from storage.scoping import values as scope_values
 
 Counts = dict[str, dict[str, float]]
 """Who, which counter, how much."""
@@ -103,7 +106,10 @@ async def facts(
     connection: AsyncConnection, counter: Counter, extent: Extent, subject: str | None, *, limit: int,
     after: Position | None = None,
 ) -> list[Fact]:  # fmt: skip
-    """The facts that a counter counted, in the order of time. `subject` None: of all."""
+    """The facts that a counter counted, in the order of time. `subject` None: of all.
+
+    A case that has left the scope since has no number here: it is counted, and seen no more.
+    """
     statement = Statement(extent)
     order = statement.order(counter, subject)
     where = [statement.of_whats(counter.what), statement.known, statement.condition(counter)]
@@ -111,9 +117,13 @@ async def facts(
     if after is not None:
         given = (after.at, after.case_id, after.seq, after.what, after.unit)
         where.append(f"({order}) > ({', '.join(statement.value(value) for value in given)})")
-    query = f"SELECT {', '.join(COLUMNS)} FROM fact WHERE {' AND '.join(where)} ORDER BY {order} LIMIT :limit"  # noqa: S608
+    query = f"SELECT {_listed(extent.scope)} FROM fact WHERE {' AND '.join(where)} ORDER BY {order} LIMIT :limit"  # noqa: S608
     rows = await connection.execute(text(query), statement.values | {"limit": limit})
     return [Fact(**row) for row in rows.mappings()]
+
+
+def _listed(scope: Scope) -> str:
+    return ", ".join(numbered(scope) if name == "case_no" else name for name in COLUMNS)
 
 
 def position(counter: Counter, fact: Fact) -> Position:
@@ -131,7 +141,9 @@ def is_subject(by: str) -> bool:
 async def changed(
     connection: AsyncConnection, counter: Counter, old: Extent, new: Extent, subject: str | None, *, limit: int
 ) -> list[str]:
-    """Numbers of the cases that the counter counts in one of the two extents only, or another number of times."""
+    """Numbers of the cases that the counter counts in one of the two extents only, or another number of times; both of
+    one scope, and only what it may be told.
+    """
     parts: list[str] = []
     values: dict[str, object] = {"limit": limit}
     for name, extent in (("a", old), ("b", new)):
@@ -144,7 +156,9 @@ async def changed(
             query = query.replace(f":{given}", f":{name}_{given}")
         parts.append(f"{name} AS ({query})")
         values |= {f"{name}_{given}": value for given, value in statement.values.items()}
+    values |= scope_values(new.scope)
     query = f"""
         WITH {", ".join(parts)} SELECT case_no FROM a FULL JOIN b USING (case_no)
-         WHERE a.number IS DISTINCT FROM b.number ORDER BY 1 LIMIT :limit"""  # noqa: S608
+         WHERE a.number IS DISTINCT FROM b.number AND {told(new.scope, "scoped.no = case_no")}
+         ORDER BY 1 LIMIT :limit"""  # noqa: S608
     return list((await connection.execute(text(query), values)).scalars())

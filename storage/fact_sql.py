@@ -7,7 +7,10 @@ from types import MappingProxyType
 
 from canonical.indicator import COMPARED, FLAGS, NUMBERS, TEXTS, By, Condition, Counter, compared
 from canonical.organisation import Level
+from canonical.rights import Scope
+from storage.fact_scoping import counted
 from storage.facts import LATEST_FACTS
+from storage.scoping import values
 
 _DONE = "(done_seq > 0 AND done_at < :end)"
 DERIVED = MappingProxyType({
@@ -41,13 +44,15 @@ TIME_OF = MappingProxyType({By.AT: "at", By.DUE: "due_at", By.DONE: "done_at", B
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extent:
-    """Of which time, by which run of the facts."""
+    """Of which time, by which run of the facts, and for whom."""
 
     first: datetime
     end: datetime
     """Not in it: the end of the period, or now where that is earlier."""
     run: int
     by: str
+    scope: Scope
+    """Whose figures: facts outside are not counted."""
     successors: Mapping[str, str] = field(default_factory=dict)
     """Former unit to the one that its figures go to."""
     as_at: datetime | None = None
@@ -60,6 +65,7 @@ class Statement:
     def __init__(self, extent: Extent) -> None:
         self.extent = extent
         self.values: dict[str, object] = {"first": extent.first, "end": extent.end, "run": extent.run}
+        self.values |= values(extent.scope)
         if extent.as_at is not None:
             self.values["as_at"] = extent.as_at
 
@@ -100,8 +106,10 @@ class Statement:
 
     @property
     def known(self) -> str:
-        """That a fact held after the run. As at an end: of a case that moved later, what it was then."""
+        """That a fact is the scope's and held after the run. As at an end: of what moved later, as it was then."""
         held = "since_run <= :run AND until_run > :run"
+        if not self.extent.scope.whole:
+            held += f" AND {counted(self.extent.scope)}"
         if self.extent.as_at is None:
             return f"{held} AND {LATEST_FACTS}"
         return f"{held} AND (as_at = :as_at OR {LATEST_FACTS} AND moved_at < :as_at)"

@@ -18,7 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.case import Event
 from canonical.fact import LATEST, Fact
+from canonical.rights import Scope
 from storage.counting import OLDEST_OPEN
+from storage.scoping import seen, values
 from storage.store import Store
 
 BATCH = 200
@@ -134,11 +136,11 @@ class Facts:
         async with self.store.transaction() as transaction:
             return await finished(transaction.connection)
 
-    async def of_case(self, number: str, run: int | None = None) -> list[Fact]:
-        """The facts of one case, as they are or were after a run."""
-        values = {"no": number, "run": OPEN - 1 if run is None else run}
+    async def of_case(self, number: str, run: int | None = None, *, scope: Scope) -> list[Fact]:
+        """The facts of one case, as they are or were after a run. None of a case that the scope does not see."""
+        given = {"no": number, "run": OPEN - 1 if run is None else run} | values(scope)
         async with self.store.transaction() as transaction:
-            rows = await transaction.connection.execute(_OF_CASE, values)
+            rows = await transaction.connection.execute(text(_OF_CASE.format(seen=seen(scope))), given)
             return [Fact(**row) for row in rows.mappings()]
 
     def _made(self, histories: "Histories", ends: Sequence[datetime]) -> "tuple[dict[Key, Row], set[UUID]]":
@@ -300,7 +302,7 @@ SELECT number, opened_at, finished_at, cases, facts, trouble FROM fact_run
  WHERE finished_at IS NOT NULL ORDER BY number DESC LIMIT 1
 """)
 _OPENED_AT = text("SELECT opened_at FROM fact_run WHERE number = :run")
-_OF_CASE = text(f"""
-SELECT {", ".join(COLUMNS)} FROM fact WHERE case_id = (SELECT id FROM cases WHERE no = :no)
+_OF_CASE = f"""
+SELECT {", ".join(COLUMNS)} FROM fact WHERE case_id = (SELECT c.id FROM cases c WHERE c.no = :no AND {{seen}})
    AND since_run <= :run AND until_run > :run AND {LATEST_FACTS} ORDER BY seq, what, unit
-""")  # noqa: S608
+"""  # noqa: S608 names are ours

@@ -11,9 +11,10 @@ from assessment.rulebook import Rulebook
 from assessment.sheet import Assessed, Sheet
 from assessment.sheet_json import sheet_from, sheet_json
 from canonical.errors import Unacceptable, Why
+from canonical.rights import EVERYTHING, Scope
 from gateway.assessment.facts import spending
 from gateway.assessment.people import merged
-from gateway.assessment.sheets import UnknownFigure, made, of_today, reading, rules_of
+from gateway.assessment.sheets import UnknownFigure, made, of_edition, of_today, reading, rules_of
 from gateway.configuration import Configuration
 from storage.assessing import changed
 from storage.assessment_editions import ClosedEdition, add, latest, listed, read, rulebook, sheets
@@ -76,7 +77,7 @@ async def close(
             raise CannotClose(f"{span} is closed: say why it is corrected (reason)", at="reason")
         contents = {}
         for whom in rules.sheets or ("unit",):
-            asked = await of_today(connection, configuration, span, whom, now=at)
+            asked = await of_today(connection, configuration, span, whom, now=at, scope=EVERYTHING)
             counted = await made(connection, configuration, asked, edition=before + 1)
             run_number, contents[whom] = counted.run, sheet_json(counted)
         if before and not await _differs(connection, span, before, contents):
@@ -96,10 +97,12 @@ async def _differs(connection: AsyncConnection, period: Period, edition: int, co
 
 
 async def difference(
-    store: Store, period: str, old: int | None = None, new: int | None = None
+    store: Store, configuration: Configuration, period: str, old: int | None = None, new: int | None = None, *,
+    scope: Scope,
 ) -> Difference:  # fmt: skip
-    """What edition `new` (the latest) has different from `old` (the one before). Raises UnknownFigure."""
-    name = period_of(period).name
+    """What edition `new` (the latest) has different from `old` (the one before), in the scope. Raises UnknownFigure."""
+    span = period_of(period)
+    name = span.name
     async with reading(store) as connection:
         last = new or await latest(connection, name)
         first = old if old is not None else last - 1
@@ -108,15 +111,28 @@ async def difference(
             has = ", ".join(str(one.edition) for one in await listed(store, name)) or "none"
             wanted = f"editions {first} and {last}" if first > 0 else "two editions"
             raise UnknownFigure(f"{name} has no {wanted} to compare; there is: {has}", at="edition")
-        texts = [await sheets(connection, name, number) for number in (first, last)]
         rules = [Rulebook.model_validate_json(await rulebook(connection, name, n)) for n in (first, last)]
+        old_sheets, new_sheets = [
+            await _sheets(connection, configuration, span, number, scope) for number in (first, last)
+        ]
         figures = []
-        for by in texts[1]:
-            if by in texts[0]:
-                before, after = sheet_from(texts[0][by]), sheet_from(texts[1][by])
+        for by in new_sheets:
+            if by in old_sheets:
+                before, after = old_sheets[by], new_sheets[by]
                 changes = list(_changes(before, after))
-                figures += [await _traced(connection, one, rules, before, after) for one in changes]
+                figures += [await _traced(connection, one, rules, before, after, scope) for one in changes]
     return Difference(found[0], found[1], rules[0] != rules[1], tuple(figures))
+
+
+async def _sheets(
+    connection: AsyncConnection, configuration: Configuration, period: Period, edition: int, scope: Scope
+) -> dict[str, Sheet]:
+    """The sheets of an edition as they were closed; of a part of the city counted from its facts."""
+    kept = await sheets(connection, period.name, edition)
+    if scope.whole:
+        return {by: sheet_from(content) for by, content in kept.items()}
+    asked = {by: await of_edition(connection, period, by, edition, scope=scope) for by in kept}
+    return {by: await made(connection, configuration, one) for by, one in asked.items()}
 
 
 def _changes(before: Sheet, after: Sheet) -> Iterator[Changed]:
@@ -140,12 +156,20 @@ def _value(row: Assessed | None, column: str) -> float | None:
 
 
 async def _traced(
-    connection: AsyncConnection, one: Changed, rules: list[Rulebook], before: Sheet, after: Sheet
+    connection: AsyncConnection, one: Changed, rules: list[Rulebook], before: Sheet, after: Sheet, scope: Scope
 ) -> Changed:  # fmt: skip
     """With the cases behind it."""
     cases: set[str] = set()
     extents = [
-        Extent(first=sheet.first, end=sheet.as_of, run=sheet.run, by=one.by, successors=of.successors, as_at=sheet.last)
+        Extent(
+            first=sheet.first,
+            end=sheet.as_of,
+            run=sheet.run,
+            by=one.by,
+            successors=of.successors,
+            as_at=sheet.last,
+            scope=scope,
+        )
         for sheet, of in zip((before, after), rules, strict=True)
     ]
     for name in rules[1].counters_of(one.column):

@@ -1,11 +1,12 @@
 """Who is assessed: names, levels and what a reader must know, from the city's tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 from assessment.period import Period
 from assessment.sheets import People
 from canonical.organisation import Level
+from canonical.rights import Scope
 from gateway.configuration import Configuration
 from routing.units import successors
 
@@ -37,6 +38,19 @@ def last_day(period: Period) -> date:
 def merged(configuration: Configuration, period: Period) -> Mapping[str, str]:
     """Former units, to those that have their work at the end of the period."""
     return successors(configuration.city.responsibility.units, last_day(period))
+
+
+def within(configuration: Configuration, scope: Scope) -> str:
+    """The part of the city that a scope is, in words; empty: all of it."""
+    city = configuration.city
+    limits: tuple[tuple[str, Sequence[str], Mapping[str, str]], ...] = (
+        ("区域", scope.areas, {code: one.name for code, one in city.divisions.by_code.items()}),
+        ("类别", scope.classes, {str(code): one.name for code, one in city.catalogue.classes.items()}),
+        ("系统", scope.systems, {name: role.title for name, role in city.systems.items()}),
+        ("单位", scope.units, {one.id: one.name for one in city.responsibility.units.values()}),
+    )
+    said = ((kind, "、".join(names.get(one, one) for one in ones)) for kind, ones, names in limits if ones)
+    return "；".join(f"{kind}：{ones}" for kind, ones in said)
 
 
 def _units(configuration: Configuration, last: date) -> People:

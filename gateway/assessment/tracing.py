@@ -16,6 +16,7 @@ from assessment.yaml_file import near
 from canonical.errors import ContractViolation
 from canonical.fact import Fact
 from canonical.indicator import Counter
+from canonical.rights import Scope
 from gateway.assessment.sheets import Asked, UnknownFigure, asked_for, reading
 from gateway.configuration import Configuration
 from storage.assessing import TOTAL, Position, count, facts, position
@@ -72,10 +73,12 @@ class Where:
     edition: int | None = None
 
 
-async def traced(store: Store, configuration: Configuration, where: Where, *, now: datetime) -> Traced:
+async def traced(
+    store: Store, configuration: Configuration, where: Where, *, now: datetime, scope: Scope
+) -> Traced:  # fmt: skip
     """The figure, counted by the facts and rules of its edition. Raises UnknownFigure, NoPeriod."""
     async with reading(store) as connection:
-        asked = await _asked(connection, configuration, where, now)
+        asked = await _asked(connection, configuration, where, now, scope)
         counters = [asked.rules.counters[name] for name in asked.rules.counters_of(where.column)]
         whose = None if where.subject == TOTAL else where.subject
         counts = await count(connection, counters, asked.extent, whose)
@@ -94,11 +97,11 @@ async def traced(store: Store, configuration: Configuration, where: Where, *, no
 
 async def behind(
     store: Store, configuration: Configuration, where: Where, *, counter: str = "", after: str = "", limit: int = 50,
-    now: datetime,
+    now: datetime, scope: Scope,
 ) -> Page:  # fmt: skip
     """The facts of one counter of the figure; of a rate its first where none is named. Raises as `traced`."""
     async with reading(store) as connection:
-        asked = await _asked(connection, configuration, where, now)
+        asked = await _asked(connection, configuration, where, now, scope)
         names = list(asked.rules.counters_of(where.column))
         if counter and counter not in names:
             raise UnknownFigure(f"'{where.column}' is not made of '{counter[:64]}'{near(counter, names)}", at="counter")
@@ -111,9 +114,11 @@ async def behind(
     return Page(tuple(found[:limit]), following)
 
 
-async def _asked(connection: AsyncConnection, configuration: Configuration, where: Where, now: datetime) -> Asked:
+async def _asked(
+    connection: AsyncConnection, configuration: Configuration, where: Where, now: datetime, scope: Scope
+) -> Asked:  # fmt: skip
     span = period_of(where.period)
-    asked = await asked_for(connection, configuration, span, where.by, edition=where.edition, now=now)
+    asked = await asked_for(connection, configuration, span, where.by, edition=where.edition, now=now, scope=scope)
     if where.column not in asked.rules.counters and where.column not in asked.rules.rates:
         known = [*asked.rules.counters, *asked.rules.rates]
         raise UnknownFigure(f"there is no '{where.column[:64]}'{near(where.column, known)}", at="column")

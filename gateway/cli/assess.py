@@ -144,15 +144,16 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """What two editions of a period have different: which figures, from what to what, and the cases behind it."""
+    from canonical.rights import EVERYTHING
     from gateway.assessment.api import difference_view
     from gateway.assessment.closing import difference
 
-    async def job(opened: Any, _configuration: Any) -> Any:  # noqa: ANN401
-        return await difference(opened, period, old, new)
+    async def job(opened: Any, configuration: Any) -> Any:  # noqa: ANN401
+        return await difference(opened, configuration, period, old, new, scope=EVERYTHING)
 
     found = with_city(config, job)
     if as_json:
-        emit(difference_view(found))
+        emit(difference_view(found, EVERYTHING))
         return
     out.print(
         f"{found.new.period}: edition {found.old.edition} and {found.new.edition} ({found.new.reason})", markup=False
@@ -181,6 +182,7 @@ def figure(
     as_json: AsJson = False,
 ) -> None:
     """A figure down to its facts: formula, counters, and the cases and events that were counted."""
+    from canonical.rights import EVERYTHING
     from gateway.assessment.api import fact_view, figure_view
     from gateway.assessment.tracing import Where, behind, traced
     from gateway.hub import clock
@@ -188,9 +190,9 @@ def figure(
     where = Where(period, by, subject, column, edition)
 
     async def job(opened: Any, configuration: Any) -> Any:  # noqa: ANN401
-        found = await traced(opened, configuration, where, now=clock())
+        found = await traced(opened, configuration, where, now=clock(), scope=EVERYTHING)
         page = await behind(
-            opened, configuration, where, counter=counter, after=after, limit=limit, now=clock()
+            opened, configuration, where, counter=counter, after=after, limit=limit, now=clock(), scope=EVERYTHING
         )  # fmt: skip
         return found, page
 

@@ -58,10 +58,11 @@ def assessment(
     """The assessment sheet of a period, with ranks, charts and where each figure comes from. 考核表"""
 
     async def make(desk: Any) -> "Report":  # noqa: ANN401
+        from canonical.rights import EVERYTHING
         from gateway.report.reports import Asked, assessment_report
 
         wanted = [one.strip() for one in columns.replace("，", ",").split(",") if one.strip()]
-        return await assessment_report(desk, Asked(period, by, edition, wanted))
+        return await assessment_report(desk, Asked(period, by, edition, wanted), scope=EVERYTHING)
 
     _tell(make, form, output, config)
 
@@ -77,9 +78,10 @@ def briefing(
     """What happened on a day or in a week, against the one before, in sentences and charts. 日报、周报"""
 
     async def make(desk: Any) -> "Report":  # noqa: ANN401
+        from canonical.rights import EVERYTHING
         from gateway.report.reports import briefing_report
 
-        return await briefing_report(desk, day=day, week=week)
+        return await briefing_report(desk, day=day, week=week, scope=EVERYTHING)
 
     _tell(make, form, output, config)
 
@@ -96,9 +98,10 @@ def unit(
     """One unit's cases of a period with every clock, its figures, and the cases that count against it. 单位对账单"""
 
     async def make(desk: Any) -> "Report":  # noqa: ANN401
+        from canonical.rights import EVERYTHING
         from gateway.report.reports import unit_report
 
-        return await unit_report(desk, unit, period, edition)
+        return await unit_report(desk, unit, period, edition, scope=EVERYTHING)
 
     _tell(make, form, output, config)
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from canonical.rights import EVERYTHING
 from gateway.assessment.api import fact_view, figure_view
 from gateway.assessment.tracing import MOST, Where, behind, traced
 from gateway.configuration import Configuration
@@ -16,12 +17,14 @@ async def behind_figure(
 
     Raises UnknownFigure, and NoPeriod, as `traced` does.
     """
-    found = await traced(store, configuration, where, now=now)
+    found = await traced(store, configuration, where, now=now, scope=EVERYTHING)
     facts: dict[str, list[dict[str, Any]]] = {}
     for name in dict.fromkeys(part.counter.id for part in found.parts):
         counted, after = facts.setdefault(name, []), ""
         while True:
-            page = await behind(store, configuration, where, counter=name, after=after, limit=MOST, now=now)
+            page = await behind(
+                store, configuration, where, counter=name, after=after, limit=MOST, now=now, scope=EVERYTHING
+            )
             counted += [fact_view(fact) for fact in page.facts]
             if page.following is None:
                 break

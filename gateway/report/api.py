@@ -1,13 +1,13 @@
 """/api/reports: what `gridhub report` tells, in the format that the query or the Accept header names."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
-from fastapi.params import Depends
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
+from canonical.rights import Right
+from gateway.access import Who, allowed
 from gateway.hub import Hub
 from gateway.refusal import plain
 from gateway.report.formats import MEDIA, Format, Report, accepted, written_as
@@ -17,34 +17,44 @@ from gateway.report.reports import Asked, assessment_report, briefing_report, un
 Form = Annotated[Format | None, Query(alias="format", description="default: by Accept, else json")]
 Edition = Annotated[int | None, Query(ge=0, le=2_147_483_647, description="of a closed period; 0: as things are now")]
 Written = Annotated[str, Query(max_length=40, description="2026-10, 2026-W42, 2026-10-12, 2026-Q3 or 2026")]
+By = Annotated[str, Query(max_length=32, description="who is assessed: unit, district, street, ..., or a post")]
+Columns = Annotated[str, Query(max_length=4000, description="only these indicators, by id or title, by comma")]
+Day = Annotated[str, Query(max_length=40, description="2026-10-12; this or a week")]
+Week = Annotated[str, Query(max_length=40, description="2026-W42; this or a day")]
+UnitName = Annotated[str, Path(description="id or name of the unit in units.csv")]
 _CONTENT: dict[str, object] = {media.partition(";")[0]: {} for media in MEDIA.values()}
 _ANSWER: dict[int | str, dict[str, object]] = {200: {"content": _CONTENT, "description": "The report"}}
 
 
-def report_routes(hub: Hub, guarded: Sequence[Depends]) -> APIRouter:
-    """Everything below /api/reports."""
-    router = APIRouter(prefix="/api/reports", dependencies=list(guarded), responses=_ANSWER)
+def report_routes(hub: Hub) -> APIRouter:
+    """Everything below /api/reports, of what who asks may see."""
+    router = APIRouter(prefix="/api/reports", responses=_ANSWER)
+    see = allowed(hub, Right.SEE)
 
     @router.get("/assessment", summary="The assessment sheet of a period 考核表", response_class=Response)
     async def assessment(
-        request: Request, period: Written, by: str = "unit", edition: Edition = None, columns: str = "",
-        form: Form = None,
+        who: Annotated[Who, Depends(see)], request: Request, period: Written, by: By = "unit",
+        edition: Edition = None, columns: Columns = "", form: Form = None,
     ) -> Response:  # fmt: skip
         chosen = _format(request, form)
         wanted = [one.strip() for one in plain(columns).split(",") if one.strip()]
-        return await _told(await assessment_report(hub, Asked(plain(period), plain(by), edition, wanted)), chosen)
+        asked = Asked(plain(period), plain(by), edition, wanted)
+        return await _told(await assessment_report(hub, asked, scope=who.scope), chosen)
 
     @router.get("/briefing", summary="The briefing of a day or week 日报、周报", response_class=Response)
-    async def briefing(request: Request, day: str = "", week: str = "", form: Form = None) -> Response:
+    async def briefing(
+        who: Annotated[Who, Depends(see)], request: Request, day: Day = "", week: Week = "", form: Form = None
+    ) -> Response:
         chosen = _format(request, form)
-        return await _told(await briefing_report(hub, day=plain(day), week=plain(week)), chosen)
+        return await _told(await briefing_report(hub, day=plain(day), week=plain(week), scope=who.scope), chosen)
 
     @router.get("/unit/{unit}", summary="The statement of a unit 单位对账单", response_class=Response)
     async def unit(
-        request: Request, unit: str, period: Written, edition: Edition = None, form: Form = None
-    ) -> Response:
+        who: Annotated[Who, Depends(see)], request: Request, unit: UnitName, period: Written, edition: Edition = None,
+        form: Form = None,
+    ) -> Response:  # fmt: skip
         chosen = _format(request, form)
-        return await _told(await unit_report(hub, plain(unit), plain(period), edition), chosen)
+        return await _told(await unit_report(hub, plain(unit), plain(period), edition, scope=who.scope), chosen)
 
     return router
 

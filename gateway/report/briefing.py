@@ -22,6 +22,7 @@ from assessment.briefing import (
     worst,
 )
 from assessment.period import Period
+from canonical.rights import Scope
 from canonical.time import in_shanghai
 from gateway.assessment.people import merged
 from gateway.report.document import NONE, Bars, Cell, Chart, Document, Heading, Kind, Part, Series, Table, Text, written
@@ -37,13 +38,13 @@ _JOINT = {"clock.report_in": "报到超时", "clock.joint": "联动处置超时"
 _BARS = 12
 
 
-async def briefing_of(desk: Desk, period: Period) -> Briefing:
-    """The briefing of a day or week. Raises Refusal when there is nothing to tell."""
+async def briefing_of(desk: Desk, period: Period, scope: Scope) -> Briefing:
+    """The briefing of a day or week, of what the scope sees. Raises Refusal when there is nothing to tell."""
     known = await known_facts(desk)
     until, before, as_long = compared(period, desk.now())
     spans = Span(period.first, until, until + NEAR), Span(before.first, as_long, as_long + NEAR)
     since = min(period.first, period.last - _DAYS)
-    found = await read(desk.store, *spans, since)
+    found = await read(desk.store, *spans, since, scope=scope)
     names, heirs = _names(desk), merged(desk.configuration, period)
     now, then = (_counted(rows) for rows in (found.now, found.before))
     total = summed(now)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from assessment.period import Period
 from canonical.organisation import Unit
+from canonical.rights import Scope
 from gateway.configuration import Configuration
 from gateway.refusal import Refusal
 from gateway.report.document import Kind, printed, written
@@ -68,9 +69,10 @@ def unit_names(desk: Desk) -> dict[str, str]:
     return {one.id: one.name for one in desk.configuration.city.responsibility.units.values()}
 
 
-def unit_of(desk: Desk, given: str) -> Unit:
-    """The unit with this id or name. Raises Refusal with the nearest one."""
-    units = desk.configuration.city.responsibility.units
+def unit_of(desk: Desk, given: str, scope: Scope) -> Unit:
+    """The unit with this id or name, among those of the scope. Raises Refusal with the nearest one."""
+    known = desk.configuration.city.responsibility.units
+    units = {id_: one for id_, one in known.items() if not scope.units or id_ in scope.units}
     found = units.get(given) or next((one for one in units.values() if one.name == given), None)
     if found is None:
         near = get_close_matches(given, [*units, *(one.name for one in units.values())], 3, 0.5)

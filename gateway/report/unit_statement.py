@@ -16,6 +16,7 @@ from assessment.unit_statement import (
 )
 from canonical.clock import CLOCK_TITLES
 from canonical.lifecycle import STAGE_TITLES
+from canonical.rights import Scope
 from canonical.time import in_shanghai
 from gateway.assessment.people import merged
 from gateway.report.assessment import figure_cell, heading_of
@@ -55,12 +56,16 @@ class Titles:
     areas: Mapping[str, str]
 
 
-async def unit_statement(desk: Desk, unit: str, period: Period, sheet: Sheet | None) -> UnitStatement:
-    """The statement of a unit, by id or name. Raises Refusal when there is no such unit, or nothing to tell."""
-    known, found = await known_facts(desk), unit_of(desk, unit)
+async def unit_statement(
+    desk: Desk, unit: str, period: Period, sheet: Sheet | None, scope: Scope
+) -> UnitStatement:  # fmt: skip
+    """The statement of a unit, by id or name, of its cases in the scope. Raises Refusal when there is no such unit, or
+    nothing to tell.
+    """
+    known, found = await known_facts(desk), unit_of(desk, unit, scope)
     until = min(period.last, in_shanghai(desk.now()))
     units = {found.id} | {old for old, new in merged(desk.configuration, period).items() if new == found.id}
-    facts, left_out = await unit_facts(desk.store, units, period.first, until)
+    facts, left_out = await unit_facts(desk.store, units, period.first, until, scope=scope)
     lines = lines_of(facts, units, period, until)
     row = next((one for one in sheet.rows if one.id == found.id), None) if sheet else None
     if not lines and row is None:

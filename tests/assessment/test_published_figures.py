@@ -14,6 +14,7 @@ from assessment.rulebook import Rulebook
 from assessment.scoring import figure
 from canonical.fact import Fact
 from canonical.indicator import By, Counter
+from canonical.rights import EVERYTHING
 from canonical.time import SHANGHAI
 from storage.assessing import Counts, count
 from storage.fact_sql import Extent
@@ -72,7 +73,8 @@ def _december() -> Iterator[Fact]:
 def test_tianmen_december_2016(database_url: str) -> None:
     book = rules()
     extent = Extent(
-        first=datetime(2016, 12, 1, tzinfo=SHANGHAI), end=datetime(2017, 1, 1, tzinfo=SHANGHAI), run=1, by="unit"
+        first=datetime(2016, 12, 1, tzinfo=SHANGHAI), end=datetime(2017, 1, 1, tzinfo=SHANGHAI), run=1, by="unit",
+        scope=EVERYTHING,
     )  # fmt: skip
 
     found = counted(database_url, _december(), book.counters.values(), extent)["*"]
@@ -109,7 +111,8 @@ def test_bostons_own_mark_of_what_was_on_time(database_url: str, shared: Path) -
         for one in (ON_TIME, CLOSED) for mark in marks
     ]  # fmt: skip
     extent = Extent(
-        first=datetime(2010, 1, 1, tzinfo=NEW_YORK), end=datetime(2026, 1, 1, tzinfo=NEW_YORK), run=1, by="unit"
+        first=datetime(2010, 1, 1, tzinfo=NEW_YORK), end=datetime(2026, 1, 1, tzinfo=NEW_YORK), run=1, by="unit",
+        scope=EVERYTHING,
     )  # fmt: skip
 
     found = counted(database_url, _boston(rows), asked, extent)

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from assessment.facts import folded
 from assessment.indicator_file import load_rulebook
 from assessment.scoring import figure
+from canonical.rights import EVERYTHING
 from canonical.time import SHANGHAI
 from storage.assessing import Counts, count
 from storage.fact_sql import Extent
@@ -33,7 +34,7 @@ async def _both(url: str, seed: int) -> tuple[list[str], dict[str, Counts]]:
     async with store.transaction() as transaction:
         bodies = list((await transaction.connection.execute(text("SELECT CAST(body AS text) FROM event"))).scalars())
         for by in BYS:
-            extent = Extent(first=FIRST, end=LAST, run=1, by=by, as_at=LAST)
+            extent = Extent(first=FIRST, end=LAST, run=1, by=by, as_at=LAST, scope=EVERYTHING)
             counts[by] = await count(transaction.connection, rules.counters.values(), extent)
     await store.close()
     return bodies, counts

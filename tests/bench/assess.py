@@ -26,6 +26,7 @@ from assessment.period import period_of
 from assessment.rulebook import Rulebook
 from assessment.sheets import Heading, People, sheet
 from canonical.indicator import Counter
+from canonical.rights import EVERYTHING
 from canonical.time import SHANGHAI
 from storage import tables
 from storage.assessing import count, facts, position
@@ -160,7 +161,7 @@ async def month_assessed(store: Store, rules: Rulebook, by: str) -> int:
 
 def extent(by: str) -> Extent:
     """The month as at its end, by the only run."""
-    return Extent(first=PERIOD.first, end=PERIOD.last, run=1, by=by, as_at=PERIOD.last)
+    return Extent(first=PERIOD.first, end=PERIOD.last, run=1, by=by, as_at=PERIOD.last, scope=EVERYTHING)
 
 
 async def page(store: Store, counter: Counter, by: str, subject: str | None, *, pages: int = 1) -> int:

@@ -12,6 +12,7 @@ from canonical.message import Message, Verdict
 from canonical.place import Place
 from canonical.reading import Reading
 from canonical.records import Arrival, Command
+from canonical.rights import EVERYTHING
 from gateway.assessment import sheet_of
 from gateway.assessment.facts import spending
 from gateway.configuration import Configuration
@@ -52,7 +53,9 @@ def test_cases_of_the_hub_are_on_time_or_late_by_their_own_ledgers(
         run = await Facts(store, spending(configuration)).update(office.hours.now)
         assert (run.cases, run.trouble) == (6, "")
 
-        sheet = await sheet_of(store, configuration, "2026-05", "unit", now=office.hours.at + timedelta(minutes=1))
+        sheet = await sheet_of(
+            store, configuration, "2026-05", "unit", now=office.hours.at + timedelta(minutes=1), scope=EVERYTHING
+        )
         [unit] = [row for row in sheet.rows if (row.figures["need_dispose"].value or 0) > 0]
         wanted = ("need_dispose", "dispose", "in_time_dispose", "overtime_dispose", "overtime_to_dispose", "need_sign")
         assert {name: unit.figures[name].value for name in wanted} == {
@@ -102,7 +105,7 @@ def test_every_post_of_a_case_that_a_platform_reported_is_assessed_by_its_own_pe
         await Facts(store, spending(configuration)).update(office.hours.now)
 
         async def counted(by: str, column: str) -> dict[str, float | None]:
-            sheet = await sheet_of(store, configuration, "2026-05", by, now=office.hours.at)
+            sheet = await sheet_of(store, configuration, "2026-05", by, now=office.hours.at, scope=EVERYTHING)
             rows = {row.id: row.figures[column].value for row in sheet.rows}
             return {name: value for name, value in rows.items() if value} | {"*": sheet.total.figures[column].value}
 
@@ -133,7 +136,9 @@ def test_a_case_is_closed_in_time_by_its_own_limit_whatever_its_disposal_was(
         await Facts(store, spending(configuration)).update(office.hours.now)
         found = {}
         for period in ("2026-05", "2026-06"):
-            total = (await sheet_of(store, configuration, period, "unit", now=office.hours.at)).total.figures
+            total = (
+                await sheet_of(store, configuration, period, "unit", now=office.hours.at, scope=EVERYTHING)
+            ).total.figures
             wanted = ("need_dispose", "in_time_dispose", "need_archive", "archive", "in_time_archive")
             found[period] = [total[name].value for name in wanted]
         assert found == {"2026-05": [2, 0, 0, 0, 0], "2026-06": [0, 0, 2, 2, 1]}

@@ -22,6 +22,7 @@ from assessment.facts import facts_of, folded
 from assessment.period import period_of
 from canonical.fact import Fact
 from canonical.lifecycle import ActionKind
+from canonical.rights import EVERYTHING
 from canonical.time import SHANGHAI
 from gateway.assessment import sheet_of
 from gateway.cli.main import app
@@ -113,7 +114,7 @@ def test_every_format_says_the_figures_of_the_sheet(told: Told) -> None:
     async def asked() -> Any:
         now = datetime.now(SHANGHAI)
         try:
-            return await sheet_of(store, told.hub.configuration, MONTH, "unit", now=now)
+            return await sheet_of(store, told.hub.configuration, MONTH, "unit", now=now, scope=EVERYTHING)
         finally:
             await store.close()
 
