@@ -9,13 +9,15 @@ from fastapi import APIRouter, Body, Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
 
 from adapters import Door
 from canonical.errors import Misconfigured, Unacceptable, Unavailable, Why
 from canonical.message import ACCEPTED, Message
 from canonical.reading import Outcome
 from canonical.records import Arrival, Command
-from gateway.access import guard
+from canonical.rights import Right
+from gateway.access import HEADER, Who, allowed, guard
 from gateway.assessment.api import assessment_routes
 from gateway.asyncapi import document
 from gateway.bulk import BulkDoor, bulk_operation
@@ -32,6 +34,9 @@ from gateway.joint_view import joint_view
 from gateway.metrics import CONTENT_TYPE_LATEST
 from gateway.open311 import filing, open311_routes
 from gateway.orders import ActionOrder, SwitchOrder, ordered
+from gateway.people.accounts_api import audit_routes, people_routes
+from gateway.people.api import own_account_routes, session_routes
+from gateway.people.oidc_api import oidc_routes
 from gateway.recent import Recent
 from gateway.reception import QUEUE, Busy, Committer, summed_up
 from gateway.reconciliation.api import reconcile_routes
@@ -93,6 +98,8 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     for router in parts:
         app.include_router(router)
     app.include_router(search_routes(hub))
+    for made in (session_routes, own_account_routes, oidc_routes, people_routes, audit_routes):
+        app.include_router(made(hub))
     app.include_router(duty_routes(hub))
     app.include_router(clock_routes(hub, [Depends(guard(hub))]))
     app.include_router(reconcile_routes(hub, [Depends(guard(hub))]))
@@ -105,6 +112,7 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     app.exception_handler(Unavailable)(_unavailable)
     app.exception_handler(Misconfigured)(_misconfigured)
     app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(HTTPException)(_plain_no)
     app.openapi = lambda: _openapi(app, hub)  # type: ignore[method-assign]
     return Front(app, IntakeDoor(hub, committer, BulkDoor(hub, silence=longest_body), longest_body))
 
@@ -128,7 +136,8 @@ class Front:
 async def _refusal(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
     body = {"error": {"code": error.code, "text": str(error), "hint": error.hint}}
-    return JSONResponse(body, error.status)
+    headers = {"retry-after": str(error.retry_after)} if error.retry_after else None
+    return JSONResponse(body, error.status, headers)
 
 
 async def _unacceptable(request: Request, error: Exception) -> Response:
@@ -143,6 +152,15 @@ async def _misconfigured(request: Request, error: Exception) -> Response:
 async def _unavailable(_: Request, error: Exception) -> Response:
     body = {"error": {"code": "unavailable", "text": str(error), "hint": "try again in a few seconds"}}
     return JSONResponse(body, 503, {"retry-after": "5"})
+
+
+async def _plain_no(request: Request, error: Exception) -> Response:
+    """What the framework refuses by itself: no such path, another method, a body that is no text."""
+    assert isinstance(error, HTTPException)
+    code = {404: "not_found", 405: "method"}.get(error.status_code, "unreadable")
+    answer = await _refusal(request, Refusal(error.status_code, code, str(error.detail), "see /api/openapi.json"))
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
@@ -208,8 +226,8 @@ def _acting_routes(hub: Hub, committer: Committer) -> APIRouter:
     router = APIRouter(dependencies=[Depends(guard(hub))])
 
     @router.post("/api/cases/{number}/actions", summary="Do something to a case", openapi_extra=_ORDER)
-    async def act(number: str, request: Request) -> View:
-        outcome = await _order(hub, committer, plain(number), await _beginning(request))
+    async def act(number: str, request: Request, who: Annotated[Who, Depends(allowed(hub, Right.ACT))]) -> View:
+        outcome = await _order(hub, committer, plain(number), await _beginning(request), who)
         if outcome.verdict not in ACCEPTED:
             why = outcome.why or Why.CONTRACT
             raise Refusal(STATUS[why], why, outcome.text, "what is possible: /api/lifecycle")
@@ -311,17 +329,17 @@ async def _beginning(request: Request) -> bytes:
     return body
 
 
-async def _order(hub: Hub, committer: Committer, number: str, body: bytes) -> Outcome:
-    """An order goes the way of every message: read, decided, committed, in the journal."""
+async def _order(hub: Hub, committer: Committer, number: str, body: bytes, who: Who) -> Outcome:
+    """An order goes the way of every message: read, decided, committed, in the journal with who gave it."""
     message = Message(
         system=CENTRE, body=body, at=hub.now(), id=hub.ids(), door="actions", content_type="application/json",
-        path=f"/api/cases/{number}/actions",
+        path=f"/api/cases/{number}/actions", headers={} if who.machine else {HEADER: who.login},
     )  # fmt: skip
     content: Command | Unacceptable
     try:
         if len(body) > MOST_BYTES:
             raise Unacceptable(f"larger than {MOST_BYTES} bytes", why=Why.TOO_LARGE)
-        content = ordered(number, body, hub.now())
+        content = ordered(number, body, hub.now(), by="" if who.machine else who.login)
     except Unacceptable as error:
         content = error
     try:

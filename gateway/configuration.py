@@ -25,6 +25,7 @@ from gateway.edition_files import digest_of, files_of
 from gateway.fusion.review import read_fusion
 from gateway.maps.file import MapSettings, read_maps
 from gateway.notify_file import Notify, NotifyFile, notify
+from gateway.people.file import PeopleSettings, read_people
 from gateway.retention_file import RetentionFile
 from gateway.rules_review import read_rules
 from gateway.settings import CENTRE_TOKEN, secret
@@ -138,6 +139,9 @@ class CityFile(_File):
     maps: str = Field(
         default="", description="YAML of the map door: who may see what; empty: the centre alone, with its own token"
     )
+    people: str = Field(
+        default="", description="YAML of how people sign in ([people.md](people.md)); empty: with local accounts alone"
+    )
     upstream: str = Field(
         default="", description="YAML of the map services of others that the city uses ([upstream.md](upstream.md))"
     )
@@ -237,6 +241,8 @@ class Configuration:
     """Who may see what on the map."""
     upstream: Mapping[str, Registered] = field(default_factory=dict)
     """Map services of others, by name."""
+    people: PeopleSettings = field(default_factory=PeopleSettings)
+    """How people sign in."""
 
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -277,7 +283,8 @@ def read(
     of_file = _of_file(environment, unset, findings)
     maps = read_maps(folder, file.maps, secret(environment, CENTRE_TOKEN), of_file, findings)
     upstream = read_upstream(folder, file.upstream, of_file, findings)
-    return Configuration(city, systems, rights, told, keep, rules, maps, upstream), sorted(set(findings))
+    people = read_people(folder, file.people, of_file, findings)
+    return Configuration(city, systems, rights, told, keep, rules, maps, upstream, people), sorted(set(findings))
 
 
 def _of_file(

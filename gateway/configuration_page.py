@@ -18,6 +18,7 @@ from assessment.indicator_file import CounterFile, RateFile
 from assessment.rulebook import Scheme
 from gateway.configuration import CityFile, SystemFile
 from gateway.maps.file import MapsFile
+from gateway.people.file import PeopleFile
 from gateway.rules_file import RulesFile
 from gateway.settings import VARIABLES
 from gateway.upstream.file import UpstreamFile
@@ -231,6 +232,9 @@ def page() -> str:
         "Who may see what on the map, and what one answer may cost ([maps.md](maps.md)). Without the file the centre "
         "alone is let in, with its token.\n",
         _markdown(("key", "default", "meaning"), _keys(MapsFile)),
+        "## people.yaml\n",
+        "How people sign in ([people.md](people.md)). Without the file with local accounts alone.\n",
+        _markdown(("key", "default", "meaning"), _keys(PeopleFile)),
         "## upstream.yaml\n",
         "One entry a map service of others that the city uses; its key is its name ([upstream.md](upstream.md)).\n",
         _markdown(("key", "default", "meaning"), _keys(UpstreamFile)),

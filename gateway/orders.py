@@ -57,7 +57,11 @@ class ActionOrder(BaseModel):
     supervision: Supervision | None = Field(default=None, description="ordinary, yellow or red 督办")
     completion: Completion | None = Field(default=None, description="of the first whistle: all, lead or quorum")
     round: int = Field(default=0, ge=0, le=10_000, description="assignment of a called unit, for its report or answer")
-    by: str = Field(default="", max_length=64, description="who orders it; default: the token's owner")
+    by: str = Field(
+        default="",
+        max_length=64,
+        description="who orders it, with the centre's token; a person orders in their own name",
+    )
 
 
 class SwitchOrder(BaseModel):
@@ -70,8 +74,11 @@ class SwitchOrder(BaseModel):
     reason: str = Field(min_length=1, max_length=500, description="why; kept with it")
 
 
-def ordered(case_no: str, body: bytes, now: datetime) -> Command:
-    """The command in a request body. Raises ContractViolation that names the field and what is expected there."""
+def ordered(case_no: str, body: bytes, now: datetime, *, by: str = "") -> Command:
+    """The command in a request body, of who signed in; `by` empty: of who the body names.
+
+    Raises ContractViolation that names the field and what is expected there.
+    """
     try:
         order = ActionOrder.model_validate_json(body)
         class_code = ClassCode.parse(order.class_code) if order.class_code else None
@@ -85,10 +92,11 @@ def ordered(case_no: str, body: bytes, now: datetime) -> Command:
     texts = (value for value in [*dict(order).values(), *given.values()] if isinstance(value, str))
     if any("\0" in text for text in texts):
         raise ContractViolation("U+0000 cannot be stored", at="body")
+    actor = Actor(party=Party.CENTRE, id=by or order.by or "centre")
     return Command(
         case_no=case_no,
         action=Action(
-            kind=order.kind, actor=Actor(party=Party.CENTRE, id=order.by or "centre"), at=now, reason=order.reason,
+            kind=order.kind, actor=actor, at=now, reason=order.reason,
             result=order.result, class_code=class_code, standard=order.standard, unit=order.unit, target=order.target,
             limit=order.limit, until=order.until, basis=order.basis, level=order.level, supervision=order.supervision,
             completion=order.completion, round=order.round, place=Place(**given) if given else None,

@@ -1,6 +1,6 @@
 """People who sign in, what they looked at, and what was done to their accounts."""
 
-from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Index, Integer, Table, Text, Uuid, text
+from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Index, Table, Text, Uuid, text
 
 from storage.tables.base import INSTANT, metadata
 
@@ -21,8 +21,6 @@ person = Table(
     Column("totp_confirmed_at", INSTANT),
     Column("totp_step", BigInteger, nullable=False, server_default="0"),  # of the last code: none is good twice
     Column("subject", Text, nullable=False, server_default=""),  # issuer and subject of OpenID Connect
-    Column("failed", Integer, nullable=False, server_default="0"),  # wrong passwords in a row
-    Column("locked_until", INSTANT),
     Column("disabled_at", INSTANT),
     Column("created_at", INSTANT, nullable=False),
     Column("seen_at", INSTANT),

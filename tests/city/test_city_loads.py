@@ -85,7 +85,7 @@ def test_files_named_by_the_city_are_there(city: Path) -> None:
     names = [value for section in sections for value in section.values() if str(value).endswith((".csv", "json", "ml"))]
     names += [f"{settings['catalogue']['folder']}/{name}.csv" for name in ("classes", "standards")]
 
-    assert len(names) == 15
+    assert len(names) == 16
     assert [name for name in names if not (city / name).is_file()] == []
 
 

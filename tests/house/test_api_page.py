@@ -27,7 +27,7 @@ def test_the_page_lists_the_paths_there_are(paths: dict[str, Any]) -> None:
     described = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     api = {call for call in described if " /api/" in call} | {"GET /api/openapi.json"}
 
-    assert set(re.findall(r"^\| `((?:GET|POST|PUT) \S+)`", PAGE, re.MULTILINE)) == api
+    assert set(re.findall(r"^\| `((?:GET|POST|PUT|DELETE) \S+)`", PAGE, re.MULTILINE)) == api
 
 
 def test_each_query_value_is_named(paths: dict[str, Any]) -> None:

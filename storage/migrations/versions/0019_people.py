@@ -28,8 +28,6 @@ def upgrade() -> None:
         sa.Column("totp_confirmed_at", _INSTANT),
         sa.Column("totp_step", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("subject", sa.Text(), nullable=False, server_default=""),
-        sa.Column("failed", sa.Integer(), nullable=False, server_default="0"),
-        sa.Column("locked_until", _INSTANT),
         sa.Column("disabled_at", _INSTANT),
         sa.Column("created_at", _INSTANT, nullable=False),
         sa.Column("seen_at", _INSTANT),

@@ -1,0 +1,64 @@
+"""`/api/sign-in/{provider}`: to another provider and back."""
+
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from gateway.hub import Hub
+from gateway.people.api import address_of, with_cookie
+from gateway.people.oidc import answered, asked, person_for, provider_of
+from gateway.people.signing_in import begun
+from gateway.refusal import Refusal, plain
+from storage.sessions import Came, Sessions
+
+CONSOLE = "/console/"
+_STATE = "gridhub_asked"
+
+
+def oidc_routes(hub: Hub) -> APIRouter:
+    """A browser goes through them; what goes wrong is told by the console's sign-in page."""
+    router = APIRouter()
+
+    def back_of(request: Request, provider: str) -> str:
+        base = hub.configuration.people.url or str(request.base_url).rstrip("/")
+        return f"{base}/api/sign-in/{provider}/back"
+
+    @router.get("/api/sign-in/{provider}", summary="To another provider", response_class=RedirectResponse)
+    async def go(provider: str, request: Request, then: str = CONSOLE) -> Response:
+        """`then`: where to go afterwards, a path of the console."""
+        there = await provider_of(hub, plain(provider))
+        then = plain(then) if then.startswith(CONSOLE) and "\\" not in then else CONSOLE
+        url, state = await asked(hub, there, back_of(request, provider), then[:500])
+        answer = RedirectResponse(url, 303)
+        secure = url.startswith("https:") and request.url.scheme == "https"
+        answer.set_cookie(
+            _STATE, state, max_age=600, path="/api/sign-in", httponly=True, samesite="lax", secure=secure
+        )  # fmt: skip
+        return answer
+
+    @router.get("/api/sign-in/{provider}/back", summary="Back from it", response_class=RedirectResponse)
+    async def back(
+        provider: str, request: Request, state: str = "", code: str = "", error: str = ""
+    ) -> Response:  # fmt: skip
+        """Where the provider sends the browser."""
+        sessions = Sessions(hub.store)
+        try:
+            there = await provider_of(hub, plain(provider))
+            known = request.cookies.get(_STATE, "")
+            waiting = await sessions.answered(plain(state), hub.now()) if state and known == state else None
+            if waiting is None or waiting.provider != provider:
+                raise Refusal(403, "forged", "this browser asked for no sign-in, or too long ago", "begin again")
+            if error or not code:
+                raise Refusal(401, "provider", f"{there.told.title} did not let you in: {error[:80] or 'no code'}")
+            claims = await answered(hub, there, back_of(request, provider), code, waiting)
+            one = await person_for(hub, there, claims)
+        except Refusal as no:
+            return RedirectResponse(f"{CONSOLE}sign-in?why={quote(no.code)}&text={quote(str(no))}", 303)
+        way = f"oidc:{provider}"
+        await sessions.note(one.login, way, Came.IN, address_of(request), hub.now())
+        answer = with_cookie(hub, request, RedirectResponse(waiting.back, 303), await begun(hub, one, way))
+        answer.delete_cookie(_STATE, path="/api/sign-in")
+        return answer
+
+    return router
