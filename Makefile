@@ -1,6 +1,6 @@
 # One command each. Works on a fresh clone with make, bash and Python 3.11 or newer.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stack servers test postgresql lint bench chaos fuzz lock clean
+.PHONY: help setup console demo stack servers test postgresql lint bench chaos fuzz lock clean
 SHELL := /bin/bash
 PYTHON_IN := .venv/bin/python
 
@@ -12,16 +12,21 @@ setup:  ## an environment in .venv with all tools; PYTHON=... chooses the interp
 
 demo:  ## hub and simulated systems on this machine; options in DEMO="--minutes 1"
 	@PYTHON="$(PYTHON)" deploy/environment.sh run
+	@deploy/console.sh
 	@$(PYTHON_IN) -m gateway demo $(DEMO)
 
 stack:  ## gateways, workers, brokers and simulated systems on this machine; options in STACK="--for 30s"
 	@PYTHON="$(PYTHON)" deploy/environment.sh run
+	@deploy/console.sh
 	@$(PYTHON_IN) -m gateway stack $(STACK)
+
+console:  ## the municipal centre's console, served at /console/; needs Node 20.19 or newer
+	@deploy/console.sh must
 
 servers:  ## brokers, databases, SSH and map clients that tests start; installs them where it may
 	@deploy/test-servers.sh
 
-test: setup servers  ## every check there is; with CI=true a skipped one fails
+test: setup servers console  ## every check there is; with CI=true a skipped one fails
 	@$(PYTHON_IN) tests/house/check.py
 
 postgresql: setup  ## the storage and closed-loop suites on the server of URL=postgresql://..., or on BINARIES=/usr/lib/postgresql/15/bin

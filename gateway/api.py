@@ -23,6 +23,7 @@ from gateway.asyncapi import document
 from gateway.bulk import BulkDoor, bulk_operation
 from gateway.clock_list import clock_routes
 from gateway.clock_view import clocks_view
+from gateway.console.door import ConsoleDoor
 from gateway.deliveries import delivery_routes
 from gateway.door import LONGEST_BODY, IntakeDoor
 from gateway.duty import duty_routes
@@ -33,6 +34,7 @@ from gateway.hub import Hub
 from gateway.joint_view import joint_view
 from gateway.metrics import CONTENT_TYPE_LATEST
 from gateway.open311 import filing, open311_routes
+from gateway.openapi_schemas import gathered
 from gateway.orders import ActionOrder, SwitchOrder, ordered
 from gateway.people.accounts_api import audit_routes, people_routes
 from gateway.people.api import own_account_routes, session_routes
@@ -118,10 +120,10 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
 
 
 class Front:
-    """One ASGI application: the hot path first, FastAPI for everything else."""
+    """One ASGI application: the hot path first, the console's files, FastAPI for everything else."""
 
     def __init__(self, api: FastAPI, door: IntakeDoor) -> None:
-        self.api, self.door = api, door
+        self.api, self.door, self.console = api, door, ConsoleDoor()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -129,6 +131,8 @@ class Front:
             await self.door(scope, receive, send)
         elif scope["type"] == "http" and (filed := filing(self.door.hub, scope)) is not None:
             await self.door(filed, receive, send)
+        elif scope["type"] == "http" and self.console.serves(scope):
+            await self.console(scope, send)
         else:
             await self.api(scope, receive, send)
 
@@ -386,5 +390,5 @@ def _openapi(app: FastAPI, hub: Hub) -> dict[str, Any]:
                 }
                 streamed = f"{BULK}{path.removeprefix(PREFIX)}"
                 document["paths"][streamed] = {"post": bulk_operation(connected.system.role.title)}
-        app.openapi_schema = document
+        app.openapi_schema = gathered(document)
     return app.openapi_schema

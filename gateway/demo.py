@@ -42,6 +42,9 @@ class Progress(Protocol):
     def step(self, text: str) -> None:
         """Something is being prepared."""
 
+    def say(self, text: str) -> None:
+        """Something people want to know now."""
+
     def show(self, summary: View, latest: list[View], left: float) -> None:
         """How things stand, with so many seconds left."""
 
@@ -73,6 +76,7 @@ class Demo:
             stack.callback(self._stop)
             urls = self._start(folder, server.url)
             ready = time.monotonic()
+            self.view.say(f"console 控制台: {urls['hub']}/console/")
             self._stream(urls)
             self._stop()
             summary = asyncio.run(_books(server.url))

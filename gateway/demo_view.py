@@ -39,6 +39,10 @@ class QuietView:
         """A line for each part."""
         self.console.print(f"starting {text} ...", highlight=False)
 
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self.console.print(text, highlight=False, soft_wrap=True)
+
     def show(self, summary: View, _latest: list[View], left: float) -> None:
         """A line every few seconds."""
         self._shown += 1
@@ -61,6 +65,10 @@ class LiveView:
     def step(self, text: str) -> None:
         """A line for each part."""
         self._lines.step(text)
+
+    def say(self, text: str) -> None:
+        """A line above the picture."""
+        self._lines.say(text)
 
     def show(self, summary: View, latest: list[View], left: float) -> None:
         """The picture."""

@@ -58,6 +58,7 @@ def _telling(over: threading.Event) -> Any:  # noqa: ANN401 a signal handler
 def _welcome(stack: Stack, view: StackView) -> None:
     for part in stack.missing:
         view.say(f"{part} is not installed: the stack runs without it")
+    view.say(f"console {stack.gateways[0]}/console/")
     view.say(f"gateways {', '.join(stack.gateways)}; centre's token in {stack.folder / 'centre-token'}; Ctrl-C stops")
 
 

@@ -1,5 +1,6 @@
 """The papers around the code name commands, options and variables that exist."""
 
+import json
 import os
 import re
 import shlex
@@ -94,7 +95,15 @@ def test_the_development_lock_has_the_same_versions() -> None:
     assert versions("requirements.lock") <= versions("requirements-dev.lock")
 
 
-@pytest.mark.parametrize("script", [".ci/run", "deploy/environment.sh"])
+def test_the_consoles_lock_has_digests_and_names_no_registry() -> None:
+    packages = json.loads((ROOT / "console" / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    fetched = {name: one for name, one in packages.items() if name and not one.get("inBundle")}
+    assert fetched
+    assert [name for name, one in fetched.items() if not one.get("integrity", "").startswith("sha512-")] == []
+    assert [name for name, one in fetched.items() if "resolved" in one] == []
+
+
+@pytest.mark.parametrize("script", [".ci/run", "deploy/environment.sh", "deploy/console.sh"])
 def test_a_script_is_executable_and_reads_as_bash(script: str) -> None:
     assert os.access(ROOT / script, os.X_OK)
     assert subprocess.run(["bash", "-n", ROOT / script], check=False).returncode == 0
@@ -103,7 +112,7 @@ def test_a_script_is_executable_and_reads_as_bash(script: str) -> None:
 def test_make_alone_tells_what_there_is() -> None:
     said = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     targets = {line.split()[1] for line in said.splitlines()}
-    wanted = "help setup demo stack servers test postgresql lint bench chaos fuzz lock clean"
+    wanted = "help setup console demo stack servers test postgresql lint bench chaos fuzz lock clean"
     assert targets == set(wanted.split())
 
 
