@@ -148,7 +148,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Cases in the order of their numbers */
+        /**
+         * Cases: by number, the newest first, or what is due first
+         * @description Filters hold together. `next` is null on the last page.
+         */
         get: operations["cases_api_cases_get"];
         put?: never;
         post?: never;
@@ -532,6 +535,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Accounts, by login */
+        get: operations["listed_api_people_get"];
+        put?: never;
+        /** Make an account; the first password is told once */
+        post: operations["make_api_people_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/people/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Roles, and which rights each has */
+        get: operations["roles_api_people_roles_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/people/{login}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One account, and what was done to it */
+        get: operations["show_api_people__login__get"];
+        /** Change an account; sessions that are open see it at once */
+        put: operations["alter_api_people__login__put"];
+        /** Reset, unlock, close or reopen an account, or end one-time codes */
+        post: operations["do_api_people__login__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/reconciliation": {
         parameters: {
             query?: never;
@@ -788,6 +845,144 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who one is, and what one may do */
+        get: operations["show_api_session_get"];
+        put?: never;
+        /**
+         * Sign in
+         * @description The session is in the cookie of the answer. `code_needed`: send the same again with the one-time code.
+         */
+        post: operations["begin_api_session_post"];
+        /** Sign out */
+        delete: operations["end_api_session_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Show the first code: from now on they are asked for */
+        put: operations["confirm_codes_api_session_codes_put"];
+        /**
+         * Begin with one-time codes: a secret for one's telephone
+         * @description They are asked for once one code was shown.
+         */
+        post: operations["begin_codes_api_session_codes_post"];
+        /** Do without one-time codes, with one more of them */
+        delete: operations["end_codes_api_session_codes_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change one's own password; other sessions of the account end */
+        put: operations["password_api_session_password_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How one may sign in: the city's name, and other providers
+         * @description Open to everybody.
+         */
+        get: operations["ways_api_sign_in_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sign-in/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * To another provider
+         * @description `then`: where to go afterwards, a path of the console.
+         */
+        get: operations["go_api_sign_in__provider__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sign-in/{provider}/back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Back from it
+         * @description Where the provider sends the browser.
+         */
+        get: operations["back_api_sign_in__provider__back_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sign-ins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who signed in and who did not, the newest first */
+        get: operations["sign_ins_api_sign_ins_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/summary": {
         parameters: {
             query?: never;
@@ -893,6 +1088,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/viewings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who looked at personal data, of which case and why, the newest first */
+        get: operations["viewings_api_viewings_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workers": {
         parameters: {
             query?: never;
@@ -922,12 +1134,17 @@ export interface components {
         ActionKind: "collect" | "join" | "verify" | "file" | "refuse" | "settle" | "dispatch" | "sign" | "return" | "redispatch" | "arbitrate" | "escalate" | "deescalate" | "ask_extension" | "ask_suspension" | "endorse" | "grant_extension" | "refuse_request" | "suspend" | "resume" | "supervise" | "lift" | "whistle" | "report_in" | "answer" | "decline" | "dispose" | "check" | "rework" | "close" | "force_close" | "evaluate" | "appeal" | "uphold" | "dismiss" | "cancel" | "merge" | "take_over" | "hand_back" | "comment" | "remind" | "recompute" | "reattribute";
         /** Body_close_period_api_assessment_editions_post */
         Body_close_period_api_assessment_editions_post: {
-            /** Actor */
+            /**
+             * Actor
+             * @description who closes it, where a token asks
+             * @default
+             */
             actor: string;
             /** Period */
             period: string;
             /**
              * Reason
+             * @description why; needed for a correction
              * @default
              */
             reason: string;
@@ -990,6 +1207,17 @@ export interface components {
          */
         Clock: "accept" | "verify" | "file" | "dispatch" | "sign" | "disposal" | "check" | "close" | "case" | "reply" | "source" | "source_sign" | "owner" | "report_in" | "level" | "joint";
         /**
+         * CodeOrder
+         * @description The one-time code that the telephone shows now.
+         */
+        CodeOrder: {
+            /**
+             * Code
+             * @description six digits
+             */
+            code: string;
+        };
+        /**
          * Completion
          * @description When joint work 吹哨联动 is done.
          * @enum {string}
@@ -1023,6 +1251,23 @@ export interface components {
          * @enum {string}
          */
         Direction: "in" | "out" | "answer";
+        /**
+         * DoneOrder
+         * @description Something done to an account.
+         */
+        DoneOrder: {
+            /**
+             * Reason
+             * @description why; kept with it
+             * @default
+             */
+            reason: string;
+            /**
+             * What
+             * @enum {string}
+             */
+            what: "reset" | "unlock" | "close" | "reopen" | "without_codes";
+        };
         /**
          * Format
          * @description How a report is written.
@@ -1105,11 +1350,116 @@ export interface components {
             system: string;
         };
         /**
+         * NewPersonOrder
+         * @description A new account.
+         */
+        NewPersonOrder: {
+            /**
+             * Areas
+             * @description divisions they see, by the beginning of their codes
+             * @default []
+             */
+            areas: string[];
+            /**
+             * Classes
+             * @description classes they see, by the beginning of `30428.2:E04-06`
+             * @default []
+             */
+            classes: string[];
+            /**
+             * Local
+             * @description false: signs in with another provider alone
+             * @default true
+             */
+            local: boolean;
+            /**
+             * Login
+             * @description small letters, digits, dot, hyphen, underscore or @
+             */
+            login: string;
+            /**
+             * Name
+             * @description the person's name
+             */
+            name: string;
+            role: components["schemas"]["Role"];
+            /**
+             * Systems
+             * @description systems whose cases they see
+             * @default []
+             */
+            systems: string[];
+            /**
+             * Units
+             * @description units whose cases they see
+             * @default []
+             */
+            units: string[];
+        };
+        /**
          * OnFailure
          * @description What follows when an item does not end well.
          * @enum {string}
          */
         OnFailure: "stop" | "skip";
+        /**
+         * Order
+         * @description How a list of cases is sorted.
+         * @enum {string}
+         */
+        Order: "no" | "newest" | "due";
+        /**
+         * PasswordOrder
+         * @description A new password of one's own.
+         */
+        PasswordOrder: {
+            /**
+             * New
+             * @description ten characters or more
+             */
+            new: string;
+            /**
+             * Old
+             * @description the password until now
+             */
+            old: string;
+        };
+        /**
+         * PersonOrder
+         * @description What an account is to be.
+         */
+        PersonOrder: {
+            /**
+             * Areas
+             * @description divisions they see, by the beginning of their codes
+             * @default []
+             */
+            areas: string[];
+            /**
+             * Classes
+             * @description classes they see, by the beginning of `30428.2:E04-06`
+             * @default []
+             */
+            classes: string[];
+            /**
+             * Name
+             * @description the person's name
+             */
+            name: string;
+            role: components["schemas"]["Role"];
+            /**
+             * Systems
+             * @description systems whose cases they see
+             * @default []
+             */
+            systems: string[];
+            /**
+             * Units
+             * @description units whose cases they see
+             * @default []
+             */
+            units: string[];
+        };
         /**
          * PlaceOrder
          * @description Where it is, as far as the centre knows: a point, a unit grid or a division.
@@ -1174,6 +1524,12 @@ export interface components {
          */
         ReplayState: "planned" | "running" | "stopped" | "done";
         /**
+         * Role
+         * @description What somebody is to the city.
+         * @enum {string}
+         */
+        Role: "city_centre" | "district_centre" | "street_centre" | "unit" | "auditor" | "administrator";
+        /**
          * RunOrder
          * @description Compare one system now.
          */
@@ -1185,6 +1541,33 @@ export interface components {
             actor: string;
             /** System */
             system: string;
+        };
+        /**
+         * SessionOrder
+         * @description Sign in.
+         * @example {
+         *       "code": "",
+         *       "login": "wang.min",
+         *       "password": "…"
+         *     }
+         */
+        SessionOrder: {
+            /**
+             * Code
+             * @description one-time code, where the account has them
+             * @default
+             */
+            code: string;
+            /**
+             * Login
+             * @description name of the account
+             */
+            login: string;
+            /**
+             * Password
+             * @description its password
+             */
+            password: string;
         };
         /**
          * SignOff
@@ -1235,7 +1618,7 @@ export interface components {
         /** ValidationError */
         ValidationError: {
             /** Context */
-            ctx?: Record<string, never>;
+            ctx?: Record<string, unknown>;
             /** Input */
             input?: unknown;
             /** Location */
@@ -1245,6 +1628,12 @@ export interface components {
             /** Error Type */
             type: string;
         };
+        /**
+         * Viewed
+         * @description What was looked at.
+         * @enum {string}
+         */
+        Viewed: "reporter" | "message" | "evidence" | "telephone";
         /**
          * What
          * @description What people can switch off for a system.
@@ -1263,10 +1652,12 @@ export interface operations {
     of_case_api_assessment_cases__number__facts_get: {
         parameters: {
             query?: {
+                /** @description of the facts; default: as they are */
                 run?: number | null;
             };
             header?: never;
             path: {
+                /** @description the hub's number of the case */
                 number: string;
             };
             cookie?: never;
@@ -1300,7 +1691,9 @@ export interface operations {
             query: {
                 /** @description 2026-10, 2026-10-03, 2026-W44, 2026-Q3, 2026 */
                 period: string;
+                /** @description default: the one before `new` */
                 old?: number | null;
+                /** @description default: the latest */
                 new?: number | null;
             };
             header?: never;
@@ -1334,6 +1727,7 @@ export interface operations {
     editions_api_assessment_editions_get: {
         parameters: {
             query?: {
+                /** @description of this period only */
                 period?: string;
             };
             header?: never;
@@ -1416,6 +1810,7 @@ export interface operations {
                 counter?: string;
                 /** @description `next` of the page before */
                 after?: string;
+                /** @description facts at most */
                 limit?: number;
             };
             header?: never;
@@ -1573,13 +1968,38 @@ export interface operations {
     cases_api_cases_get: {
         parameters: {
             query?: {
-                queue?: components["schemas"]["Queue"] | null;
-                stage?: components["schemas"]["Stage"] | null;
-                source?: string;
-                owner?: string;
+                /** @description by number, the newest first, or open work by when it is due */
+                order?: components["schemas"]["Order"];
+                /** @description `next` of the page before */
                 after?: string;
                 /** @description rows at most */
                 limit?: number;
+                /** @description what the centre's people have to do */
+                queue?: components["schemas"]["Queue"] | null;
+                /** @description where the case stands */
+                stage?: components["schemas"]["Stage"] | null;
+                /** @description id of the system that reported it */
+                source?: string;
+                /** @description id of the system that carries the work */
+                owner?: string;
+                /** @description beginning of a class: 30428.2:E04 */
+                class?: string;
+                /** @description beginning of a division's code: 340202 */
+                area?: string;
+                /** @description id of the unit that leads, see /api/units */
+                unit?: string;
+                /** @description the loop 循环 that has the case */
+                level?: components["schemas"]["Level"] | null;
+                /** @description how it reached the source, in its words */
+                channel?: string;
+                /** @description received then or later, such as 2026-11-29T08:00 (Shanghai), or with an offset, in an address written %2B08:00 */
+                received_from?: string;
+                /** @description received before, such as 2026-11-29T08:00 (Shanghai), or with an offset, in an address written %2B08:00 */
+                received_until?: string;
+                /** @description open, not done, and due before, such as 2026-11-29T08:00 (Shanghai), or with an offset, in an address written %2B08:00 */
+                due_before?: string;
+                /** @description true: open, not done, and due before now */
+                overdue?: boolean;
             };
             header?: never;
             path?: never;
@@ -1662,7 +2082,7 @@ export interface operations {
                     basis?: string;
                     /**
                      * By
-                     * @description who orders it; default: the token's owner
+                     * @description who orders it, with the centre's token; a person orders in their own name
                      * @default
                      */
                     by?: string;
@@ -2421,6 +2841,207 @@ export interface operations {
             };
         };
     };
+    listed_api_people_get: {
+        parameters: {
+            query?: {
+                role?: components["schemas"]["Role"] | null;
+                /** @description `next` of the page before */
+                after?: string;
+                /** @description rows at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    make_api_people_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPersonOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    roles_api_people_roles_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
+    show_api_people__login__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                login: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    alter_api_people__login__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                login: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    do_api_people__login__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                login: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DoneOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     overview_api_reconciliation_get: {
         parameters: {
             query?: never;
@@ -2936,9 +3557,11 @@ export interface operations {
             query: {
                 /** @description 2026-10, 2026-W42, 2026-10-12, 2026-Q3 or 2026 */
                 period: string;
+                /** @description who is assessed: unit, district, street, ..., or a post */
                 by?: string;
                 /** @description of a closed period; 0: as things are now */
                 edition?: number | null;
+                /** @description only these indicators, by id or title, by comma */
                 columns?: string;
                 /** @description default: by Accept, else json */
                 format?: components["schemas"]["Format"] | null;
@@ -2975,7 +3598,9 @@ export interface operations {
     briefing_api_reports_briefing_get: {
         parameters: {
             query?: {
+                /** @description 2026-10-12; this or a week */
                 day?: string;
+                /** @description 2026-W42; this or a day */
                 week?: string;
                 /** @description default: by Accept, else json */
                 format?: components["schemas"]["Format"] | null;
@@ -3021,6 +3646,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description id or name of the unit in units.csv */
                 unit: string;
             };
             cookie?: never;
@@ -3037,6 +3663,332 @@ export interface operations {
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": unknown;
                     "text/csv": unknown;
                     "text/html": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    show_api_session_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
+    begin_api_session_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    end_api_session_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    confirm_codes_api_session_codes_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    begin_codes_api_session_codes_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
+    end_codes_api_session_codes_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    password_api_session_password_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    ways_api_sign_in_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
+    go_api_sign_in__provider__get: {
+        parameters: {
+            query?: {
+                then?: string;
+            };
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    back_api_sign_in__provider__back_get: {
+        parameters: {
+            query?: {
+                state?: string;
+                code?: string;
+                error?: string;
+            };
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sign_ins_api_sign_ins_get: {
+        parameters: {
+            query?: {
+                /** @description of one */
+                login?: string;
+                /** @description `next` of the page before */
+                after?: string;
+                /** @description rows at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
             /** @description Validation Error */
@@ -3194,6 +4146,51 @@ export interface operations {
                     "application/json": {
                         [key: string]: unknown;
                     };
+                };
+            };
+        };
+    };
+    viewings_api_viewings_get: {
+        parameters: {
+            query?: {
+                /** @description who looked */
+                login?: string;
+                /** @description of one case */
+                case_no?: string;
+                what?: components["schemas"]["Viewed"] | null;
+                /** @description from this instant on, RFC 3339 */
+                since?: string;
+                /** @description before this instant, RFC 3339 */
+                until?: string;
+                /** @description `next` of the page before */
+                after?: string;
+                /** @description rows at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
