@@ -1,9 +1,10 @@
-"""What keeps the database in shape while the hub works: months made ahead, and once a day what need not be kept is cut.
+"""What keeps the database in shape while the hub works: months made ahead, tallies folded, what need not be kept cut.
 
 Any number of workers may do it: each round belongs to one of them.
 """
 
 import asyncio
+import time
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from gateway.hub import Hub
 from gateway.log import log
 from storage.partitions import keep_months
 from storage.retention import Retention
+from storage.tallies import STEP, fold
 
 HOUR = 3600.0
 NIGHT = range(1, 6)
@@ -49,3 +51,22 @@ class Upkeep:
         with suppress(TimeoutError):
             await asyncio.wait_for(self.stop.wait(), min(seconds * _SHARE, _LONGEST_REST))
         return self.stop.is_set()
+
+
+_FOLDED_OFTEN, _FOLDED_SELDOM = 2.0, 30.0
+"""Seconds between two looks at the tallies, when there was something to fold and when there was not."""
+
+
+class Folding:
+    """Adds up what the tallies have not folded yet: one small step after the other, and as much rest between."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+
+    async def round(self) -> float:
+        """One step; seconds until the next."""
+        began = time.monotonic()
+        folded = await fold(self.hub.store, self.hub.now())
+        if folded == STEP:
+            return (time.monotonic() - began) * _SHARE
+        return _FOLDED_OFTEN if folded else _FOLDED_SELDOM

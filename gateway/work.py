@@ -35,7 +35,7 @@ from gateway.replay.run import Replayer, keep_editions
 from gateway.service_watch import ServiceWatch, watched
 from gateway.session import Session
 from gateway.subscribe import Subscriber
-from gateway.upkeep import Upkeep
+from gateway.upkeep import Folding, Upkeep
 from gateway.upstream.watch import UpstreamWatch
 from gateway.wiring import connector_for, worked
 from storage.files import FileStore
@@ -120,6 +120,7 @@ class Worker:
         if Role.FETCH in self.roles:
             tasks.append(asyncio.create_task(self._fetch(stop), name="fetch"))
         tasks.append(asyncio.create_task(self._steadily(Upkeep(self.hub, stop).round, "upkeep", stop), name="upkeep"))
+        tasks.append(asyncio.create_task(self._steadily(Folding(self.hub).round, "tallies", stop), name="tallies"))
         log.info("worker.started", roles=sorted(role.value for role in self.roles), systems=list(systems))
         await stop.wait()
         if self.lanes is not None:

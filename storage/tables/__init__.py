@@ -29,6 +29,7 @@ from storage.tables.cases import (
 from storage.tables.keeping import edition, replay, replay_item, retention_cut, seal, sealing
 from storage.tables.people import account_change, oidc_asked, person, session, sign_in, viewing
 from storage.tables.reconciliation import compared, difference, difference_act, listed, statement, statement_line
+from storage.tables.tally import COUNTED, tally, tally_change
 from storage.tables.traffic import (
     alarm,
     alarm_cap,
@@ -46,6 +47,7 @@ from storage.tables.traffic import (
 from storage.tables.upstream import upstream_drift, upstream_look
 
 __all__ = [
+    "COUNTED",
     "FACT_MARKED",
     "FACT_PARTS",
     "INSTANT",
@@ -93,6 +95,8 @@ __all__ = [
     "statement",
     "statement_line",
     "switch",
+    "tally",
+    "tally_change",
     "upstream_drift",
     "upstream_look",
     "viewing",

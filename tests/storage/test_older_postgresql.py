@@ -14,7 +14,13 @@ from storage.embedded import EmbeddedPostgres
 from storage.schema import migrate
 from tests.conftest import QUICK
 from tests.databases import made
-from tests.storage import test_alarms, test_journal_and_casebook, test_outbox_lanes, test_store_transactions
+from tests.storage import (
+    test_alarms,
+    test_journal_and_casebook,
+    test_outbox_lanes,
+    test_store_transactions,
+    test_tallies,
+)
 
 OLDEST = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))[:1]
 TOLD: tuple[Callable[[str], None], ...] = (
@@ -26,6 +32,8 @@ TOLD: tuple[Callable[[str], None], ...] = (
     test_journal_and_casebook.test_the_books_balance_and_count_what_is_overdue,
     test_outbox_lanes.test_many_claimers_never_hold_one_delivery_twice_nor_two_of_one_lane,
     test_outbox_lanes.test_the_message_and_its_answer_stand_in_the_journal_with_the_verdict,
+    test_tallies.test_what_is_due_becomes_one_row_when_it_is_past,
+    test_tallies.test_what_was_spoilt_is_found_and_put_right_beside_who_writes,
     test_alarms.test_through_many_processes_at_once_a_new_device_gets_one_case,
 )
 

@@ -26,7 +26,17 @@ _TABLES = (
     " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     f" WHERE n.nspname = :schema AND c.relkind IN ('r', 'p') AND c.relname !~ {_MONTHS}"
 )
+_TRIGGERS = (
+    "SELECT t.tgname, replace(pg_get_triggerdef(t.oid), :schema || '.', ''),"
+    " replace(pg_get_functiondef(t.tgfoid), :schema || '.', '') FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
+    " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = :schema AND NOT t.tgisinternal"
+)
+_OPTIONS = (
+    "SELECT c.relname, c.reloptions FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = :schema AND c.relname ~ '^tally'"
+)
 _SEQUENCES = "SELECT sequencename, start_value, increment_by FROM pg_sequences WHERE schemaname = :schema"
+_ALL = (_INDEXES, _COLUMNS, _SEQUENCES, _TABLES, _TRIGGERS, _OPTIONS)
 
 
 async def _with(url: str, look: Any) -> Any:
@@ -55,13 +65,11 @@ def test_alembic_finds_no_difference_between_migrations_and_models(database_url:
     assert asyncio.run(_with(database_url, differences)) == []
 
 
-def test_columns_indexes_and_sequences_are_those_of_the_models_to_the_letter(database_url: str) -> None:
+def test_columns_indexes_triggers_and_sequences_are_those_of_the_models_to_the_letter(database_url: str) -> None:
     """Alembic looks at no index condition and no sequence; the database's own words do."""
 
     def described(connection: Connection, schema: str) -> list[set[tuple[Any, ...]]]:
-        rows = (
-            connection.execute(text(query), {"schema": schema}) for query in (_INDEXES, _COLUMNS, _SEQUENCES, _TABLES)
-        )
+        rows = (connection.execute(text(query), {"schema": schema}) for query in _ALL)
         return [{_plain(row) for row in some if not str(row[0]).startswith("alembic")} for some in rows]
 
     def both(connection: Connection) -> tuple[Any, Any]:
@@ -74,6 +82,7 @@ def test_columns_indexes_and_sequences_are_those_of_the_models_to_the_letter(dat
     migrated, modelled = asyncio.run(_with(database_url, both))
     assert migrated == modelled
     assert ("case_number", "1", str(NUMBERS_AT_ONCE)) in migrated[2]
+    assert {name for name, *_ in migrated[4]} == {"tally_inserted", "tally_updated", "tally_deleted"}
 
 
 def test_two_processes_that_start_at_once_migrate_once(empty_database_url: str) -> None:
