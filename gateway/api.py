@@ -32,6 +32,10 @@ from gateway.figures import Watch
 from gateway.fusion.api import fusion_routes
 from gateway.hub import Hub
 from gateway.joint_view import joint_view
+from gateway.live.description import live_operation
+from gateway.live.door import PATH as LIVE
+from gateway.live.door import LiveDoor
+from gateway.live.lookout import Lookout
 from gateway.metrics import CONTENT_TYPE_LATEST
 from gateway.open311 import filing, open311_routes
 from gateway.openapi_schemas import gathered
@@ -83,11 +87,13 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     pushes that may wait for a commit.
     """
     committer = Committer(hub.reception, queue=queue)
+    lookout = Lookout(hub)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(hub.store.close)
+            stack.push_async_callback(lookout.end)
             await stack.enter_async_context(committer)
             await keep_editions(hub)
             yield
@@ -116,14 +122,15 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_plain_no)
     app.openapi = lambda: _openapi(app, hub)  # type: ignore[method-assign]
-    return Front(app, IntakeDoor(hub, committer, BulkDoor(hub, silence=longest_body), longest_body))
+    door = IntakeDoor(hub, committer, BulkDoor(hub, silence=longest_body), longest_body)
+    return Front(app, door, LiveDoor(hub, lookout))
 
 
 class Front:
     """One ASGI application: the hot path first, the console's files, FastAPI for everything else."""
 
-    def __init__(self, api: FastAPI, door: IntakeDoor) -> None:
-        self.api, self.door, self.console = api, door, ConsoleDoor()
+    def __init__(self, api: FastAPI, door: IntakeDoor, live: LiveDoor) -> None:
+        self.api, self.door, self.live, self.console = api, door, live, ConsoleDoor()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -131,6 +138,8 @@ class Front:
             await self.door(scope, receive, send)
         elif scope["type"] == "http" and (filed := filing(self.door.hub, scope)) is not None:
             await self.door(filed, receive, send)
+        elif scope["type"] == "http" and scope["path"] == LIVE:
+            await self.live(scope, receive, send)
         elif scope["type"] == "http" and self.console.serves(scope):
             await self.console(scope, send)
         else:
@@ -390,5 +399,6 @@ def _openapi(app: FastAPI, hub: Hub) -> dict[str, Any]:
                 }
                 streamed = f"{BULK}{path.removeprefix(PREFIX)}"
                 document["paths"][streamed] = {"post": bulk_operation(connected.system.role.title)}
+        document["paths"][LIVE] = {"get": live_operation()}
         app.openapi_schema = gathered(document)
     return app.openapi_schema

@@ -67,6 +67,16 @@ UNDER_WAY = Gauge(
     "gridhub_deliveries_in_hand", "Deliveries that this worker has in hand.", ["system"],
     multiprocess_mode="livesum", registry=_REGISTRY,
 )  # fmt: skip
+LIVE_LISTENERS = Gauge(
+    "gridhub_live_listeners", "Consoles that listen at /api/live.", multiprocess_mode="livesum", registry=_REGISTRY
+)
+LIVE_RESETS = Counter(
+    "gridhub_live_resets",
+    "Consoles that were told to load anew. slow: they read less than came; gap: away for too long; flood: too much at "
+    "once; late: they came while the database was away; unknown: an id that is not of this hub.",
+    ["what"],
+    registry=_REGISTRY,
+)
 _REFUSED = frozenset({Verdict.REFUSED})
 
 
@@ -74,6 +84,7 @@ def everything() -> tuple[Collector, ...]:
     """All that gateways and workers count; map processes: gateway/maps/counts.py."""
     return (
         INTAKE, INTAKE_BATCH, INTAKE_COMMIT, INTAKE_QUEUE, CLOCK_STEPS, ATTEMPTS, SETTLE_BATCH, BREAKER, UNDER_WAY,
+        LIVE_LISTENERS, LIVE_RESETS,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import uvicorn
 
 from gateway.api import Front, create_app
 from gateway.hub import Hub, wire
+from gateway.live.door import DoorProtocol
 from gateway.log import log, set_up
 from gateway.metrics import SHARED
 from gateway.settings import LOG, settings
@@ -55,7 +56,7 @@ async def serve(hub: Hub, host: str, port: int, *, roles: Iterable[Role] = ()) -
 def _config(app: Front, host: str, port: int) -> uvicorn.Config:
     return uvicorn.Config(
         app, host=host, port=port, log_config=None, access_log=False, backlog=BACKLOG, timeout_keep_alive=KEEP_ALIVE,
-        server_header=False, date_header=False, proxy_headers=False, loop="uvloop", http="httptools", lifespan="on",
+        server_header=False, date_header=False, proxy_headers=False, loop="uvloop", http=DoorProtocol, lifespan="on",
         timeout_graceful_shutdown=LAST_WORDS,
     )  # fmt: skip
 
@@ -65,7 +66,7 @@ def serve_in_processes(host: str, port: int, processes: int) -> None:
     uvicorn.run(
         "gateway.serve:from_environment", factory=True, host=host, port=port, workers=processes, log_config=None,
         access_log=False, backlog=BACKLOG, timeout_keep_alive=KEEP_ALIVE, server_header=False, date_header=False,
-        timeout_graceful_shutdown=LAST_WORDS,
+        http=DoorProtocol, timeout_graceful_shutdown=LAST_WORDS,
     )  # fmt: skip
 
 
