@@ -36,7 +36,7 @@ postgresql: setup  ## the storage and closed-loop suites on the server of URL=po
 lint: setup  ## format, style, types, imports: no tests
 	@$(PYTHON_IN) tests/house/check.py format style types imports
 
-bench: setup servers  ## measure intake, HTTP out, reading, the storm filter, MQTT, the bus, assessment, clocks, maps and intake beside maps; options of intake in BENCH="--rounds 5"
+bench: setup servers  ## measure intake, HTTP out, reading, the storm filter, MQTT, the bus, assessment, clocks, maps, the board and intake beside maps; options of intake in BENCH="--rounds 5"
 	@$(PYTHON_IN) -m tests.bench.intake $(BENCH)
 	@$(PYTHON_IN) -m tests.bench.outbound
 	@$(PYTHON_IN) -m tests.bench.mapping
@@ -47,6 +47,7 @@ bench: setup servers  ## measure intake, HTTP out, reading, the storm filter, MQ
 	@$(PYTHON_IN) -m tests.bench.clocks --clocks 100000
 	@$(PYTHON_IN) -m tests.bench.maps
 	@$(PYTHON_IN) -m tests.bench.topology
+	@$(PYTHON_IN) -m tests.bench.board --messages 100000
 	@$(PYTHON_IN) -m tests.bench.beside
 
 chaos: setup  ## the fault campaign: 100,000 cases, 200 faults, three seeds; options in CHAOS="--cases 5000 --seeds 7"

@@ -64,6 +64,8 @@ class What(StrEnum):
     """Off: nothing leaves, what was claimed included. On again: everything goes on."""
     RETRY = "retry"
     """Off: nothing is tried a second time; what was tried waits for a person, also after it is on again."""
+    FETCHING = "fetching"
+    """Off: nothing is asked for or taken from it; what it pushes is accepted. On again: nothing was lost meanwhile."""
 
 
 class Facts(StrEnum):

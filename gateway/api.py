@@ -20,6 +20,8 @@ from canonical.rights import Right
 from gateway.access import HEADER, Who, allowed, guard
 from gateway.assessment.api import assessment_routes
 from gateway.asyncapi import document
+from gateway.board.api import board_routes
+from gateway.board.switching import switch_routes
 from gateway.bulk import BulkDoor, bulk_operation
 from gateway.clock_list import clock_routes
 from gateway.clock_view import clocks_view
@@ -39,7 +41,7 @@ from gateway.live.lookout import Lookout
 from gateway.metrics import CONTENT_TYPE_LATEST
 from gateway.open311 import filing, open311_routes
 from gateway.openapi_schemas import gathered
-from gateway.orders import ActionOrder, SwitchOrder, ordered
+from gateway.orders import ActionOrder, ordered
 from gateway.people.accounts_api import audit_routes, people_routes
 from gateway.people.api import own_account_routes, session_routes
 from gateway.people.oidc_api import oidc_routes
@@ -58,7 +60,6 @@ from storage.announcements import Announcements
 from storage.crew import Crew
 from storage.inflow import inflows
 from storage.notices import Notices
-from storage.switches import Switch, Switches, What
 
 STATUS: dict[Why, int] = {
     Why.UNREADABLE: 400,
@@ -108,6 +109,8 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     app.include_router(search_routes(hub))
     for made in (session_routes, own_account_routes, oidc_routes, people_routes, audit_routes):
         app.include_router(made(hub))
+    app.include_router(board_routes(hub))
+    app.include_router(switch_routes(hub))
     app.include_router(duty_routes(hub))
     app.include_router(clock_routes(hub, [Depends(guard(hub))]))
     app.include_router(reconcile_routes(hub, [Depends(guard(hub))]))
@@ -260,15 +263,6 @@ def _acting_routes(hub: Hub, committer: Committer) -> APIRouter:
             raise Refusal(404, "not_parked", f"{delivery} is not parked (any more)")
         return {"withdrawn": True}
 
-    @router.put("/api/systems/{system}/switches/{what}", summary="Stop or start the traffic to a system at once")
-    async def switch(system: str, what: What, order: SwitchOrder) -> View:
-        if system not in hub.configuration.systems:
-            raise Refusal(404, "unknown_system", f"no system {plain(system)[:64]} is connected", "see /api/systems")
-        set_ = Switch(system, what, order.off, hub.now(), plain(order.actor), plain(order.reason))
-        changed = await Switches(hub.store).set(set_)
-        parked = await hub.outbox.park_tried(now=hub.now()) if order.off and what is What.RETRY else 0
-        return {"changed": changed, "parked": parked}
-
     return router
 
 
@@ -309,10 +303,6 @@ def _watching_routes(hub: Hub) -> APIRouter:
         given |= {"external_id": external_id, "case_no": case_no}
         rows = await hub.journal.rows(limit=limit, **{name: plain(value) for name, value in given.items()})
         return {"items": [row_view(row) for row in rows]}
-
-    @router.get("/api/switches", summary="What was switched off or on for a system, by whom and why")
-    async def switches() -> View:
-        return {"items": [row_view(row) for row in await Switches(hub.store).all()]}
 
     @router.get("/api/workers", summary="Worker processes that live, and breakers that are not closed there")
     async def workers() -> View:

@@ -180,6 +180,11 @@ class SystemFile(_File):
     retry: RetriesFile = RetriesFile()
     breaker: BreakerFile = BreakerFile()
     paused: bool = Field(default=False, description="true: nothing is sent or pulled; what arrives is still accepted")
+    silent_after: Annotated[float, BeforeValidator(seconds)] = Field(
+        default=86_400,
+        gt=0,
+        description="how long a source that pushes may say nothing before the board calls it silent, such as 2h",
+    )
     certificate: str = Field(default="", description="certificate.json of its folder, see certification.md")
     min_tier: Wanted | None = Field(default=None, description="tier of this system; default: that of city.yaml")
 
@@ -205,6 +210,8 @@ class ConnectedSystem:
     """Tier it should be certified for; None: the city's."""
     edition: str = ""
     """Digest of the folder's files as they were loaded."""
+    silent_after: float = 86_400
+    """Seconds that a source which pushes may say nothing."""
     load: Callable[[Path], System] | None = field(default=None, repr=False, compare=False)
     """Loads another edition of the folder with the same secrets, ledgers and name."""
 
@@ -435,7 +442,7 @@ def _system(
         certificate=folder / entry.certificate if entry.certificate else None, min_tier=entry.min_tier,
         system=system, url=url, every=entry.every, concurrency=entry.concurrency, paused=entry.paused,
         folder=declared, urls=placed, networks=networks, traffic=traffic(entry.rate, entry.retry, entry.breaker),
-        edition=digest_of(files_of(declared)), load=again,
+        edition=digest_of(files_of(declared)), silent_after=entry.silent_after, load=again,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from canonical.ids import new_id
 from canonical.time import SHANGHAI
 from gateway.configuration import Configuration, ConnectedSystem, load
+from gateway.fetching import Fetching
 from gateway.reception import Reception
 from gateway.settings import Settings
 from storage.casebook import Casebook
@@ -37,6 +38,7 @@ class Hub:
     outbox: Outbox
     journal: Journal
     casebook: Casebook
+    fetching: Fetching
     now: Callable[[], datetime]
     ids: Callable[[], UUID]
 
@@ -58,6 +60,7 @@ def wire(settings: Settings, database_url: str, *, configuration: Configuration 
         outbox=Outbox(store),
         journal=Journal(store),
         casebook=Casebook(store),
+        fetching=Fetching(store),
         now=clock,
         ids=fresh_id,
     )

@@ -64,16 +64,6 @@ class ActionOrder(BaseModel):
     )
 
 
-class SwitchOrder(BaseModel):
-    """Stop or start the traffic to a system."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    off: bool
-    actor: str = Field(min_length=1, max_length=64, description="who decides")
-    reason: str = Field(min_length=1, max_length=500, description="why; kept with it")
-
-
 def ordered(case_no: str, body: bytes, now: datetime, *, by: str = "") -> Command:
     """The command in a request body, of who signed in; `by` empty: of who the body names.
 

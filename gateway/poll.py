@@ -21,6 +21,7 @@ from canonical.message import Message
 from canonical.time import in_shanghai
 from gateway.asking import Asking
 from gateway.configuration import ConnectedSystem
+from gateway.fetching import LOOK
 from gateway.hub import Hub
 from gateway.log import log
 from gateway.pull_page import Misses, PageIntake
@@ -147,6 +148,8 @@ class Poller:
 
     async def round(self) -> float:
         """Ask for everything that is due. Returns the seconds until something is due again."""
+        if await self.hub.fetching.off(self.name):
+            return LOOK
         waits = [await self._turn(job) for job in self._jobs]
         return min(waits, default=3600.0)
 
@@ -217,6 +220,8 @@ class Poller:
                 walk.next_lot(job.pull.declared.first_page)
             walk.at = self.hub.now()
             await self._keep(job, walk)
+            if await self.hub.fetching.off(self.name):  # what is left of the turn goes on when people say so
+                return
 
     async def _keep(self, job: _Job, walk: _Walk) -> None:
         self._held[job.name] = self.hub.now() + self.lease

@@ -22,6 +22,7 @@ from canonical.ports import Received
 from canonical.reading import Outcome
 from canonical.records import Arrival, Split
 from gateway.configuration import ConnectedSystem
+from gateway.fetching import LOOK
 from gateway.hub import Hub
 from gateway.log import log
 from gateway.remembering import BlockingMemory
@@ -42,6 +43,8 @@ _DATABASE = 2.0
 """Seconds until the hub's own database is tried again."""
 _SETTINGS = 60.0
 """Seconds until wrong settings are tried again: the other side may have been put right."""
+LOOKED = timedelta(seconds=20)
+"""How often a look is noted: a broker is asked every second."""
 _SOONEST, _LATEST = 1.0, 60.0
 _MOST_FAILURES = 3
 """Verdicts of a batch that could not be given, after which the rest is left to the closing."""
@@ -80,6 +83,7 @@ class Receiving:
         self._trouble: str | None = None
         """What people are shown; None: whatever an earlier process has noted."""
         self._forgot_at: datetime | None = None
+        self._looked_at: datetime | None = None
         self._thread: ThreadPoolExecutor | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -90,6 +94,8 @@ class Receiving:
 
     async def _turn(self, stop: asyncio.Event) -> float:
         """Open the receiver and work with it until something is wrong. Returns the seconds until the next try."""
+        if await self.hub.fetching.off(self.system):
+            return LOOK
         try:
             async with self._claimed() as mine:
                 if not mine:
@@ -111,12 +117,14 @@ class Receiving:
         memory = BlockingMemory(self.memories, self.system, self.name, self._by, loop, self.hub.now)
         source = await self._in_thread(lambda: receiver_for(self.hub, self.connected, self.receiver, memory))
         try:
-            while not stop.is_set() and not self._lost:
+            while not (stop.is_set() or self._lost or await self.hub.fetching.off(self.system)):
                 batch = await self._in_thread(lambda: source.receive(most=self.most, wait=_WAIT))
                 await self._well()
                 if batch:
                     await self._tried(source, batch, stop)
-                elif self.kind not in _PUSHED:
+                    continue
+                await self._looked()
+                if self.kind not in _PUSHED:
                     await self._forget()
                     await _waited(stop, self.every * (1 + _JITTER * (2 * random.random() - 1)))  # noqa: S311 no secret
         finally:
@@ -138,7 +146,7 @@ class Receiving:
             committing = asyncio.create_task(self._committed(batch))
             following: Sequence[Received] = ()
             trouble: HubError | None = None
-            if self.kind in _PUSHED and not stop.is_set() and not self._lost:
+            if self.kind in _PUSHED and not (stop.is_set() or self._lost or await self.hub.fetching.off(self.system)):
                 try:
                     following = await self._in_thread(lambda: source.receive(most=self.most, wait=0))
                 except HubError as error:
@@ -224,6 +232,15 @@ class Receiving:
             if self._trouble:
                 log.info("receive.well", system=self.system, receiver=self.name)
             await self._note("")
+
+    async def _looked(self) -> None:
+        """Nothing is there that we have not: people see that by the time of the last look."""
+        now = self.hub.now()
+        if self._looked_at is not None and timedelta() <= now - self._looked_at < LOOKED:
+            return
+        with suppress(Unavailable):
+            await self.memories.looked(self.system, self.name, now=now)
+            self._looked_at = now
 
     async def _troubled(self, error: HubError) -> float:
         """Note it where people look, tell it once, and say when to try again: seconds."""

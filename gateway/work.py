@@ -40,11 +40,14 @@ from gateway.upstream.watch import UpstreamWatch
 from gateway.wiring import connector_for, worked
 from storage.files import FileStore
 from storage.memories import Memories
+from storage.traffic_counts import TrafficCounts
 
 __all__ = ["Role", "Worker", "connector_for"]
 
 _IDLE = 1.0
 _HOUSEKEEPING = 30.0
+_COUNTING, _NEXT_COUNT = 60.0, 0.1
+"""Seconds between two counts of what came and went; shorter where much is left to be counted."""
 _AFTER_TROUBLE = 2.0
 _SETTINGS = 60.0
 """Seconds until wrong settings are tried again: a missing file may be there by then."""
@@ -121,6 +124,7 @@ class Worker:
             tasks.append(asyncio.create_task(self._fetch(stop), name="fetch"))
         tasks.append(asyncio.create_task(self._steadily(Upkeep(self.hub, stop).round, "upkeep", stop), name="upkeep"))
         tasks.append(asyncio.create_task(self._steadily(Folding(self.hub).round, "tallies", stop), name="tallies"))
+        tasks.append(asyncio.create_task(self._steadily(self._count, "counting", stop), name="counting"))
         log.info("worker.started", roles=sorted(role.value for role in self.roles), systems=list(systems))
         await stop.wait()
         if self.lanes is not None:
@@ -279,6 +283,10 @@ class Worker:
             if pause:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), pause)
+
+    async def _count(self) -> float:
+        """How much came and went, as the board of systems shows it."""
+        return _NEXT_COUNT if await TrafficCounts(self.hub.store).fold(self.hub.now()) else _COUNTING
 
     async def _keep_house(self, stop: asyncio.Event) -> None:
         async def once() -> float:

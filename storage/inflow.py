@@ -18,6 +18,8 @@ class Inflow:
     """When it last came forward."""
     trouble: str
     """Why it stands still; empty when all is well."""
+    known_at: datetime | None
+    """What the other side had until then is with us, as far as it can be known."""
 
 
 async def inflows(store: Store) -> list[Inflow]:
@@ -27,8 +29,8 @@ async def inflows(store: Store) -> list[Inflow]:
 
 
 _INFLOWS = text("""
-SELECT system, pull AS name, polled_at AS moved_at, trouble FROM cursor
+SELECT system, pull AS name, polled_at AS moved_at, trouble, until AS known_at FROM cursor
 UNION ALL
-SELECT system, name, seen_at, trouble FROM memory
+SELECT system, name, seen_at, trouble, seen_at FROM memory
 ORDER BY system, name
 """)

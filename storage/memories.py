@@ -44,6 +44,10 @@ class Memories:
             if (await transaction.connection.execute(_MOVE, values)).first() is None:
                 raise Unavailable(f"{system}: another process has '{name}' by now")
 
+    async def looked(self, system: str, name: str, *, now: datetime) -> None:
+        """It asked, and whatever was there is with us."""
+        await self._write(_LOOKED, {"system": system, "name": name, "now": now})
+
     async def news(self, system: str, name: str, digests: Mapping[str, str], *, now: datetime) -> frozenset[str]:
         """Those keys that are new, or whose digest differs from the remembered one. The others count as seen now."""
         async with self.store.transaction() as transaction:
@@ -105,6 +109,10 @@ INSERT INTO memory AS m (system, name, position, seen_at) VALUES (:system, :name
 ON CONFLICT (system, name) DO UPDATE SET position = EXCLUDED.position, seen_at = EXCLUDED.seen_at, trouble = ''
  WHERE CAST(:by AS uuid) IS NULL OR m.claimed_by = :by
 RETURNING m.system
+""")
+_LOOKED = text("""
+INSERT INTO memory (system, name, seen_at) VALUES (:system, :name, :now)
+ON CONFLICT (system, name) DO UPDATE SET seen_at = EXCLUDED.seen_at
 """)
 _NEWS = text("""
 WITH told AS (SELECT * FROM unnest(CAST(:keys AS text[]), CAST(:digests AS text[])) AS t(key, digest)),

@@ -84,6 +84,12 @@ class Statements:
         """The system's latest statement, finished or not."""
         return await self._one(_LAST, {"system": system})
 
+    async def lasts(self, systems: Sequence[str]) -> dict[str, Statement]:
+        """The latest statement of each of these systems that has one."""
+        async with self.store.transaction() as transaction:
+            rows = await transaction.connection.execute(_LASTS, {"systems": list(systems)})
+            return {made.system: made for made in map(_statement, rows)}
+
     async def begin(
         self, system: str, day: date, due_at: datetime, *, id: UUID, way: str, by: str = ""  # noqa: A002
     ) -> None:  # fmt: skip
@@ -248,6 +254,11 @@ def _statement(row: Row[Any]) -> Statement:
 _COLUMNS = """id, system, day, edition, due_at, way, ordered_by, step, position, started_at, as_of, finished_at, counts,
        ours, theirs, left_out, trouble"""
 _LAST = text(f"SELECT {_COLUMNS} FROM statement WHERE system = :system ORDER BY due_at DESC LIMIT 1")  # noqa: S608
+_LASTS = text(f"""
+SELECT last.* FROM unnest(CAST(:systems AS text[])) AS wanted(name)
+ CROSS JOIN LATERAL (
+   SELECT {_COLUMNS} FROM statement WHERE system = wanted.name ORDER BY due_at DESC LIMIT 1) AS last
+""")  # noqa: S608
 _GET = text(f"SELECT {_COLUMNS} FROM statement WHERE id = :id")  # noqa: S608
 _FIND = text(f"""
 SELECT {_COLUMNS} FROM statement

@@ -23,6 +23,19 @@ class Switch:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of a switch."""
+
+    turn: int
+    system: str
+    what: str
+    off: bool
+    at: datetime
+    actor: str
+    reason: str
+
+
 class Switches:
     """The switches of one database."""
 
@@ -42,12 +55,28 @@ class Switches:
         }  # fmt: skip
         async with self.store.transaction() as transaction:
             changed = (await transaction.connection.execute(_SET, values)).rowcount > 0
+            if changed:
+                await transaction.connection.execute(_TURNED, values)
             await wake(transaction.connection, [switch.system])
         return changed
+
+    async def turns(self, *, system: str = "", before: int | None = None, limit: int = 100) -> list[Turn]:
+        """Who switched what, the newest first; of one system, or of all. `before`: the last turn seen."""
+        values = {"system": system, "before": before, "limit": limit}
+        async with self.store.transaction() as transaction:
+            return [Turn(*row) for row in await transaction.connection.execute(_TURNS, values)]
 
 
 _ALL = text("SELECT system, what, off, at, actor, reason FROM switch ORDER BY system, what")
 _SET = text("""
 INSERT INTO switch AS s (system, what, off, at, actor, reason) VALUES (:system, :what, :off, :at, :actor, :reason)
 ON CONFLICT (system, what) DO UPDATE SET off = :off, at = :at, actor = :actor, reason = :reason WHERE s.off <> :off
+""")
+_TURNED = text("""
+INSERT INTO switch_turn (system, what, off, at, actor, reason) VALUES (:system, :what, :off, :at, :actor, :reason)
+""")
+_TURNS = text("""
+SELECT turn, system, what, off, at, actor, reason FROM switch_turn
+ WHERE (:system = '' OR system = :system) AND (CAST(:before AS bigint) IS NULL OR turn < :before)
+ ORDER BY turn DESC LIMIT :limit
 """)

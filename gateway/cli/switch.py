@@ -16,17 +16,21 @@ commands = typer.Typer(
     help="Stop and start the traffic to a system at once, for all processes. 投递开关", no_args_is_help=True
 )
 Name = Annotated[str, typer.Argument(help="Name of the system in systems.yaml.")]
-Of = Annotated[What, typer.Argument(help="sending: everything. retry: whatever was tried before.")]
+Of = Annotated[
+    What, typer.Argument(help="sending: all that leaves. retry: what was tried before. fetching: pulls and receivers.")
+]
 Reason = Annotated[str, typer.Option(help="Why; kept with it.")]
 By = Annotated[str, typer.Option("--by", help="Who decides; kept with it.", envvar="USER")]
 
 _OFF = {
     What.SENDING: "nothing leaves for {system}; what is due waits, and nothing is lost",
     What.RETRY: "nothing is tried a second time at {system}; {parked} deliveries that were tried wait for a person",
+    What.FETCHING: "nothing is asked for or taken from {system}; what it pushes is accepted, and nothing is lost",
 }
 _ON = {
     What.SENDING: "what waited for {system} goes on",
     What.RETRY: "from now on {system} is tried again; what was parked stays parked: see gridhub parked list",
+    What.FETCHING: "what {system} has gathered meanwhile is fetched from where it stood",
 }
 
 
@@ -62,6 +66,24 @@ def list_switches(config: Config = None, as_json: AsJson = False) -> None:
     out.print(f"{sum(row.off for row in rows)} off")
 
 
+@commands.command("history")
+def history(
+    system: Annotated[str, typer.Argument(help="Only of this system; default: all.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Turns at most.")] = 100,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Who switched what, when and why, the newest first. 开关记录"""
+    from storage.switches import Switches
+
+    rows = listed(config, lambda opened: Switches(opened).turns(system=system, limit=limit), as_json=as_json)
+    for row in rows:
+        at = in_shanghai(row.at).strftime("%Y-%m-%d %H:%M")
+        said = f"{at} {row.system} {row.what} {'off' if row.off else 'on'}  {row.actor}: {row.reason}"
+        out.print(said, highlight=False, markup=False, soft_wrap=True)
+    out.print(f"{len(rows)} turns")
+
+
 @commands.command("off")
 def off(system: Name, what: Of, reason: Reason, by: By, config: Config = None) -> None:
     """Stop it now, what is queued or claimed included."""
@@ -86,7 +108,7 @@ def _set(system: str, what: "What", by: str, reason: str, config: Any, *, off: b
             return await switched(opened, Switch(system, what, off, clock(), by, reason))
 
     changed, known, parked = run(job)
-    if known and system not in known:
+    if known and system not in known and what is not What.FETCHING:
         err.print(f"gridhub: nothing was ever sent to '{system}'; it is switched all the same", highlight=False)
     words = (_OFF if off else _ON)[what].format(system=system, parked=parked)
     out.print(f"{'' if changed else 'it stood so already: '}{words}", highlight=False, markup=False)

@@ -30,6 +30,18 @@ switch = Table(  # what people have switched off for a system, at once and for a
     PrimaryKeyConstraint("system", "what"),
 )
 
+switch_turn = Table(  # every turn of a switch: who, when and why
+    "switch_turn",
+    metadata,
+    Column("turn", BigInteger, Identity(always=True), primary_key=True),
+    Column("system", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("off", Boolean, nullable=False),
+    Column("at", INSTANT, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
 worker = Table(  # processes that live: each takes its share of what a system may be burdened with
     "worker",
     metadata,
@@ -40,6 +52,33 @@ worker = Table(  # processes that live: each takes its share of what a system ma
     Column("started_at", INSTANT, nullable=False),
     Column("seen_at", INSTANT, nullable=False),
     Column("breakers", Text, nullable=False, server_default="{}"),
+)
+
+traffic_count = Table(  # messages by ten minutes: what error rates are made of. Kept for two days
+    "traffic_count",
+    metadata,
+    Column("system", Text, nullable=False),
+    Column("slot", INSTANT, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    Column("quarantined", BigInteger, nullable=False),
+    Column("sent", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    PrimaryKeyConstraint("system", "slot"),
+)
+
+pulse = Table(  # when a system was last heard, and last reached
+    "pulse",
+    metadata,
+    Column("system", Text, primary_key=True),
+    Column("heard_at", INSTANT),
+    Column("reached_at", INSTANT),
+)
+
+traffic_counted = Table(  # one row: no message before this id is to be counted any more
+    "traffic_counted",
+    metadata,
+    Column("upto", Uuid, primary_key=True),
 )
 
 cursor = Table(

@@ -16,9 +16,12 @@ from canonical.message import Verdict
 from canonical.organisation import Post
 from canonical.place import PlaceMethod
 from canonical.reconciliation import CLASS_TITLES, LineClass
-from canonical.records import DeliveryState
+from canonical.records import DeliveryState, What
 from canonical.rights import ROLE_TITLES, Right, Role
 from canonical.time import LimitUnit
+from gateway.board.card import WHAT_TITLES
+from gateway.board.state import TITLES as TITLES_OF_STATES
+from gateway.board.state import State
 from gateway.demo_view import QUEUE_TITLES
 from gateway.duty import POST_TITLES
 from gateway.reconciliation.repair import REPAIR_TITLES, Repair
@@ -41,6 +44,8 @@ VALUES: Mapping[str, type[StrEnum]] = {
     "Clocks": Clock,
     "Supervision": Supervision,
     "Completion": Completion,
+    "Switches": What,
+    "States of a system": State,
     "Roles": Role,
     "Rights": Right,
     "Looks at personal data": Viewed,
@@ -54,6 +59,8 @@ TITLES: Mapping[str, Mapping[str, str]] = {
     "Clocks": {clock.value: title for clock, title in CLOCK_TITLES.items()},
     "Supervision": {one.value: title for one, title in SUPERVISION_TITLES.items()},
     "Queues": {queue.value: title for queue, title in QUEUE_TITLES.items()},
+    "Switches": {what.value: title for what, title in WHAT_TITLES.items()},
+    "States of a system": {state.value: title for state, title in TITLES_OF_STATES.items()},
     "Roles": {role.value: title for role, title in ROLE_TITLES.items()},
 }
 
