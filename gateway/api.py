@@ -21,6 +21,7 @@ from gateway.access import HEADER, Who, allowed, guard
 from gateway.assessment.api import assessment_routes
 from gateway.asyncapi import document
 from gateway.board.api import board_routes
+from gateway.board.journal import journal_routes
 from gateway.board.switching import switch_routes
 from gateway.bulk import BulkDoor, bulk_operation
 from gateway.clock_list import clock_routes
@@ -111,6 +112,7 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
         app.include_router(made(hub))
     app.include_router(board_routes(hub))
     app.include_router(switch_routes(hub))
+    app.include_router(journal_routes(hub))
     app.include_router(duty_routes(hub))
     app.include_router(clock_routes(hub, [Depends(guard(hub))]))
     app.include_router(reconcile_routes(hub, [Depends(guard(hub))]))
@@ -293,16 +295,6 @@ def _watching_routes(hub: Hub) -> APIRouter:
     async def units() -> View:
         found = hub.configuration.city.responsibility.units.values()
         return {"items": [unit.model_dump(mode="json") for unit in found]}
-
-    @router.get("/api/journal", summary="The newest messages, without their bodies")
-    async def journal(
-        system: str = "", verdict: str = "", direction: str = "", external_id: str = "", case_no: str = "",
-        limit: Limited = 50,
-    ) -> View:  # fmt: skip
-        given = {"system": system, "verdict": verdict, "direction": direction}
-        given |= {"external_id": external_id, "case_no": case_no}
-        rows = await hub.journal.rows(limit=limit, **{name: plain(value) for name, value in given.items()})
-        return {"items": [row_view(row) for row in rows]}
 
     @router.get("/api/workers", summary="Worker processes that live, and breakers that are not closed there")
     async def workers() -> View:

@@ -75,6 +75,12 @@ class Journal:
             found = await self._messages(transaction.connection, [message_id])
         return (JournalRow(*row), found[0]) if row and found else None
 
+    async def edition(self, message_id: UUID) -> str:
+        """Edition of the declaration that read or wrote it; empty: none did."""
+        query = select(message.c.edition).where(message.c.id == message_id)
+        async with self.store.transaction() as transaction:
+            return str((await transaction.connection.execute(query)).scalar() or "")
+
     async def whole(self, message_ids: Sequence[UUID]) -> dict[UUID, Message]:
         """These messages with their bytes; those that are not there are left out."""
         async with self.store.transaction() as transaction:

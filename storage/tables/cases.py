@@ -51,6 +51,13 @@ message = Table(
     Index("message_xact", "xact"),
     Index("message_external", "system", "external_id"),
     Index("message_deferred", "verdict", "system", postgresql_where=text("verdict IN ('quarantined', 'held')")),
+    # What people look for: newest first, by system. Nothing that went well is in it.
+    Index(
+        "message_unwell",
+        "system",
+        "id",
+        postgresql_where=text("verdict IN ('refused', 'quarantined', 'held', 'parked')"),
+    ),
     # Retention's ways in. Neither has an entry of a report that became a case.
     Index("message_free", "id", postgresql_where=text("case_id IS NULL")),
     Index("message_part", "parent", postgresql_where=text("direction = 'in' AND parent IS NOT NULL")),
