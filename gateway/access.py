@@ -12,6 +12,7 @@ from canonical.rights import EVERYTHING, RIGHTS, Right, Scope
 from gateway.hub import Hub
 from gateway.refusal import Refusal
 from storage.people import Person
+from storage.scoping import whole
 from storage.sessions import Open, Sessions
 
 COOKIE = "gridhub_session"
@@ -65,6 +66,27 @@ def allowed(hub: Hub, right: Right) -> Asking:
 def guard(hub: Hub) -> Asking:
     """Lets in who may look."""
     return allowed(hub, Right.SEE)
+
+
+def of_the_city(hub: Hub, right: Right) -> Asking:
+    """Lets in who has this right and sees the whole city: for what cannot be told by cases. Raises Refusal."""
+    asking = allowed(hub, right)
+
+    async def asked(request: Request) -> Who:
+        who = await asking(request)
+        whole(who.scope)
+        return who
+
+    return asked
+
+
+def acting(who: Who, said: str) -> str:
+    """Who acts: the person who signed in; with the centre's token, who the order names. Raises Refusal: nobody."""
+    if not who.machine:
+        return who.login
+    if not said.strip():
+        raise Refusal(422, Why.CONTRACT, "say who decides (actor): the centre's token is many people's")
+    return said
 
 
 async def present(hub: Hub, request: Request) -> Who:

@@ -16,8 +16,8 @@ from canonical.errors import Misconfigured, Unacceptable, Unavailable, Why
 from canonical.message import ACCEPTED, Message
 from canonical.reading import Outcome
 from canonical.records import Arrival, Command
-from canonical.rights import Right
-from gateway.access import HEADER, Who, allowed, guard
+from canonical.rights import EVERYTHING, Right
+from gateway.access import HEADER, Who, allowed, guard, of_the_city
 from gateway.assessment.api import assessment_routes
 from gateway.asyncapi import document
 from gateway.board.api import board_routes
@@ -61,6 +61,7 @@ from storage.announcements import Announcements
 from storage.crew import Crew
 from storage.inflow import inflows
 from storage.notices import Notices
+from storage.scoping import OutOfScope
 
 STATUS: dict[Why, int] = {
     Why.UNREADABLE: 400,
@@ -114,15 +115,16 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     app.include_router(switch_routes(hub))
     app.include_router(journal_routes(hub))
     app.include_router(duty_routes(hub))
-    app.include_router(clock_routes(hub, [Depends(guard(hub))]))
-    app.include_router(reconcile_routes(hub, [Depends(guard(hub))]))
-    app.include_router(fusion_routes(hub, [Depends(guard(hub))]))
+    app.include_router(clock_routes(hub))
+    app.include_router(reconcile_routes(hub))
+    app.include_router(fusion_routes(hub))
     app.include_router(assessment_routes(hub))
     app.include_router(report_routes(hub))
     app.include_router(evidence_routes(hub, guard(hub)))
     app.exception_handler(Refusal)(_refusal)
     app.exception_handler(Unacceptable)(_unacceptable)
     app.exception_handler(Unavailable)(_unavailable)
+    app.exception_handler(OutOfScope)(_out_of_scope)
     app.exception_handler(Misconfigured)(_misconfigured)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_plain_no)
@@ -161,6 +163,10 @@ async def _refusal(_: Request, error: Exception) -> Response:
 async def _unacceptable(request: Request, error: Exception) -> Response:
     assert isinstance(error, Unacceptable)
     return await _refusal(request, Refusal(STATUS[error.why], error.why, str(error)))
+
+
+async def _out_of_scope(request: Request, error: Exception) -> Response:
+    return await _refusal(request, Refusal(403, "forbidden", str(error), "scopes: docs/people.md"))
 
 
 async def _misconfigured(request: Request, error: Exception) -> Response:
@@ -214,15 +220,15 @@ def _open_routes(hub: Hub) -> APIRouter:
 
 
 def _case_routes(hub: Hub) -> APIRouter:
-    router = APIRouter(dependencies=[Depends(guard(hub))])
+    router, see = APIRouter(), guard(hub)
 
     @router.get("/api/latest", summary="The cases that moved last")
-    async def latest(limit: Limited = 5) -> View:
-        return {"items": [case_view(case) for case in await hub.casebook.latest(limit)]}
+    async def latest(who: Annotated[Who, Depends(see)], limit: Limited = 5) -> View:
+        return {"items": [case_view(case) for case in await hub.casebook.latest(limit, scope=who.scope)]}
 
     @router.get("/api/cases/{number}", summary="One case by any number of any system, with its journey")
-    async def case(number: str) -> View:
-        journey = await hub.casebook.journey(plain(number))
+    async def case(number: str, who: Annotated[Who, Depends(see)]) -> View:
+        journey = await hub.casebook.journey(plain(number), scope=who.scope)
         if journey is None:
             raise Refusal(404, Why.UNKNOWN_CASE, f"nobody knows a case {number[:64]}")
         city = hub.configuration.city
@@ -231,6 +237,13 @@ def _case_routes(hub: Hub) -> APIRouter:
             "clocks": clocks_view(journey.events, city, now),
             "joint_work": joint_view(journey, city.responsibility.units, now),
         }
+
+    @router.get(
+        "/api/units", summary="Organisation units that can be given work", dependencies=[Depends(see)]
+    )  # fmt: skip
+    async def units() -> View:
+        found = hub.configuration.city.responsibility.units.values()
+        return {"items": [unit.model_dump(mode="json") for unit in found]}
 
     return router
 
@@ -241,26 +254,32 @@ _ORDER = {
 
 
 def _acting_routes(hub: Hub, committer: Committer) -> APIRouter:
-    router = APIRouter(dependencies=[Depends(guard(hub))])
+    router, operate = APIRouter(), of_the_city(hub, Right.OPERATE)
 
     @router.post("/api/cases/{number}/actions", summary="Do something to a case", openapi_extra=_ORDER)
     async def act(number: str, request: Request, who: Annotated[Who, Depends(allowed(hub, Right.ACT))]) -> View:
-        outcome = await _order(hub, committer, plain(number), await _beginning(request), who)
+        body = await _beginning(request)
+        if not who.scope.whole and await hub.casebook.named(plain(number), scope=who.scope) is None:
+            raise Refusal(404, Why.UNKNOWN_CASE, f"nobody knows a case {number[:64]}")
+        outcome = await _order(hub, committer, plain(number), body, who)
         if outcome.verdict not in ACCEPTED:
             why = outcome.why or Why.CONTRACT
             raise Refusal(STATUS[why], why, outcome.text, "what is possible: /api/lifecycle")
-        journey = await hub.casebook.journey(outcome.case_no)
+        journey = await hub.casebook.journey(outcome.case_no, scope=EVERYTHING)
         assert journey is not None
         return case_view(journey.case)
 
     @router.post("/api/parked/{delivery}/release", summary="Send a parked message again")
-    async def release(delivery: UUID) -> dict[str, bool]:
+    async def release(delivery: UUID, _: Annotated[Who, Depends(operate)]) -> dict[str, bool]:
         if not await hub.outbox.release(delivery, now=hub.now()):
             raise Refusal(404, "not_parked", f"{delivery} is not parked (any more)")
         return {"released": True}
 
     @router.post("/api/parked/{delivery}/withdraw", summary="Never send a parked message; its lane goes on without it")
-    async def withdraw(delivery: UUID, reason: Annotated[str, Body(embed=True, min_length=1, max_length=500)]) -> View:
+    async def withdraw(
+        delivery: UUID, reason: Annotated[str, Body(embed=True, min_length=1, max_length=500)],
+        _: Annotated[Who, Depends(operate)],
+    ) -> View:  # fmt: skip
         if not await hub.outbox.withdraw(delivery, plain(reason), now=hub.now()):
             raise Refusal(404, "not_parked", f"{delivery} is not parked (any more)")
         return {"withdrawn": True}
@@ -269,7 +288,7 @@ def _acting_routes(hub: Hub, committer: Committer) -> APIRouter:
 
 
 def _watching_routes(hub: Hub) -> APIRouter:
-    router = APIRouter(dependencies=[Depends(guard(hub))])
+    router = APIRouter(dependencies=[Depends(of_the_city(hub, Right.WATCH))])
 
     async def books() -> View:
         now = hub.now()
@@ -290,11 +309,6 @@ def _watching_routes(hub: Hub) -> APIRouter:
             flows.setdefault(flow.system, []).append(shown)
         names = sorted(hub.configuration.systems)
         return {"items": [_system_view(name, hub) | {"inflow": flows.get(name, [])} for name in names]}
-
-    @router.get("/api/units", summary="Organisation units that can be given work")
-    async def units() -> View:
-        found = hub.configuration.city.responsibility.units.values()
-        return {"items": [unit.model_dump(mode="json") for unit in found]}
 
     @router.get("/api/workers", summary="Worker processes that live, and breakers that are not closed there")
     async def workers() -> View:

@@ -1,14 +1,14 @@
 """Clocks of open cases that have run out or soon will, for people: API and command line share it."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
-from fastapi.params import Depends
+from fastapi import APIRouter, Depends, Query
 
 from canonical.clock import Clock
 from canonical.lifecycle import STAGE_TITLES
+from canonical.rights import Scope
+from gateway.access import Who, guard
 from gateway.clock_view import ledger_view
 from gateway.delivery.traffic_file import seconds
 from gateway.hub import Hub
@@ -26,9 +26,11 @@ WORKING = UNITS | {Clock.OWNER}
 """Clocks of the unit that has the work; with all others the centre is late."""
 
 
-async def clock_list(store: Store, city: City, wanted: Wanted, now: datetime, limit: int) -> View:
+async def clock_list(
+    store: Store, city: City, wanted: Wanted, now: datetime, limit: int, *, scope: Scope
+) -> View:  # fmt: skip
     """One page of the list, and where the next one begins."""
-    found = await open_clocks(store, wanted, units=WORKING, limit=limit)
+    found = await open_clocks(store, wanted, scope=scope, units=WORKING, limit=limit)
     following = place_text(found[-1].place) if len(found) == limit else None
     return {"at": now.isoformat(), "items": [_view(one, city, now) for one in found], "next": following}
 
@@ -98,18 +100,19 @@ def _place(text: str) -> Place:
         raise Refusal(422, "invalid", "after: not a place in this list", "take `next` of the page before") from None
 
 
-def clock_routes(hub: Hub, guarded: Sequence[Depends]) -> APIRouter:
+def clock_routes(hub: Hub) -> APIRouter:
     """GET /api/clocks."""
-    router = APIRouter(dependencies=list(guarded))
+    router, see = APIRouter(), guard(hub)
 
     @router.get("/api/clocks", summary="Clocks of open cases that have run out or soon will, the most urgent first")
     async def clocks(
+        who: Annotated[Who, Depends(see)],
         within: str = WITHIN, overdue: bool = False, step: str = "", clock: Clock | None = None, unit: str = "",
         system: str = "", after: str = "", limit: Annotated[int, Query(ge=1, le=MOST, description="rows at most")] = 50,
     ) -> View:  # fmt: skip
         city, now = hub.configuration.city, hub.now()
         wanted = asked(city, now, within=within, overdue=overdue, step=step, clock=clock, unit=unit, system=system,
                        after=after)  # fmt: skip
-        return await clock_list(hub.store, city, wanted, now, limit)
+        return await clock_list(hub.store, city, wanted, now, limit, scope=who.scope)
 
     return router

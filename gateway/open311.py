@@ -19,6 +19,7 @@ from canonical.case import Case
 from canonical.findings import Finding
 from canonical.message import Message
 from canonical.reading import Reading
+from canonical.rights import EVERYTHING
 from canonical.time import SHANGHAI, in_shanghai
 from gateway.configuration import Configuration
 from gateway.georeport import (
@@ -213,7 +214,7 @@ class Asked:
         return written("service_request_updates", rows, form)
 
     async def _known(self, number: str) -> Journey | None:
-        journey = await self._hub.casebook.journey(number)
+        journey = await self._hub.casebook.journey(number, scope=EVERYTHING)
         return journey if journey and any(one.system in self._systems for one in journey.bindings) else None
 
     def _row(self, journey: Journey) -> Row:
@@ -228,7 +229,7 @@ class Asked:
             after = f"{code}{in_shanghai(query.first):%Y%m%d}"
             ends = f"{code}{in_shanghai(query.last):%Y%m%d}~"
             while after < ends:
-                cases = await self._hub.casebook.find(source=system, after=after, limit=_BATCH)
+                cases = await self._hub.casebook.find(scope=EVERYTHING, source=system, after=after, limit=_BATCH)
                 for case in cases:
                     if query.fits(case):
                         count += 1

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.case import Binding, Case, Event
+from canonical.rights import Scope
 from storage.replays import OF_CASE, CaseReplay
+from storage.scoping import seen, seen_by_id, values
 from storage.stages import OPEN_STAGES
 from storage.store import Store
 from storage.tables import cases
@@ -77,8 +80,9 @@ class Casebook:
         self.store = store
 
     async def find(
-        self, *, queue: str = "", stage: str = "", source: str = "", owner: str = "", after: str = "", limit: int = 50
-    ) -> list[Case]:
+        self, *, scope: Scope, queue: str = "", stage: str = "", source: str = "", owner: str = "", after: str = "",
+        limit: int = 50,
+    ) -> list[Case]:  # fmt: skip
         """Cases in the order of their numbers, those after number `after`."""
         query = select(text("CAST(state AS text)")).select_from(cases).order_by(cases.c.no).limit(limit)
         given = {cases.c.queue: queue, cases.c.stage: stage, cases.c.source: source, cases.c.owner: owner}
@@ -87,15 +91,26 @@ class Casebook:
                 query = query.where(column == value)
         if after:
             query = query.where(cases.c.no > after)
+        query = query.where(text(seen(scope, "cases")))
         async with self.store.transaction() as transaction:
-            states = (await transaction.connection.execute(query)).scalars()
+            states = (await transaction.connection.execute(query, values(scope))).scalars()
             return [Case.model_validate_json(state) for state in states]
 
-    async def journey(self, number: str) -> Journey | None:
-        """The case with this number of ours, or with this number of any system; None when nobody knows it."""
+    async def named(self, number: str, *, scope: Scope) -> str | None:
+        """The number of ours of the case that anybody knows by this number; None when nobody in the scope does."""
+        async with self.store.transaction() as transaction:
+            found = await transaction.connection.execute(by_number(scope), {"number": number, **values(scope)})
+            row = found.first()
+        return str(row.no) if row else None
+
+    async def journey(self, number: str, *, scope: Scope) -> Journey | None:
+        """The case with this number of ours, or with this number of any system; None when nobody knows it.
+
+        What the scope does not see, nobody knows.
+        """
         async with self.store.transaction() as transaction:
             connection = transaction.connection
-            state = (await connection.execute(BY_NUMBER, {"number": number})).scalar()
+            state = (await connection.execute(by_number(scope), {"number": number, **values(scope)})).scalar()
             if state is None:
                 return None
             case = Case.model_validate_json(state)
@@ -115,19 +130,20 @@ class Casebook:
 
     async def moves(self, systems: Sequence[str], first: datetime, last: datetime, *, limit: int) -> list[Move]:
         """What happened in this time, both ends in it, to cases that these systems know; the oldest first."""
-        values = {"systems": list(systems), "first": first, "last": last, "limit": limit}
+        given = {"systems": list(systems), "first": first, "last": last, "limit": limit}
         async with self.store.transaction() as transaction:
-            rows = (await transaction.connection.execute(_MOVES, values)).all()
+            rows = (await transaction.connection.execute(_MOVES, given)).all()
         return [Move(Case.model_validate_json(row.state), Event.model_validate_json(row.body)) for row in rows]
 
-    async def latest(self, limit: int = 5) -> list[Case]:
+    async def latest(self, limit: int = 5, *, scope: Scope) -> list[Case]:
         """The cases that moved last."""
+        statement = _latest(scope)
         found: list[str] = []
         async with self.store.transaction() as transaction:
             now = (await transaction.connection.execute(text("SELECT now()"))).scalar_one()
             for back in _LOOK_BACK:
-                values = {"limit": limit, "since": now - back if back else _BEGINNING}
-                found = list((await transaction.connection.execute(_LATEST, values)).scalars())
+                given = {"limit": limit, "since": now - back if back else _BEGINNING, **values(scope)}
+                found = list((await transaction.connection.execute(statement, given)).scalars())
                 if len(found) == limit:
                     break
         return [Case.model_validate_json(state) for state in found]
@@ -166,7 +182,13 @@ class Books:
 
 
 # The systems are found one after the other in the index, for it begins with them.
-BY_NUMBER = text("""
+@lru_cache(maxsize=256)
+def by_number(scope: Scope) -> TextClause:
+    """Finds state and number of the case that anybody knows by :number, where the scope sees it."""
+    return text(_BY_NUMBER.format(seen=seen(scope)))
+
+
+_BY_NUMBER = """
 WITH RECURSIVE known AS (
   SELECT min(system) AS system FROM binding
   UNION ALL
@@ -177,11 +199,11 @@ found AS (
   SELECT b.case_id FROM known k JOIN binding b ON b.system = k.system AND b.case_key = :number AND b.case_key <> ''
   UNION ALL
   SELECT b.case_id FROM binding b WHERE b.body ->> 'visible_no' = :number AND b.body ? 'visible_no')
-SELECT CAST(c.state AS text) FROM cases c WHERE c.no = split_part(:number, '-', 1)
+SELECT CAST(c.state AS text), c.no FROM cases c WHERE c.no = split_part(:number, '-', 1) AND {seen}
 UNION ALL
-SELECT CAST(c.state AS text) FROM found JOIN cases c ON c.id = found.case_id
+SELECT CAST(c.state AS text), c.no FROM found JOIN cases c ON c.id = found.case_id WHERE {seen}
 LIMIT 1
-""")
+"""
 _EVENTS = text("SELECT CAST(body AS text) FROM event WHERE case_id = :id ORDER BY seq")
 _BINDINGS = text("SELECT CAST(body AS text) FROM binding WHERE case_id = :id ORDER BY system, external_id")
 _DELIVERIES = text("""
@@ -194,12 +216,20 @@ SELECT CAST(e.body AS text) AS body, CAST(c.state AS text) AS state FROM event e
    AND EXISTS (SELECT 1 FROM binding b WHERE b.case_id = c.id AND b.system = ANY(CAST(:systems AS text[])))
  ORDER BY e.at, c.no, e.seq LIMIT :limit
 """)
-_LATEST = text("""
-SELECT CAST(c.state AS text) FROM cases c
-  JOIN (SELECT case_id, max(at) AS moved FROM (
-          SELECT case_id, at FROM event WHERE at >= :since ORDER BY at DESC LIMIT 200) e
-         GROUP BY case_id ORDER BY moved DESC LIMIT :limit) m ON m.case_id = c.id ORDER BY m.moved DESC
-""")
+
+
+@lru_cache(maxsize=256)
+def _latest(scope: Scope) -> TextClause:
+    """Of the last two hundred events of the scope's cases."""
+    mine = seen_by_id(scope, "e.case_id")
+    return text(f"""
+        SELECT CAST(c.state AS text) FROM cases c
+          JOIN (SELECT case_id, max(at) AS moved FROM (
+                  SELECT case_id, at FROM event e WHERE at >= :since AND {mine} ORDER BY at DESC LIMIT 200) e
+                 GROUP BY case_id ORDER BY moved DESC LIMIT :limit) m ON m.case_id = c.id ORDER BY m.moved DESC
+    """)  # noqa: S608 words of our own
+
+
 _REPORTS = text("SELECT verdict, count(*) FROM message WHERE direction = 'in' AND is_report GROUP BY verdict")
 _STAGES = text("SELECT stage, count(*) FROM cases GROUP BY stage")
 _QUEUES = text("SELECT queue, count(*) FROM cases WHERE queue IS NOT NULL GROUP BY queue")

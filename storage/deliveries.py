@@ -7,14 +7,16 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, case, func, select, text
+from sqlalchemy import Row, Select, TextClause, case, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.message import Direction, Message, Verdict
 from canonical.records import JournalEntry
+from canonical.rights import Scope
 from storage import lanes
 from storage.journal import LISTING, JournalRow
 from storage.rows import JOURNAL, journal_rows
+from storage.scoping import seen, values
 from storage.store import Store, wake
 from storage.tables import cases, delivery, message
 
@@ -65,8 +67,8 @@ class Deliveries:
         self.store = store
 
     async def find(
-        self, *, system: str = "", states: Sequence[str] = (), case_no: str = "", before: datetime | None = None,
-        after: UUID | None = None, oldest: bool = False, limit: int = 50,
+        self, *, scope: Scope, system: str = "", states: Sequence[str] = (), case_no: str = "",
+        before: datetime | None = None, after: UUID | None = None, oldest: bool = False, limit: int = 50,
     ) -> list[DeliveryRow]:  # fmt: skip
         """Those that fit every given filter, the newest first, or the oldest. `before`: made before that moment.
         `after`: the id where the last page ended.
@@ -84,13 +86,16 @@ class Deliveries:
         if after is not None:
             query = query.where(delivery.c.id > after if oldest else delivery.c.id < after)
         async with self.store.transaction() as transaction:
-            return [DeliveryRow(*row) for row in await transaction.connection.execute(query)]
+            rows = await transaction.connection.execute(query.where(_seen(scope)), values(scope))
+            return [DeliveryRow(*row) for row in rows]
 
-    async def one(self, delivery_id: UUID) -> Traced | None:
-        """One delivery with its messages, without their bodies; None when there is no such one."""
+    async def one(self, delivery_id: UUID, *, scope: Scope) -> Traced | None:
+        """One delivery with its messages, without their bodies; None when there is no such one in the scope."""
         async with self.store.transaction() as transaction:
             connection = transaction.connection
-            row = (await connection.execute(_ROWS.where(delivery.c.id == delivery_id))).first()
+            row = (
+                await connection.execute(_ROWS.where(delivery.c.id == delivery_id, _seen(scope)), values(scope))
+            ).first()
             if row is None:
                 return None
             lane = (await connection.execute(_LANE, {"id": delivery_id})).one()
@@ -131,6 +136,10 @@ async def _messages(connection: AsyncConnection, lane: Row[Any]) -> list[Journal
     if lane.done_at is not None:
         query = query.where(message.c.at <= lane.done_at)
     return [JournalRow(*row) for row in await connection.execute(query)]
+
+
+def _seen(scope: Scope) -> TextClause:
+    return text(seen(scope, "cases"))
 
 
 def _before(lane: Row[Any]) -> tuple[Any, ...]:

@@ -7,7 +7,9 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.casebook import BY_NUMBER
+from canonical.rights import Scope
+from storage.casebook import by_number
+from storage.scoping import values
 
 
 async def still(connection: AsyncConnection) -> None:
@@ -15,10 +17,10 @@ async def still(connection: AsyncConnection) -> None:
     await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
 
 
-async def found(connection: AsyncConnection, number: str) -> str | None:
-    """The number of ours of the case that anybody knows by this number; None when nobody does."""
-    state = (await connection.execute(BY_NUMBER, {"number": number})).scalar()
-    return None if state is None else str((await connection.execute(_NO, {"state": state})).scalar_one())
+async def found(connection: AsyncConnection, number: str, *, scope: Scope) -> str | None:
+    """The number of ours of the case that anybody knows by this number; None when nobody in the scope does."""
+    row = (await connection.execute(by_number(scope), {"number": number, **values(scope)})).first()
+    return str(row.no) if row else None
 
 
 async def cases(connection: AsyncConnection, numbers: Sequence[str]) -> dict[UUID, tuple[str, str]]:
@@ -69,7 +71,6 @@ async def _mappings(
     return [dict(row) for row in (await connection.execute(statement, values)).mappings()]
 
 
-_NO = text("SELECT CAST(:state AS jsonb) ->> 'no'")
 _CASES = text("""
 SELECT id, no, CAST(state AS text) AS state FROM cases WHERE no = ANY(CAST(:numbers AS text[])) ORDER BY id
 """)

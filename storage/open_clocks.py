@@ -3,11 +3,14 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from canonical.case import Case
 from canonical.clock import Clock, Ledger
+from canonical.rights import Scope
+from storage.scoping import seen, values
 from storage.stages import OPEN_STAGES
 from storage.store import Store
 
@@ -52,9 +55,11 @@ class OpenClock:
         return Place(self.ledger.due.at, self.case.no, self.ledger.clock, self.ledger.of)
 
 
-async def open_clocks(store: Store, wanted: Wanted, *, units: Collection[Clock], limit: int) -> list[OpenClock]:
+async def open_clocks(
+    store: Store, wanted: Wanted, *, scope: Scope, units: Collection[Clock], limit: int
+) -> list[OpenClock]:  # fmt: skip
     """Clocks that run, in the order of their due times. `units`: those that are the working unit's."""
-    values = {
+    given = {
         "until": wanted.until, "unit": wanted.unit, "system": wanted.system, "limit": limit,
         "clocks": [str(one) for one in wanted.clocks], "units": [str(one) for one in units],
         "any": wanted.reached is None,
@@ -65,7 +70,7 @@ async def open_clocks(store: Store, wanted: Wanted, *, units: Collection[Clock],
         "of": wanted.after.of if wanted.after else "",
     }  # fmt: skip
     async with store.transaction() as transaction:
-        rows = (await transaction.connection.execute(_OPEN, values)).all()
+        rows = (await transaction.connection.execute(_open(scope), given | values(scope))).all()
     cases: dict[str, Case] = {}
     found = []
     for state, no, clock, of in rows:
@@ -77,21 +82,26 @@ async def open_clocks(store: Store, wanted: Wanted, *, units: Collection[Clock],
 
 
 # By the index over stages, so that what ended costs nothing. Only the rows of the page have their states read in full.
-_OPEN = text(f"""
+@lru_cache(maxsize=256)
+def _open(scope: Scope) -> TextClause:
+    return text(_OPEN.format(seen=seen(scope)))
+
+
+_OPEN = f"""
 WITH running AS (
   SELECT c.id, c.no, c.unit, l ->> 'clock' AS clock, coalesce(l ->> 'of', '') AS of, coalesce(l ->> 'step', '') AS step,
-         CAST(l #>> '{{due,at}}' AS timestamptz) AS due
+         CAST(l #>> '{{{{due,at}}}}' AS timestamptz) AS due
     FROM cases c CROSS JOIN LATERAL jsonb_array_elements(c.state -> 'clocks') AS l
    WHERE c.stage IN ({OPEN_STAGES}) AND (:system = '' OR c.owner = :system OR c.source = :system)
-     AND NOT l ? 'stopped_at'),
+     AND NOT l ? 'stopped_at' AND {{seen}}),
 page AS (
   SELECT id, no, clock, of, due FROM running
    WHERE due <= :until AND (:unit = '' OR :unit = CASE WHEN of <> '' THEN of
                                                        WHEN clock = ANY(CAST(:units AS text[])) THEN unit ELSE '' END)
-     AND (CAST(:clocks AS text[]) = '{{}}' OR clock = ANY(CAST(:clocks AS text[])))
+     AND (CAST(:clocks AS text[]) = '{{{{}}}}' OR clock = ANY(CAST(:clocks AS text[])))
      AND (:any OR clock || ' ' || step = ANY(CAST(:next AS text[])))
      AND (NOT :paged OR (due, no, clock, of) > (:due, :no, :clock, :of))
    ORDER BY due, no, clock, of LIMIT :limit)
 SELECT CAST(c.state AS text), p.no, p.clock, p.of FROM page p JOIN cases c ON c.id = p.id
  ORDER BY p.due, p.no, p.clock, p.of
-""")  # noqa: S608 words of our own
+"""  # noqa: S608 words of our own

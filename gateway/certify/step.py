@@ -13,6 +13,7 @@ from adapters.samples import inbound_samples, outbound_of
 from canonical.case import Case
 from canonical.message import Verdict
 from canonical.records import STUCK
+from canonical.rights import EVERYTHING
 from gateway.certify.bench import SOURCE, UNIT, Bench, until
 from gateway.certify.change import DEAD_LINK, HUGE_FILE, CannotChange, NoSuchThing
 from gateway.certify.channel import NotTaken
@@ -104,7 +105,7 @@ def _emit(stage: Stage, step: Step) -> None:
         if counted():
             raise NoSuchThing("报警先计数，还不成案 | the alarm is counted first: it makes no case yet")
         raise Broken(f"{step.seconds:g} 秒内没有成案 | no case in {step.seconds:g} s")
-    rows = bench.do(bench.hub.casebook.latest(1))
+    rows = bench.do(bench.hub.casebook.latest(1, scope=EVERYTHING))
     stage.case_no = rows[0].no
     stage.note(f"模拟平台上报 {step.number} 件 | the platform reports", f"{len(ids)}: {', '.join(ids[:5])}")
 
@@ -315,7 +316,7 @@ def _files(stage: Stage, step: Step) -> None:
     bench = stage.bench
 
     async def tried() -> list[tuple[str, int, int]]:
-        case = await bench.hub.casebook.journey(stage.case_no)
+        case = await bench.hub.casebook.journey(stage.case_no, scope=EVERYTHING)
         assert case is not None
         columns = (attachment.c.state, attachment.c.attempts, attachment.c.size)
         async with bench.hub.store.transaction() as transaction:

@@ -6,6 +6,7 @@ from adapters import System
 from canonical.case import Binding, BindingRole
 from canonical.message import ACCEPTED, Message
 from canonical.reading import Reading
+from canonical.rights import EVERYTHING
 from gateway.certify.bench import Bench, until
 from gateway.certify.change import CannotChange
 from gateway.certify.channel import NotTaken, told
@@ -46,7 +47,7 @@ def _reported(stage: "Stage", action: str) -> None:
 
 
 def _events(bench: Bench, number: str) -> list[str]:
-    journey = bench.do(bench.hub.casebook.journey(number))
+    journey = bench.do(bench.hub.casebook.journey(number, scope=EVERYTHING))
     assert journey is not None
     return [str(event.action.kind) for event in journey.events]
 
@@ -55,7 +56,7 @@ def _binding(bench: Bench, number: str) -> Binding:
     found: list[Binding] = []
 
     def bound() -> bool:
-        journey = bench.do(bench.hub.casebook.journey(number))
+        journey = bench.do(bench.hub.casebook.journey(number, scope=EVERYTHING))
         assert journey is not None
         found[:] = [one for one in journey.bindings if one.system == bench.name and one.role is BindingRole.OWNER]
         return bool(found)

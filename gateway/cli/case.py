@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from canonical.rights import EVERYTHING
 from gateway.cli.clocks import print_clocks
 from gateway.cli.joint import joint_lines
 from gateway.cli.shared import AsJson, Config, emit, missing, out, run, store
@@ -37,7 +38,7 @@ def show(
 
     async def job() -> dict[str, Any] | None:
         async with store(config) as opened:
-            journey = await Casebook(opened).journey(number)
+            journey = await Casebook(opened).journey(number, scope=EVERYTHING)
         if journey is None:
             return None
         clocks = clocks_view(journey.events, city, clock()) if city else []
@@ -152,7 +153,10 @@ def list_cases(
 
     async def job() -> list[dict[str, Any]]:
         async with store(config) as opened:
-            return [case_view(case) for case in await Casebook(opened).find(queue=queue, stage=stage, limit=limit)]
+            return [
+                case_view(case)
+                for case in await Casebook(opened).find(scope=EVERYTHING, queue=queue, stage=stage, limit=limit)
+            ]
 
     views = run(job)
     if as_json:

@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from canonical.clock import Clock
+from canonical.rights import EVERYTHING
 from gateway.cli.shared import AsJson, Config, emit, err, out, run, store
 from gateway.cli.shared import city as city_of
 
@@ -48,7 +49,7 @@ def add_to(app: typer.Typer) -> None:
 
         async def job() -> dict[str, Any]:
             async with store(config) as opened:
-                return await clock_list(opened, city, wanted, now, limit)
+                return await clock_list(opened, city, wanted, now, limit, scope=EVERYTHING)
 
         view = run(job)
         if as_json:

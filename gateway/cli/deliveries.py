@@ -8,6 +8,7 @@ from uuid import UUID
 import typer
 
 from canonical.records import DeliveryState
+from canonical.rights import EVERYTHING
 from canonical.time import in_shanghai
 from gateway.cli.shared import AsJson, Config, emit, missing, out, run, store
 
@@ -48,7 +49,13 @@ def list_deliveries(
     async def job() -> list[DeliveryRow]:
         async with store(config) as opened:
             return await Deliveries(opened).find(
-                system=system, states=state or (), case_no=case, before=before, oldest=oldest, limit=limit
+                scope=EVERYTHING,
+                system=system,
+                states=state or (),
+                case_no=case,
+                before=before,
+                oldest=oldest,
+                limit=limit,
             )
 
     rows: list[DeliveryRow] = run(job)
@@ -68,7 +75,7 @@ def show(delivery: Id, config: Config = None, as_json: AsJson = False) -> None:
 
     async def job() -> Traced | None:
         async with store(config) as opened:
-            return await Deliveries(opened).one(delivery)
+            return await Deliveries(opened).one(delivery, scope=EVERYTHING)
 
     traced: Traced | None = run(job)
     if traced is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from canonical.rights import EVERYTHING
 from gateway.cli.shared import AsJson, Config, emit, err, missing, out, run, store
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ async def _known(opened: Any, number: str) -> str | None:  # noqa: ANN401
     from storage import evidence
 
     async with opened.transaction() as transaction:
-        return await evidence.found(transaction.connection, number)
+        return await evidence.found(transaction.connection, number, scope=EVERYTHING)
 
 
 def _counting(cases: int) -> Any:  # noqa: ANN401

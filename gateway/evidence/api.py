@@ -12,7 +12,8 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from canonical.errors import Why
-from gateway.access import Asking
+from canonical.rights import Right
+from gateway.access import Asking, Who, acting
 from gateway.evidence.head import head_view
 from gateway.evidence.pack import MASKED, WHOLE, Order, Withhold, write_pack
 from gateway.evidence.seal import Sealer
@@ -23,6 +24,7 @@ from gateway.refusal import Refusal, plain
 from storage import evidence
 from storage.files import FileStore
 from storage.store import Store
+from storage.viewings import Viewed, Viewings
 
 _BLOCK = 1 << 16
 _HEAD = "^([0-9a-f]{64})?$"
@@ -30,11 +32,11 @@ _HEAD = "^([0-9a-f]{64})?$"
 
 def evidence_routes(hub: Hub, guard: Asking) -> APIRouter:
     """The routes; `guard` lets people of the centre in."""
-    router = APIRouter(dependencies=[Depends(guard)])
+    router = APIRouter()
     one = asyncio.Semaphore(1)
 
     @router.get("/api/evidence/head", summary="The head of the chain of seals, to be kept by others")
-    async def head() -> dict[str, Any]:
+    async def head(_: Annotated[Who, Depends(guard)]) -> dict[str, Any]:
         view = await head_view(hub.store, signer(hub.settings.evidence_key))
         if view is None:
             raise Refusal(404, "nothing_sealed", "nothing is sealed yet", "a worker with the role clock seals")
@@ -43,6 +45,7 @@ def evidence_routes(hub: Hub, guard: Asking) -> APIRouter:
     @router.get("/api/cases/{number}/evidence", summary="The evidence pack of a case, as a ZIP")
     async def pack(
         number: str,
+        who: Annotated[Who, Depends(guard)],
         whole: Annotated[
             bool, Query(description="with personal data and the bytes of messages; needs by and reason")
         ] = False,
@@ -50,12 +53,21 @@ def evidence_routes(hub: Hub, guard: Asking) -> APIRouter:
         reason: Annotated[str, Query(max_length=500, description="what for, of a whole one")] = "",
         known_head: Annotated[str, Query(pattern=_HEAD, description="a head that its reader kept")] = "",
     ) -> StreamingResponse:
-        if whole and not (by.strip() and reason.strip()):
+        by = acting(who, by) if whole else by
+        if whole and not (who.may(Right.RAW) and who.may(Right.REVEAL)):
+            raise Refusal(
+                403, "forbidden", "a whole pack needs the rights 'raw' and 'reveal'", "rights: docs/people.md"
+            )
+        if whole and not reason.strip():
             raise Refusal(422, Why.CONTRACT, "a whole pack holds personal data: say by whom and for what reason")
         async with hub.store.transaction() as transaction:
-            no = await evidence.found(transaction.connection, plain(number))
+            no = await evidence.found(transaction.connection, plain(number), scope=who.scope)
         if no is None:
             raise Refusal(404, Why.UNKNOWN_CASE, f"nobody knows a case {number[:64]}")
+        if whole:
+            await Viewings(hub.store).looked(
+                login=plain(by), what=Viewed.EVIDENCE, case_no=no, reason=plain(reason), at=hub.now()
+            )  # fmt: skip
         log.info("evidence.packed", case=no, whole=whole, by=plain(by), reason=plain(reason))
         async with one:  # a pack costs disk and time: one at a time beside the doors
             folder = await asyncio.to_thread(

@@ -3,11 +3,12 @@
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
-from fastapi.params import Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from canonical.lifecycle import ActionKind
+from canonical.rights import Right
+from gateway.access import Who, acting, of_the_city
 from gateway.duty import instant
 from gateway.fusion.moving import move, prefix_of
 from gateway.fusion.view import comparison_view, moved_view, status_view
@@ -29,14 +30,14 @@ class MoveOrder(BaseModel):
     kind: Literal[ActionKind.TAKE_OVER, ActionKind.HAND_BACK]
     system: str = Field(max_length=64, description="the lead system")
     class_: str = Field(alias="class", max_length=64, description="such as 30428.2:E04-*")
-    by: str = Field(min_length=1, max_length=64, description="who decides")
+    by: str = Field(default="", max_length=64, description="who decides, with the centre's token")
     reason: str = Field(min_length=1, max_length=500, description="why; stands in each case")
     dry_run: bool = Field(default=True, description="only say what would become of them")
 
 
-def fusion_routes(hub: Hub, dependencies: list[Depends]) -> APIRouter:
-    """The routes."""
-    router = APIRouter(prefix="/api/fusion", dependencies=dependencies)
+def fusion_routes(hub: Hub) -> APIRouter:
+    """The routes: of the whole city."""
+    router = APIRouter(prefix="/api/fusion", dependencies=[Depends(of_the_city(hub, Right.WATCH))])
 
     @router.get("", summary="Who is the centre for which class, since when, and what is open under whom")
     async def status() -> View:
@@ -56,10 +57,10 @@ def fusion_routes(hub: Hub, dependencies: list[Depends]) -> APIRouter:
         return await comparison_view(Shadows(hub.store), first, last, prefix_of(plain(class_) or "*"), limit)
 
     @router.post("/move", summary="Take over the open cases of a class, or hand them back")
-    async def moving(order: MoveOrder) -> Any:  # noqa: ANN401
+    async def moving(order: MoveOrder, who: Annotated[Who, Depends(of_the_city(hub, Right.OPERATE))]) -> Any:  # noqa: ANN401
         texts = {name: plain(text) for name, text in dict(order).items() if isinstance(text, str)}
         moved = await move(
-            hub, order.kind, texts["system"], texts["class_"], reason=texts["reason"], by=texts["by"],
+            hub, order.kind, texts["system"], texts["class_"], reason=texts["reason"], by=acting(who, texts["by"]),
             dry=order.dry_run,
         )  # fmt: skip
         return moved_view(moved, dry=order.dry_run)

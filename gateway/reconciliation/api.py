@@ -1,18 +1,18 @@
 """/api/reconciliation: statements, differences, and what a person does about them."""
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
-from fastapi.params import Depends
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from canonical.errors import Unacceptable, Why
 from canonical.reconciliation import LineClass
+from canonical.rights import Right
 from canonical.time import in_shanghai
+from gateway.access import Who, acting, of_the_city
 from gateway.configuration import ConnectedSystem
 from gateway.hub import Hub
 from gateway.reconciliation.repair import Done, Repair, Repairer
@@ -22,7 +22,7 @@ from storage.statements import Statement, Statements
 
 View = dict[str, Any]
 _PRINTED = r"^[^\x00]*[^\x00\s][^\x00]*$"
-Who = Annotated[str, Field(pattern=_PRINTED, max_length=100, description="who does it")]
+Named = Annotated[str, Field(pattern=r"^[^\x00]*$", max_length=100, description="who does it, with the centre's token")]
 Reason = Annotated[str, Field(pattern=_PRINTED, max_length=500, description="why; kept with the difference")]
 Limited = Annotated[int, Query(ge=1, le=1000, description="rows at most")]
 State = Literal["open", "signed_off", "closed", "all"]
@@ -36,13 +36,13 @@ class RunOrder(_Body):
     """Compare one system now."""
 
     system: str
-    actor: Who
+    actor: Named = ""
 
 
 class SignOff(_Body):
     """A difference may stay as it is until it changes."""
 
-    actor: Who
+    actor: Named = ""
     reason: Reason
 
 
@@ -52,9 +52,10 @@ class RepairOrder(SignOff):
     how: Repair
 
 
-def reconcile_routes(hub: Hub, guarded: Sequence[Depends]) -> APIRouter:
-    """Everything below /api/reconciliation."""
-    router = APIRouter(prefix="/api/reconciliation", dependencies=list(guarded))
+def reconcile_routes(hub: Hub) -> APIRouter:
+    """Everything below /api/reconciliation: of the whole city."""
+    watched = [Depends(of_the_city(hub, Right.WATCH))]
+    router = APIRouter(prefix="/api/reconciliation", dependencies=watched)
     _statements(router, hub)
     _differences(router, hub)
     return router
@@ -62,6 +63,7 @@ def reconcile_routes(hub: Hub, guarded: Sequence[Depends]) -> APIRouter:
 
 def _statements(router: APIRouter, hub: Hub) -> None:
     statements, differences = Statements(hub.store), Differences(hub.store)
+    operate = of_the_city(hub, Right.OPERATE)
 
     @router.get("", summary="How far each system and we are known to agree: last statement, open differences by age")
     async def overview() -> View:
@@ -97,18 +99,20 @@ def _statements(router: APIRouter, hub: Hub) -> None:
         return {"statement": statement_view(made), "items": [line_view(row) for row in rows], "next": following}
 
     @router.post("/run", summary="Compare one system now; a worker does it")
-    async def run(order: RunOrder) -> View:
+    async def run(order: RunOrder, who: Annotated[Who, Depends(operate)]) -> View:
+        actor = acting(who, order.actor)
         connected = compared_systems(hub).get(order.system)
         if connected is None or connected.system.reconciling is None:
             raise Unacceptable(f"no system '{order.system[:64]}' is compared", why=Why.UNKNOWN_CASE)
         now, way = hub.now(), connected.system.reconciling.declared.by
         day = in_shanghai(now).date()
-        made = await statements.order(order.system, day, now, id=hub.ids(), way=way, by=order.actor)
+        made = await statements.order(order.system, day, now, id=hub.ids(), way=way, by=actor)
         return {"statement": str(made)}
 
 
 def _differences(router: APIRouter, hub: Hub) -> None:
     differences, repairer = Differences(hub.store), Repairer(hub)
+    operate = of_the_city(hub, Right.OPERATE)
 
     @router.get("/differences", summary="Differences, the oldest first")
     async def found(
@@ -126,14 +130,14 @@ def _differences(router: APIRouter, hub: Hub) -> None:
         return await _shown(difference)
 
     @router.post("/differences/{difference}/repair", summary="Repair a difference; done twice it is harmless")
-    async def repair(difference: UUID, order: RepairOrder) -> View:
-        return await _done(
-            difference, await repairer.repair(difference, order.how, actor=order.actor, reason=order.reason)
-        )
+    async def repair(difference: UUID, order: RepairOrder, who: Annotated[Who, Depends(operate)]) -> View:
+        actor = acting(who, order.actor)
+        return await _done(difference, await repairer.repair(difference, order.how, actor=actor, reason=order.reason))
 
     @router.post("/differences/{difference}/sign-off", summary="Accept a difference until it changes")
-    async def sign_off(difference: UUID, order: SignOff) -> View:
-        return await _done(difference, await repairer.sign_off(difference, actor=order.actor, reason=order.reason))
+    async def sign_off(difference: UUID, order: SignOff, who: Annotated[Who, Depends(operate)]) -> View:
+        actor = acting(who, order.actor)
+        return await _done(difference, await repairer.sign_off(difference, actor=actor, reason=order.reason))
 
     async def _done(difference: UUID, done: Done) -> View:
         return {"done": done.done, "text": done.text, "difference": await _shown(difference)}

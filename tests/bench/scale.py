@@ -25,6 +25,7 @@ import asyncpg
 import uvloop
 from sqlalchemy import create_engine, text
 
+from canonical.rights import EVERYTHING
 from gateway.configuration import load
 from gateway.hub import clock
 from gateway.settings import example_city
@@ -101,14 +102,14 @@ async def looked_up(url: str, cases: int) -> dict[str, float]:
         no = (await transaction.connection.execute(query, {"s": system, "t": f"t{middle}"})).scalar_one()
     day = (now - timedelta(days=9), now - timedelta(days=8))
     wanted: Mapping[str, Callable[[], Awaitable[object]]] = {
-        "case by its number": lambda: book.journey(no),
-        "case by a system's id": lambda: book.journey(f"t{middle}"),
-        "case by a system's case key": lambda: book.journey(f"r{middle}"),
-        "case by a visible number": lambda: book.journey(f"DH{middle}"),
-        "case nobody knows": lambda: book.journey("x-0"),
-        "queue": lambda: book.find(queue="to_file"),
-        "first page of closed cases": lambda: book.find(stage="closed"),
-        "latest": book.latest,
+        "case by its number": lambda: book.journey(no, scope=EVERYTHING),
+        "case by a system's id": lambda: book.journey(f"t{middle}", scope=EVERYTHING),
+        "case by a system's case key": lambda: book.journey(f"r{middle}", scope=EVERYTHING),
+        "case by a visible number": lambda: book.journey(f"DH{middle}", scope=EVERYTHING),
+        "case nobody knows": lambda: book.journey("x-0", scope=EVERYTHING),
+        "queue": lambda: book.find(scope=EVERYTHING, queue="to_file"),
+        "first page of closed cases": lambda: book.find(scope=EVERYTHING, stage="closed"),
+        "latest": lambda: book.latest(scope=EVERYTHING),
         "moves of a day": lambda: book.moves(["hotline_12345"], *day, limit=500),
         "open cases of a system": lambda: open_bindings(store, "hotline_12345"),
         "figures": lambda: figures(store, now=now),

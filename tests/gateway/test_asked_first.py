@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import adapters
+from canonical.rights import EVERYTHING
 from gateway.carrying import travelled
 from gateway.configuration import Configuration, ConnectedSystem
 from gateway.delivery.traffic import Retry
@@ -174,7 +175,9 @@ def test_every_message_is_signed_with_a_salt_of_its_own_that_was_asked_for_first
     async def tell(desk: Desk) -> None:
         assert await deliver(desk) == ("acknowledged", 1, False)
         assert office.asked[-2:] == ["GET /salt", "POST /orders"]
-        assert [order["no"] for order in office.orders] == [(await desk.hub.casebook.find())[0].reference]
+        assert [order["no"] for order in office.orders] == [
+            (await desk.hub.casebook.find(scope=EVERYTHING))[0].reference
+        ]
         assert office.salts == set()
         kinds = [(row[0], row[1], row[2]) for row in await journal(desk)]
         assert kinds[-3:] == [
@@ -265,7 +268,7 @@ def test_a_version_that_was_read_first_is_what_the_change_is_made_on(working: Wo
     change = f"{send}before: {{now: current}}\nbody: {{no: {{from: before.now.no}}}}\n"
 
     async def tell(desk: Desk) -> None:
-        [case] = await desk.hub.casebook.find()
+        [case] = await desk.hub.casebook.find(scope=EVERYTHING)
         office.versions[case.reference] = 3
         assert await deliver(desk) == ("acknowledged", 1, False)
         assert office.versions == {case.reference: 4}
@@ -295,7 +298,7 @@ def test_what_is_asked_for_by_number_is_signed_too(working: Working, office: Off
         await desk.hub.outbox.claim([Wanted(NAME, 1, timedelta(seconds=1))], now=desk.hub.now())
         await desk.rows(f"UPDATE delivery SET in_doubt = true WHERE system = '{NAME}' RETURNING 1")
         assert await deliver(desk, after=5) == ("acknowledged", 2, False)
-        [case] = await desk.hub.casebook.find()
+        [case] = await desk.hub.casebook.find(scope=EVERYTHING)
         assert office.asked[1:] == ["GET /salt", f"GET /orders/{case.reference}"]
 
     working(tell, system, send=SIGNED, find=f"{finding}before: {{salt: salt}}\n")

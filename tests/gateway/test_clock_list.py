@@ -13,6 +13,7 @@ from canonical.clock import Clock
 from canonical.lifecycle import ActionKind, Party
 from canonical.message import Message, Verdict
 from canonical.records import Arrival, Command
+from canonical.rights import EVERYTHING
 from gateway.cli.clocks import hours
 from gateway.cli.main import app
 from gateway.clock_list import WORKING, asked, clock_list
@@ -28,7 +29,7 @@ async def shown(office: Office, limit: int = 50, **said: Any) -> dict[str, Any]:
     """The list, as people ask for it now."""
     hub = office.hubs[0]
     city, now = hub.configuration.city, hub.now()
-    return await clock_list(hub.store, city, asked(city, now, **said), now, limit)
+    return await clock_list(hub.store, city, asked(city, now, **said), now, limit, scope=EVERYTHING)
 
 
 def keys(view: dict[str, Any]) -> list[tuple[str, str, str]]:

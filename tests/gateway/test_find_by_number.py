@@ -9,6 +9,7 @@ import pytest
 
 from canonical.message import Message
 from canonical.records import Arrival
+from canonical.rights import EVERYTHING
 from gateway.delivery.traffic import Retry
 from gateway.orders import ordered
 from gateway.views import journey_view
@@ -222,12 +223,12 @@ def test_what_a_platform_cannot_be_told_is_shown_with_its_reason(working: Workin
         await deliver(desk)
         [(no, seq)] = await desk.rows("SELECT no, version FROM cases")
         roles = desk.hub.configuration.city.systems
-        journey = await desk.hub.casebook.journey(no)
+        journey = await desk.hub.casebook.journey(no, scope=EVERYTHING)
         assert journey is not None
         before = journey_view(journey, roles)
         assert before["not_told"] == []
         await order(desk, no, '{"kind": "cancel", "reason": "重复上报"}'.encode())
-        journey = await desk.hub.casebook.journey(no)
+        journey = await desk.hub.casebook.journey(no, scope=EVERYTHING)
         assert journey is not None
         shown = journey_view(journey, roles)
         assert shown["stage"] == "cancelled"

@@ -12,6 +12,7 @@ import pytest
 from canonical.errors import Misconfigured, Unacceptable
 from canonical.message import Verdict
 from canonical.replay import ReplayState
+from canonical.rights import EVERYTHING
 from tests.gateway.replaying import FILES, NAME, ROW, Yard, edition, order, yard
 from tests.routing.intake_city import NOW
 
@@ -106,7 +107,7 @@ def test_a_case_shows_by_whom_and_why_something_of_it_was_replayed(database_url:
     async def story(one: Yard) -> None:
         no = (await one.push(order(1))).case_no
         await one.replayed(case=(no,))
-        journey = await one.hub.casebook.journey(no)
+        journey = await one.hub.casebook.journey(no, scope=EVERYTHING)
         assert journey is not None
         [shown] = journey.replays
         assert (shown.actor, shown.reason, shown.outcome) == ("operator-7", "代码表补齐", "repeated")
@@ -130,7 +131,7 @@ def test_the_chosen_edition_reads_though_today_has_another(database_url: str, tm
         await one.rows("UPDATE message SET body = :body WHERE id = :id RETURNING id", body=order(7), id=own)
         done = await one.replayed(edition=old.edition, message=(own,))
         assert (done.state, await one.lines(done)) == (ReplayState.DONE, [("done", "quarantined", "case")])
-        assert [case.title for case in await one.hub.casebook.find()] == ["旧版"]
+        assert [case.title for case in await one.hub.casebook.find(scope=EVERYTHING)] == ["旧版"]
 
     told(database_url, old, before)
     told(database_url, edition(tmp_path / "new"), story)

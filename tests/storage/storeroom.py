@@ -15,6 +15,7 @@ from canonical.ids import new_id
 from canonical.message import Message
 from canonical.reading import Outcome
 from canonical.records import Arrival
+from canonical.rights import EVERYTHING
 from gateway.configuration import Configuration
 from gateway.reception import Reception
 from routing.city import City
@@ -59,7 +60,7 @@ class Storeroom:
 
     async def case(self) -> Case:
         """The only case."""
-        [case] = await self.casebook.find()
+        [case] = await self.casebook.find(scope=EVERYTHING)
         return case
 
     async def count(self, table: str) -> int:

@@ -19,6 +19,7 @@ from canonical.message import Verdict
 from canonical.reading import Outcome
 from canonical.records import Arrival, Changes, Known
 from canonical.report import Attachment
+from canonical.rights import EVERYTHING
 from gateway.configuration import Configuration
 from gateway.reception import Reception
 from routing.city import City
@@ -84,7 +85,7 @@ def test_a_device_of_a_merged_case_knows_the_case_that_remained_in_the_end(datab
     async def tell() -> None:
         async with rooms(database_url, 1) as [room]:
             await room.take(telling("a"), reported("hotline", "1"), reported("hotline", "2"))
-            first, second, third = await room.casebook.find()
+            first, second, third = await room.casebook.find(scope=EVERYTHING)
             for case, target in ((first, second), (second, third)):
                 await room.take(ordered(case.no, K.MERGE, reason="the same", target=target.no))
 
@@ -320,7 +321,7 @@ def test_any_story_of_alarms_through_the_database_is_the_story_in_memory(
                 outcomes += await _told(room, batch, given_numbers, lambda: UUID(int=next(ids)))
             assert outcomes == expected
             assert await kept(room) == desk.alarms
-            assert {case.id: case for case in await room.casebook.find()} == desk.cases
+            assert {case.id: case for case in await room.casebook.find(scope=EVERYTHING)} == desk.cases
             assert await room.count(f"alarm WHERE {_DIFFERS}") == 0
             assert await room.count("attachment") == len({(file.case_id, file.attachment.url) for file in desk.files})
             for system, kind in desk.caps:

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from canonical.lifecycle import ActionKind
+from canonical.rights import EVERYTHING
 from storage.announcements import Announcements, Unannounced
 from tests.routing.intake_city import NOW, ordered, reported
 from tests.storage.storeroom import Storeroom, several, story
@@ -127,7 +128,7 @@ def test_many_who_write_at_once_and_one_who_tells_skip_nothing_and_keep_each_cas
     async def writes(room: Storeroom, name: str) -> None:
         for number in range(12):
             await room.take(*(reported("hotline", f"{name}-{number}-{one}") for one in range(3)))
-            for case in (await room.casebook.latest(4))[:4]:
+            for case in (await room.casebook.latest(4, scope=EVERYTHING))[:4]:
                 await room.take(ordered(case.no, K.COMMENT, reason="look"))
 
     async def tells(room: Storeroom, over: asyncio.Event) -> None:

@@ -81,11 +81,11 @@ async def cases_of_a_day(room: Storeroom) -> list[Case]:
                 area=chance.choice(("340202", "340207", "3402", "")),
             )
         )  # fmt: skip
-    every = await room.casebook.find(limit=CASES)
+    every = await room.casebook.find(scope=EVERYTHING, limit=CASES)
     for case in every:
         if case.stage == "dispatched" and chance.random() < 0.3:
             await room.take(ordered(case.no, ActionKind.DISPOSE, result="done"))
-    return await room.casebook.find(limit=CASES)
+    return await room.casebook.find(scope=EVERYTHING, limit=CASES)
 
 
 async def pages(lists: CaseList, wanted: Wanted, scope: Scope, order: Order) -> list[Case]:
@@ -133,7 +133,7 @@ def test_a_page_stays_where_it_was_while_cases_come_in(database_url: str) -> Non
 
         rest, end = await lists.page(Wanted(), scope=EVERYTHING, order=Order.NEWEST, after=after or "", limit=3)
 
-        every = [case.no for case in reversed(await room.casebook.find())]
+        every = [case.no for case in reversed(await room.casebook.find(scope=EVERYTHING))]
         assert [case.no for case in first + rest] == every[1:]
         assert end is None
 

@@ -8,6 +8,7 @@ from canonical.errors import Unacceptable, UnmappedCode, Why
 from canonical.lifecycle import ActionKind, Stage
 from canonical.message import Verdict
 from canonical.records import Arrival
+from canonical.rights import EVERYTHING
 from tests.routing.intake_city import LAWSUIT, NOW, Desk, by_source, message, ordered, reported, verdicts
 from tests.storage.storeroom import Storeroom, story, with_body
 
@@ -97,14 +98,14 @@ def test_cases_are_found_page_by_page_and_by_queue_stage_source_and_owner(databa
         await room.take(
             reported("hotline", "1"), reported("grid", "2", area=""), reported("hotline", "3", class_code=LAWSUIT)
         )
-        every = await room.casebook.find()
+        every = await room.casebook.find(scope=EVERYTHING)
 
         assert [case.source for case in every] == ["hotline", "grid", "hotline"]
-        assert await room.casebook.find(after=every[0].no, limit=1) == [every[1]]
-        assert await room.casebook.find(queue=Queue.LOCATION_UNKNOWN) == [every[1]]
-        assert await room.casebook.find(stage=Stage.REFUSED) == [every[2]]
-        assert await room.casebook.find(source="grid") == [every[1]]
-        assert await room.casebook.find(owner="works") == [every[0]]
+        assert await room.casebook.find(scope=EVERYTHING, after=every[0].no, limit=1) == [every[1]]
+        assert await room.casebook.find(scope=EVERYTHING, queue=Queue.LOCATION_UNKNOWN) == [every[1]]
+        assert await room.casebook.find(scope=EVERYTHING, stage=Stage.REFUSED) == [every[2]]
+        assert await room.casebook.find(scope=EVERYTHING, source="grid") == [every[1]]
+        assert await room.casebook.find(scope=EVERYTHING, owner="works") == [every[0]]
 
     story(database_url, tell)
 
@@ -115,10 +116,10 @@ def test_a_case_is_found_by_every_number_anybody_has_for_it(database_url: str) -
         case = await room.case()
 
         for number in (case.no, case.reference, "T-1", "T-2", "K-1"):
-            journey = await room.casebook.journey(number)
+            journey = await room.casebook.journey(number, scope=EVERYTHING)
             assert journey is not None
             assert journey.case == case
-        assert await room.casebook.journey("T-3") is None
+        assert await room.casebook.journey("T-3", scope=EVERYTHING) is None
 
     story(database_url, tell)
 
@@ -127,7 +128,7 @@ def test_a_journey_shows_events_identities_and_messages_in_order(database_url: s
     async def tell(room: Storeroom) -> None:
         await room.take(reported("hotline", "1"))
         await room.take(by_source("hotline", "1", K.CANCEL))
-        journey = await room.casebook.journey("1")
+        journey = await room.casebook.journey("1", scope=EVERYTHING)
 
         assert journey is not None
         assert [event.action.kind for event in journey.events] == [K.COLLECT, K.FILE, K.DISPATCH, K.CANCEL]
@@ -165,7 +166,7 @@ def test_the_books_balance_and_count_what_is_overdue(database_url: str) -> None:
 def test_what_was_disposed_or_has_ended_is_not_overdue(database_url: str) -> None:
     async def tell(room: Storeroom) -> None:
         await room.take(reported("hotline", "1"), reported("hotline", "2"))
-        first, _ = await room.casebook.find()
+        first, _ = await room.casebook.find(scope=EVERYTHING)
         await room.take(ordered(first.no, K.DISPOSE, result="swept"), by_source("hotline", "2", K.CANCEL))
 
         assert (await room.casebook.books(NOW + timedelta(days=9))).overdue == 0
@@ -176,13 +177,13 @@ def test_what_was_disposed_or_has_ended_is_not_overdue(database_url: str) -> Non
 def test_the_latest_cases_are_those_that_moved_last(database_url: str) -> None:
     async def tell(room: Storeroom) -> None:
         await room.take(reported("hotline", "1"), reported("hotline", "2"), reported("hotline", "3"))
-        first, _, third = await room.casebook.find()
+        first, _, third = await room.casebook.find(scope=EVERYTHING)
         room.now = NOW + timedelta(minutes=5)
         await room.take(by_source("hotline", "3", K.COMMENT))
         room.now = NOW + timedelta(minutes=6)
         await room.take(by_source("hotline", "1", K.COMMENT))
 
-        assert [case.no for case in await room.casebook.latest(2)] == [first.no, third.no]
+        assert [case.no for case in await room.casebook.latest(2, scope=EVERYTHING)] == [first.no, third.no]
 
     story(database_url, tell)
 
@@ -194,7 +195,7 @@ def test_the_desk_of_the_intake_tests_keeps_what_the_store_keeps(database_url: s
 
     async def tell(room: Storeroom) -> None:
         await room.take(*arrivals)
-        stored = [case.model_copy(update={"id": None}) for case in await room.casebook.find()]
+        stored = [case.model_copy(update={"id": None}) for case in await room.casebook.find(scope=EVERYTHING)]
         assert stored == [case.model_copy(update={"id": None}) for case in desk.cases.values()]
 
     story(database_url, tell)

@@ -10,6 +10,7 @@ import pytest
 from canonical.case import Binding, BindingRole, Case
 from canonical.lifecycle import ActionKind
 from canonical.message import Verdict
+from canonical.rights import EVERYTHING
 from storage import outbox
 from storage.outbox import Claimed, Learned, Trouble
 from tests.routing.intake_city import NOW, by_owner, by_source, ordered, reported
@@ -304,7 +305,7 @@ def test_an_identity_is_news_only_once(database_url: str) -> None:
 def test_a_message_still_on_its_way_when_its_case_is_merged_finds_its_address(database_url: str) -> None:
     async def tell(room: Storeroom) -> None:
         await room.take(reported("hotline", "1"), reported("hotline", "2"))
-        first, second = await room.casebook.find()
+        first, second = await room.casebook.find(scope=EVERYTHING)
         await room.take(ordered(first.no, K.MERGE, reason="the same", target=second.no))
 
         claimed = {one.case.no: one for one in await room.claim("hotline")}

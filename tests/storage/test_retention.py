@@ -17,6 +17,7 @@ from canonical.case import Action, Actor
 from canonical.ids import new_id
 from canonical.lifecycle import ActionKind, Party
 from canonical.records import Arrival, Command
+from canonical.rights import EVERYTHING
 from storage.partitions import keep_months
 from storage.retention import BATCH, Cut, Retention
 from storage.retention_rules import YEAR, Keep
@@ -167,7 +168,7 @@ def test_no_evidence_is_ever_cut_and_what_remains_is_whole(
             left = {row[0] for row in await rows(room, "SELECT no FROM cases")}
             assert left == {no for no, gone in zip(numbers, goes, strict=True) if not gone}
             for no in left:
-                journey = await room.casebook.journey(no)
+                journey = await room.casebook.journey(no, scope=EVERYTHING)
                 assert journey is not None
                 assert len(journey.events) == journey.case.version
                 assert journey.bindings or journey.case.merged_into, "its numbers went with it to the other case"

@@ -17,6 +17,7 @@ from canonical.errors import Unavailable
 from canonical.lifecycle import ActionKind
 from canonical.message import Verdict
 from canonical.records import Arrival, Changes, Known
+from canonical.rights import EVERYTHING
 from routing.intake import decide
 from storage import outbox
 from storage.driver import NotWritten
@@ -225,7 +226,7 @@ def test_an_error_of_the_database_does_not_tell_what_was_to_be_stored(database_u
 def test_a_merged_cases_source_is_known_as_the_other_cases(database_url: str) -> None:
     async def tell(room: Storeroom) -> None:
         await room.take(reported("hotline", "1"), reported("hotline", "2"))
-        first, second = await room.casebook.find()
+        first, second = await room.casebook.find(scope=EVERYTHING)
         await room.take(ordered(first.no, K.MERGE, reason="the same", target=second.no))
 
         found = await known(room, reported("hotline", "1"))
@@ -261,7 +262,7 @@ async def _save(room: Storeroom, changes: Changes, *, killed: bool = False) -> N
 def test_a_number_that_moves_twice_in_one_batch_means_the_last_case(database_url: str) -> None:
     async def tell(room: Storeroom) -> None:
         await room.take(*(reported("hotline", number) for number in "123"))
-        first, second, third = sorted(await room.casebook.find(), key=lambda case: case.no)
+        first, second, third = sorted(await room.casebook.find(scope=EVERYTHING), key=lambda case: case.no)
         into = {first.no: second.no, second.no: third.no}
 
         await room.take(*(ordered(no, K.MERGE, reason="the same", target=target) for no, target in into.items()))

@@ -20,6 +20,7 @@ from canonical.lifecycle import ActionKind, Party, Stage
 from canonical.organisation import Level
 from canonical.place import Place
 from canonical.records import Arrival, Command
+from canonical.rights import EVERYTHING
 from canonical.time import SHANGHAI, Due, in_shanghai
 from storage.retention import Cut, Retention
 from storage.retention_rules import Keep
@@ -89,7 +90,7 @@ async def live_through(room: Storeroom, dice: random.Random, name: str, rounds: 
                          area=dice.choice(areas), at=room.now)
                 for one in range(dice.randrange(1, 6))
             ))  # fmt: skip
-        known = await room.casebook.find(limit=500)
+        known = await room.casebook.find(scope=EVERYTHING, limit=500)
         kinds = [K.FORCE_CLOSE, *(dice.choice(_KINDS) for _ in range(6))]
         orders = [_order(dice, kind, dice.choice(known).no, room.now) for kind in kinds] if known else []
         with suppress(AlreadyThere):
@@ -159,12 +160,12 @@ def test_a_change_that_counts_for_nothing_leaves_no_row(database_url: str) -> No
     async def tell(room: Storeroom) -> None:
         await room.take(reported("hotline", "1"), reported("hotline", "2"))
         await folded(room)
-        case, _ = await room.casebook.find()
+        case, _ = await room.casebook.find(scope=EVERYTHING)
 
         await room.take(ordered(case.no, K.COMMENT, reason="再看一次"), ordered(case.no, K.SUPERVISE, reason="急",
                                                                            supervision="yellow"))  # fmt: skip
 
-        assert (await room.casebook.find())[0].version > case.version
+        assert (await room.casebook.find(scope=EVERYTHING))[0].version > case.version
         assert await room.count("tally_change") == 0
 
     story(database_url, tell)
@@ -234,7 +235,7 @@ async def _cut_all(room: Storeroom) -> list[Cut]:
 def test_retention_takes_its_cases_out_of_the_tallies(database_url: str) -> None:
     async def tell(room: Storeroom) -> None:
         await room.take(reported("hotline", "1"), reported("hotline", "2"))
-        first, _ = await room.casebook.find()
+        first, _ = await room.casebook.find(scope=EVERYTHING)
         await room.take(ordered(first.no, K.FORCE_CLOSE, reason="误报", result="好"))
         room.now += timedelta(days=300)
         await folded(room)
@@ -263,7 +264,7 @@ def test_a_limit_of_a_year_without_a_calendar_is_marked(database_url: str) -> No
 def test_on_time_is_by_when_the_work_was_done(database_url: str) -> None:
     async def tell(room: Storeroom) -> None:
         await room.take(*(reported("hotline", f"{number}") for number in range(3)))
-        numbers = [case.no for case in await room.casebook.find()]
+        numbers = [case.no for case in await room.casebook.find(scope=EVERYTHING)]
         for days, kind, of in ((0, K.DISPOSE, 2), (4, K.DISPOSE, 3), (9, K.CHECK, 3)):
             room.now = NOW + timedelta(days=days)
             await room.take(*(_ordered(no, kind, room.now, result="好") for no in numbers[:of]))
