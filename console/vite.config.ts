@@ -2,7 +2,7 @@ import vue from '@vitejs/plugin-vue'
 import styles from 'unplugin-element-plus/vite'
 import { configDefaults, defineConfig } from 'vitest/config'
 
-import { compressed } from './compress'
+import { compressed } from './compress.ts'
 
 export default defineConfig({
   base: '/console/',

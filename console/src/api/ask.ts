@@ -87,7 +87,11 @@ async function refusal(response: Response, path: string): Promise<ApiError> {
 
 /** An error in words, whatever it is. */
 export function inWords(error: unknown): { text: string; hint: string } {
-  if (error instanceof ApiError) return { text: error.text, hint: error.hint }
+  if (error instanceof ApiError) {
+    const known = words.value.shared.errors.known as Record<string, string>
+    const ours = known[error.code] // the hub speaks English; what happens daily is said in both languages
+    return ours === undefined ? { text: error.text, hint: error.hint } : { text: ours, hint: error.text }
+  }
   return { text: words.value.shared.states.failed, hint: error instanceof Error ? error.message : '' }
 }
 

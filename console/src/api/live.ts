@@ -32,6 +32,7 @@ export class Live {
   private readonly hearers = new Map<Kind, Set<Hear>>()
   private readonly newest = new Map<Kind, unknown>()
   private source: EventSource | null = null
+  private began = 0
   private wait = FIRST_WAIT
   private retry: ReturnType<typeof setTimeout> | undefined
   private look: ReturnType<typeof setInterval> | undefined
@@ -49,6 +50,7 @@ export class Live {
 
   start(): void {
     if (this.look !== undefined) return
+    this.began = this.clockwork.now()
     this.look = setInterval(this.watch, LOOK_EVERY)
     document.addEventListener('visibilitychange', this.shown)
     this.connect()
@@ -108,8 +110,8 @@ export class Live {
 
   private readonly watch = (): void => {
     this.nowRef.value = this.clockwork.now()
-    const silent = this.nowRef.value - this.heardRef.value > STALE_AFTER
-    if (this.stateRef.value === 'live' && silent) {
+    const silent = this.nowRef.value - Math.max(this.heardRef.value, this.began) > STALE_AFTER
+    if ((this.stateRef.value === 'live' || this.stateRef.value === 'connecting') && silent) {
       this.stateRef.value = 'stale'
       if (this.source) this.connect() // a connection may be dead without an error
     }

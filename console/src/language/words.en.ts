@@ -64,6 +64,8 @@ const words: Like<typeof zh> = {
     size: '{n} bytes',
     cut: 'the first {n} bytes only',
   },
+  tick: 'Tick',
+  tickAll: 'Tick all',
   trend: { up: 'up {n}', down: 'down {n}', same: 'unchanged' },
   stale: 'No longer up to date',
   chart: 'Chart: {title}',
@@ -72,6 +74,18 @@ const words: Like<typeof zh> = {
     networkHint: 'Check the network, or try again later; nothing you typed is lost.',
     strange: 'The hub answered something that cannot be read ({status})',
     strangeHint: 'Try again; if it stays, tell the administrator the time.',
+    known: {
+      wrong: 'Login, password or code is wrong',
+      locked: 'Too many wrong attempts: the login is locked for a while',
+      disabled: 'The account is closed: ask an administrator',
+      forbidden: 'You may not do that',
+      unauthenticated: 'Please sign in first',
+      unavailable: 'The hub cannot answer just now: try again in a moment',
+      busy: 'Too much at once: try again in a moment',
+      unknown_case: 'There is no such case, or not in your scope',
+      not_allowed: 'The case does not allow that as it stands',
+      weak: 'The password is too weak',
+    },
   },
 }
 export default words

@@ -17,8 +17,6 @@ export type Right =
   | 'audit'
   | 'administer'
 
-const EVERY: Right[] = ['see', 'act', 'appeal', 'watch', 'operate', 'assess', 'raw', 'reveal', 'audit', 'administer']
-
 export interface Person {
   login: string
   name: string
@@ -26,6 +24,12 @@ export interface Person {
   role_title: string
   rights: Right[]
   scope: { areas: string[]; classes: string[]; systems: string[]; units: string[] }
+  /** One-time codes are on. */
+  codes: boolean
+  /** What must be done before anything else: a new password, one-time codes. Until then there are no rights. */
+  owed: string[]
+  /** How they signed in. */
+  way: string
 }
 
 export interface City {
@@ -39,7 +43,7 @@ interface Session {
 }
 
 export interface SignInWays {
-  city: City
+  city: string
   oidc: { id: string; title: string; url: string }[]
 }
 
@@ -59,29 +63,15 @@ export async function recall(): Promise<boolean> {
     present.value = await ask<Session>('/api/session')
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) present.value = null
-    else if (error instanceof ApiError && error.status === 404) present.value = await centre()
     else throw error
   }
   return present.value !== null
 }
 
-/** A hub that has no people yet: whoever gets an answer has shown the centre's token. */
-async function centre(): Promise<Session> {
-  const health = await ask<{ city: string }>('/api/health')
-  return {
-    person: {
-      login: 'centre', name: 'centre', role: '', role_title: '', rights: EVERY,
-      scope: { areas: [], classes: [], systems: [], units: [] },
-    },
-    city: { name: health.city, code: '' },
-  }
-}
-
-/** Raises ApiError: 401 when it is wrong, with the code `code_wanted` when a one-time code is asked for. */
+/** Raises ApiError: 401 when it is wrong, with the code `code_needed` when a one-time code is asked for. */
 export async function signIn(login: string, password: string, code: string): Promise<void> {
   const body = code === '' ? { login, password } : { login, password, code }
-  await ask('/api/session', { method: 'POST', body })
-  await recall()
+  present.value = await ask<Session>('/api/session', { method: 'POST', body })
 }
 
 export async function signOut(): Promise<void> {

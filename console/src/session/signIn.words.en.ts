@@ -9,7 +9,7 @@ const words: Like<typeof zh> = {
   codeHint: 'The six digits that your authenticator shows.',
   submit: 'Sign in',
   other: 'or with the city’s single sign-on',
-  failed: 'You are not signed in',
+  elsewhere: 'The single sign-on did not let you in ({why}).',
   loginNeeded: 'Please enter your login',
   passwordNeeded: 'Please enter your password',
   note: 'Each sign-in, and each look at personal data, is recorded.',

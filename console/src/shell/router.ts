@@ -55,6 +55,7 @@ export function makeRouter(history: RouterHistory = createWebHistory('/console/'
     if (to.meta.bare) return true
     if (person.value === null && !(await recall())) return { name: 'sign-in', query: { to: to.fullPath } }
     const page = to.meta.page
+    if (person.value?.owed.length && page?.name !== 'account') return entry('account').path
     if (!page || may(page.right)) return true
     if (page.path === '/') return home().path // nobody asked for it: it is where the address begins
     return { name: 'no-right', query: { page: page.name }, replace: true }
