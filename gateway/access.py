@@ -10,6 +10,7 @@ from fastapi import Request
 from canonical.errors import Why
 from canonical.rights import EVERYTHING, RIGHTS, Right, Scope
 from gateway.hub import Hub
+from gateway.people.file import PeopleSettings
 from gateway.refusal import Refusal
 from storage.people import Person
 from storage.scoping import whole
@@ -99,7 +100,7 @@ async def present(hub: Hub, request: Request) -> Who:
             raise Refusal(403, "forged", f"what changes something carries the header {HEADER}", "X-Gridhub: console")
         found = await Sessions(hub.store).find(token, now=hub.now(), idle=hub.configuration.people.idle)
         if found is not None:
-            return of_session(hub, found)
+            return of_session(hub.configuration.people, found)
         raise Refusal(401, Why.UNAUTHENTICATED, "the session has ended", "sign in again")
     hint = "sign in at POST /api/session, or send Authorization: Bearer <GRIDHUB_CENTRE_TOKEN>"
     raise Refusal(401, Why.UNAUTHENTICATED, "the token is missing or wrong", hint)
@@ -110,21 +111,24 @@ async def still(hub: Hub, who: Who) -> bool:
     if who.session is None:
         return True
     found = await Sessions(hub.store).again(who.session.digest, now=hub.now(), idle=hub.configuration.people.idle)
-    return found is not None and of_session(hub, found).scope == who.scope and found.person.role == _role(who)
+    if found is None:
+        return False
+    now = of_session(hub.configuration.people, found)
+    return (now.scope, now.rights) == (who.scope, who.rights)
 
 
-def of_session(hub: Hub, session: Open) -> Who:
+def of_session(told: PeopleSettings, session: Open) -> Who:
     """A person as they may act now."""
     one = session.person
-    owed = owed_by(hub, one, session.way)
+    owed = owed_by(told, one, session.way)
     return Who(one.login, frozenset() if owed else RIGHTS[one.role], one.scope, session, owed)
 
 
-def owed_by(hub: Hub, one: Person, way: str) -> tuple[str, ...]:
+def owed_by(told: PeopleSettings, one: Person, way: str) -> tuple[str, ...]:
     """What the person must do before anything else. Who comes from another provider shows its codes there."""
     if way != "password":
         return ()
-    code = one.role in hub.configuration.people.codes and one.totp_confirmed_at is None
+    code = one.role in told.codes and one.totp_confirmed_at is None
     return ("password",) * one.must_change + ("code",) * code
 
 
@@ -143,7 +147,3 @@ def cookie_of(header: str) -> str:
     except CookieError:
         return ""
     return found.value if found else ""
-
-
-def _role(who: Who) -> str:
-    return who.session.person.role if who.session else ""

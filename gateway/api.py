@@ -27,6 +27,7 @@ from gateway.bulk import BulkDoor, bulk_operation
 from gateway.clock_list import clock_routes
 from gateway.clock_view import clocks_view
 from gateway.console.door import ConsoleDoor
+from gateway.console.maps import MapWay
 from gateway.deliveries import delivery_routes
 from gateway.door import LONGEST_BODY, IntakeDoor
 from gateway.duty import duty_routes
@@ -90,12 +91,14 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     pushes that may wait for a commit.
     """
     committer = Committer(hub.reception, queue=queue)
+    maps = MapWay(hub.settings.maps_url)
     lookout = Lookout(hub)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(hub.store.close)
+            stack.push_async_callback(maps.close)
             stack.push_async_callback(lookout.end)
             await stack.enter_async_context(committer)
             await keep_editions(hub)
@@ -130,14 +133,14 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     app.exception_handler(HTTPException)(_plain_no)
     app.openapi = lambda: _openapi(app, hub)  # type: ignore[method-assign]
     door = IntakeDoor(hub, committer, BulkDoor(hub, silence=longest_body), longest_body)
-    return Front(app, door, LiveDoor(hub, lookout))
+    return Front(app, door, LiveDoor(hub, lookout), maps)
 
 
 class Front:
     """One ASGI application: the hot path first, the console's files, FastAPI for everything else."""
 
-    def __init__(self, api: FastAPI, door: IntakeDoor, live: LiveDoor) -> None:
-        self.api, self.door, self.live, self.console = api, door, live, ConsoleDoor()
+    def __init__(self, api: FastAPI, door: IntakeDoor, live: LiveDoor, maps: MapWay) -> None:
+        self.api, self.door, self.live, self.maps, self.console = api, door, live, maps, ConsoleDoor()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -147,6 +150,8 @@ class Front:
             await self.door(filed, receive, send)
         elif scope["type"] == "http" and scope["path"] == LIVE:
             await self.live(scope, receive, send)
+        elif scope["type"] == "http" and self.maps.serves(scope):
+            await self.maps(scope, receive, send)
         elif scope["type"] == "http" and self.console.serves(scope):
             await self.console(scope, send)
         else:

@@ -19,6 +19,7 @@ CONFIG, DATABASE_URL, CENTRE_TOKEN, DATA, FILES, LOG, METRICS_PORT, SIMULATE_SEC
     "GRIDHUB_SIMULATE_SECRET",
 )
 EVIDENCE_KEY, EVIDENCE_DIGEST = "GRIDHUB_EVIDENCE_KEY", "GRIDHUB_EVIDENCE_DIGEST"
+MAPS_URL = "GRIDHUB_MAPS_URL"
 SECRET = "GRIDHUB_SECRET"  # noqa: S105 its name
 BUS_URL, BUS_USERNAME, BUS_PASSWORD, BUS_CA, BUS_CERTIFICATE, BUS_KEY = (
     "GRIDHUB_BUS_URL",
@@ -39,6 +40,8 @@ VARIABLES = {
     FILES: "folder of the files of cases, the same for all worker processes; default: files in GRIDHUB_DATA",
     LOG: "json for log lines as JSON, set by serve --json-log for its processes; default: text",
     METRICS_PORT: "port at which work serves /metrics and /health, as --metrics-port; default: none",
+    MAPS_URL: "where `gridhub maps` answers, http://127.0.0.1:8090: serve passes /ogc/ on to it, for the console; "
+    "default: a proxy before both does",
     SECRET: "what one-time codes of people are sealed with and telephones are found by, 16 characters or more, the "
     "same on all machines, or GRIDHUB_SECRET_FILE, a file that holds it; default: a file in GRIDHUB_DATA, made once",
     EVIDENCE_KEY: "file of the city's Ed25519 private key (PEM) that signs evidence packs and heads; default: none",
@@ -68,6 +71,8 @@ class Settings:
     """None: no bus."""
     evidence_key: Path | None = None
     evidence_digest: str = "sha256"
+    maps_url: str = ""
+    """Where map processes answer; empty: nowhere that is known here."""
     secret: str = field(default="", repr=False)
     """Empty: a file of this machine has it."""
 
@@ -101,8 +106,15 @@ def settings(config: Path | None = None, environment: Mapping[str, str] | None =
         bus=bus_account(environment),
         evidence_key=Path(environment[EVIDENCE_KEY]).absolute() if environment.get(EVIDENCE_KEY) else None,
         evidence_digest=_digest(environment.get(EVIDENCE_DIGEST) or "sha256"),
+        maps_url=_address(environment.get(MAPS_URL, "")),
         secret=secret(environment, SECRET),
     )
+
+
+def _address(url: str) -> str:
+    if url and not url.startswith(("http://", "https://")):
+        raise Misconfigured(f"{MAPS_URL}: write http://host:port")
+    return url
 
 
 def _digest(name: str) -> str:

@@ -26,6 +26,7 @@ from gateway.maps import counts
 from gateway.maps.atlas import GRIDS, atlas_of, city_sets, names_of
 from gateway.maps.door import PREFIX, MapDoor, Service
 from gateway.maps.feed import STALE, Feed
+from gateway.maps.people import MapPeople
 from gateway.serve import BACKLOG, KEEP_ALIVE, LAST_WORDS, steady
 from gateway.settings import LOG, Settings, settings
 from gateway.upstream.base_map import BaseMapService
@@ -70,7 +71,8 @@ class MapApp:
         self.atlas = atlas_of(configuration, self._sets, lambda: self.feed.live, self.feed.past)
         self._base_maps = BaseMapService(configuration.upstream, tiles, now)
         served = {**services(self.atlas, configuration), "base": self._base_maps.answer}
-        self._door = MapDoor(told, served, now, anyio.CapacityLimiter(AT_ONCE))
+        people = MapPeople(store, configuration.people, now)
+        self._door = MapDoor(told, served, now, anyio.CapacityLimiter(AT_ONCE), people.scope_of)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

@@ -5,7 +5,7 @@ import base64
 import binascii
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import parse_qsl, urlencode
@@ -14,6 +14,7 @@ import anyio
 import anyio.to_thread
 
 from adapters import Reply
+from canonical.rights import Scope as Seen
 from gateway.door import LONGEST_BODY
 from gateway.log import log
 from gateway.maps import counts
@@ -37,6 +38,11 @@ _LONGEST_QUERY = 32 * 1024
 _MOST_PAIRS = 500
 
 
+async def nobody(_cookies: str) -> Seen | None:
+    """Where nobody signs in."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class MapDoor:
     """One ASGI application over the services of one city."""
@@ -47,6 +53,8 @@ class MapDoor:
     now: Callable[[], datetime]
     limiter: anyio.CapacityLimiter
     """How many requests are answered at once; the others wait their turn."""
+    people: Callable[[str], Awaitable[Seen | None]] = nobody
+    """What somebody with these cookies may see; None: they have not signed in. Raises DatabaseAway."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One HTTP request below `/ogc/`."""
@@ -81,7 +89,13 @@ class MapDoor:
         except ValueError:
             await turned_away(receive, send, 400, "too_many", f"more than {_MOST_PAIRS} parameters", extra)
             return None
-        seen = self.settings.scope_of(_shown(headers.get("authorization", "")) or token)
+        shown = _shown(headers.get("authorization", "")) or token
+        try:
+            person = None if shown else await self.people(headers.get("cookie", ""))
+        except DatabaseAway as error:
+            await plain(send, 503, "unavailable", str(error), {**extra, "retry-after": "5"})
+            return None
+        seen = person or self.settings.scope_of(shown)
         if seen is None:
             text = "the token is missing or wrong: send it as bearer token, as password of HTTP Basic, or as token="
             asking = {"www-authenticate": 'Basic realm="gridhub maps", charset="UTF-8"'}
@@ -135,7 +149,7 @@ class MapDoor:
         counts.answered(name, request, made, time.perf_counter() - began)
 
     async def _sent(self, made: Answer, way: "_Way") -> None:
-        varies = ["authorization", made.headers.get("vary", ""), way.extra.get("vary", "")]
+        varies = ["authorization, cookie", made.headers.get("vary", ""), way.extra.get("vary", "")]
         varied = {"vary": ", ".join(filter(None, varies))}
         headers = {"content-type": made.content_type, **made.headers, **way.extra, **varied}
         if isinstance(made.body, bytes):

@@ -160,7 +160,7 @@ async def set_password(hub: Hub, one: Person, new: str, *, by: str, must_change:
 
 def session_view(hub: Hub, one: Person, way: str) -> View:
     """A person as the console greets them."""
-    owed = owed_by(hub, one, way)
+    owed = owed_by(hub.configuration.people, one, way)
     who = person_view(one) | {"rights": [] if owed else _rights(one), "owed": list(owed), "way": way}
     return {"person": who, "city": _city(hub)}
 

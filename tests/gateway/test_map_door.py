@@ -174,7 +174,7 @@ def test_pages_of_the_named_hosts_may_ask_from_a_browser(client: httpx.Client) -
 
     portal = {"origin": "https://portal.example"}
     assert allowed(client.get("/ogc/echo", headers=portal)) == "https://portal.example"
-    assert client.get("/ogc/echo", headers=portal).headers["vary"] == "authorization, origin"
+    assert client.get("/ogc/echo", headers=portal).headers["vary"] == "authorization, cookie, origin"
     assert allowed(client.get("/ogc/echo", headers={"origin": "https://other.example"})) is None
     flight = client.options("/ogc/echo", headers=portal)
     assert (flight.status_code, allowed(flight)) == (204, "https://portal.example")
