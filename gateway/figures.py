@@ -19,6 +19,7 @@ from gateway.upstream.figures import upstream_families
 from gateway.work import Role
 from storage.figures import UNFINISHED, Figures, figures
 from storage.seals import Standing
+from storage.search_index import Indexed
 from storage.switches import What
 from storage.upstream import Upstreams
 
@@ -76,6 +77,7 @@ def families(found: Figures, systems: Iterable[str], now: datetime) -> Iterator[
     yield _switched_off(found, known)
     yield from _differences(found, known, now)
     yield from _seals(found.sealed, now)
+    yield from _search(found.indexed, now)
 
 
 def _deliveries(found: Figures, systems: Iterable[str]) -> Metric:
@@ -181,6 +183,14 @@ def _seals(sealed: Standing, now: datetime) -> Iterator[Metric]:
     yield _one("gridhub_seals", "Seals of the chain of evidence.", sealed.seals)
     lag = max(0.0, (now - sealed.waiting).total_seconds()) if sealed.waiting else 0.0
     yield _one("gridhub_seal_lag_seconds", "Age of the oldest row that is not sealed yet; 0: all are.", lag)
+
+
+def _search(found: Indexed, now: datetime) -> Iterator[Metric]:
+    lag = max(0.0, (now - found.waiting).total_seconds()) if found.waiting else 0.0
+    told = "Age of the oldest change of a case that search does not know yet; 0: it knows all."
+    yield _one("gridhub_search_lag_seconds", told, lag)
+    told = "1 while search still takes in older cases, or no worker does it; 0: all cases are found."
+    yield _one("gridhub_search_incomplete", told, 0 if found.complete else 1)
 
 
 def _one(name: str, told: str, value: float) -> Metric:

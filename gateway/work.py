@@ -32,6 +32,7 @@ from gateway.poll import Poller
 from gateway.receive import Receiving
 from gateway.reconciliation.run import Reconciler, asked, unasked
 from gateway.replay.run import Replayer, keep_editions
+from gateway.search.follow import Follower
 from gateway.service_watch import ServiceWatch, watched
 from gateway.session import Session
 from gateway.subscribe import Subscriber
@@ -62,7 +63,7 @@ class Role(StrEnum):
     FETCH = "fetch"
     SUBSCRIBE = "subscribe"
     CLOCK = "clock"
-    """What happens because time passes: alarms that are told once, messages that wait for their case, seals."""
+    """What happens because time passes: alarms that are told once, messages that wait for their case, seals, search."""
     RECONCILE = "reconcile"
     """Compares with other systems what they and we have of the same cases."""
     ANNOUNCE = "announce"
@@ -101,6 +102,8 @@ class Worker:
             )
             watching = UpstreamWatch(self.hub).round
             tasks.append(asyncio.create_task(self._steadily(watching, "upstream", stop), name="upstream"))
+            following_cases = Follower(self.hub).round
+            tasks.append(asyncio.create_task(self._steadily(following_cases, "search", stop), name="search"))
             sealer = Sealer(self.hub.store, now=self.hub.now, algorithm=self.hub.settings.evidence_digest)
             tasks.append(asyncio.create_task(self._steadily(sealer.round, "seals", stop), name="seals"))
         await keep_editions(self.hub)

@@ -181,14 +181,14 @@ class Books:
     """Open cases by the system that has them; "" is the centre."""
 
 
-# The systems are found one after the other in the index, for it begins with them.
 @lru_cache(maxsize=256)
 def by_number(scope: Scope) -> TextClause:
     """Finds state and number of the case that anybody knows by :number, where the scope sees it."""
     return text(_BY_NUMBER.format(seen=seen(scope)))
 
 
-_BY_NUMBER = """
+# The systems are found one after the other in the index, for it begins with them.
+NUMBERED = """
 WITH RECURSIVE known AS (
   SELECT min(system) AS system FROM binding
   UNION ALL
@@ -199,11 +199,15 @@ found AS (
   SELECT b.case_id FROM known k JOIN binding b ON b.system = k.system AND b.case_key = :number AND b.case_key <> ''
   UNION ALL
   SELECT b.case_id FROM binding b WHERE b.body ->> 'visible_no' = :number AND b.body ? 'visible_no')
-SELECT CAST(c.state AS text), c.no FROM cases c WHERE c.no = split_part(:number, '-', 1) AND {seen}
-UNION ALL
-SELECT CAST(c.state AS text), c.no FROM found JOIN cases c ON c.id = found.case_id WHERE {seen}
-LIMIT 1
 """
+"""SQL: `found`, the cases that a system calls by exactly `:number`."""
+_BY_NUMBER = f"""
+{NUMBERED}
+SELECT CAST(c.state AS text), c.no FROM cases c WHERE c.no = split_part(:number, '-', 1) AND {{seen}}
+UNION ALL
+SELECT CAST(c.state AS text), c.no FROM found JOIN cases c ON c.id = found.case_id WHERE {{seen}}
+LIMIT 1
+"""  # noqa: S608 words of our own
 _EVENTS = text("SELECT CAST(body AS text) FROM event WHERE case_id = :id ORDER BY seq")
 _BINDINGS = text("SELECT CAST(body AS text) FROM binding WHERE case_id = :id ORDER BY system, external_id")
 _DELIVERIES = text("""

@@ -11,6 +11,7 @@ from storage.crew import Crew, Member
 from storage.differences import Confidence, Differences
 from storage.inflow import Inflow, inflows
 from storage.seals import NOTHING_SEALED, Standing, standing
+from storage.search_index import NOT_BEGUN, Indexed, indexed
 from storage.store import Store
 from storage.switches import Switch, Switches
 
@@ -42,6 +43,8 @@ class Figures:
     """What open differences of reconciliation come to, by system."""
     sealed: Standing = NOTHING_SEALED
     """How far the chain of evidence has come."""
+    indexed: Indexed = NOT_BEGUN
+    """How far the index of what cases are found by has come."""
 
 
 async def figures(store: Store, *, now: datetime) -> Figures:
@@ -51,7 +54,8 @@ async def figures(store: Store, *, now: datetime) -> Figures:
     members, switches = await Crew(store).living(now), await Switches(store).all()
     confidence = await Differences(store).confidence(now)
     sealed = await standing(store)
-    return Figures(await lanes(store), deferred, await inflows(store), members, switches, confidence, sealed)
+    flows, found_by = await inflows(store), await indexed(store)
+    return Figures(await lanes(store), deferred, flows, members, switches, confidence, sealed, found_by)
 
 
 async def lanes(store: Store) -> list[LaneFigure]:

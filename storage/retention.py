@@ -320,7 +320,8 @@ _OF_CASES = tuple(
     text(f"DELETE FROM {table} WHERE {key} = ANY(CAST(:ids AS uuid[]))")  # noqa: S608 names are ours
     for table, key in (
         ("attachment", "case_id"), ("delivery", "case_id"), ("event", "case_id"), ("binding", "case_id"),
-        ("clock_step", "case_id"), ("shadow", "case_id"), ("message", "case_id"), ("cases", "id"),
+        ("clock_step", "case_id"), ("shadow", "case_id"), ("message", "case_id"), ("search_case", "case_id"),
+        ("cases", "id"),
     )
 )  # fmt: skip
 

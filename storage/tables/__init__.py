@@ -29,6 +29,7 @@ from storage.tables.cases import (
 from storage.tables.keeping import edition, replay, replay_item, retention_cut, seal, sealing
 from storage.tables.people import account_change, oidc_asked, person, session, sign_in, viewing
 from storage.tables.reconciliation import compared, difference, difference_act, listed, statement, statement_line
+from storage.tables.searching import search_case, search_position
 from storage.tables.tally import COUNTED, tally, tally_change
 from storage.tables.traffic import (
     alarm,
@@ -93,6 +94,8 @@ __all__ = [
     "retention_cut",
     "seal",
     "sealing",
+    "search_case",
+    "search_position",
     "seen",
     "session",
     "shadow",

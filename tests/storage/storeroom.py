@@ -129,6 +129,9 @@ def with_body(arrival: Arrival, body: bytes) -> Arrival:
 
 
 _ORPHANS = {
+    "a row of the index of search without its case": (
+        "SELECT count(*) FROM search_case LEFT JOIN cases ON cases.id = case_id WHERE no IS NULL"
+    ),
     "an event without its case": "SELECT count(*) FROM event LEFT JOIN cases ON cases.id = case_id WHERE no IS NULL",
     "a binding without its case": "SELECT count(*) FROM binding LEFT JOIN cases ON cases.id = case_id WHERE no IS NULL",
     "a delivery without its event": (
