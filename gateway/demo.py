@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,8 +19,9 @@ import httpx
 import yaml
 
 from canonical.errors import HubError, Misconfigured
+from gateway.demo_people import LOGINS, invite
 from gateway.hub import clock
-from gateway.settings import CENTRE_TOKEN, CONFIG, DATABASE_URL, FILES, SECRET, example_city
+from gateway.settings import CENTRE_TOKEN, CONFIG, DATABASE_URL, FILES, MAPS_URL, SECRET, example_city
 from gateway.views import View, books_view
 from storage.casebook import Casebook
 from storage.embedded import EmbeddedPostgres
@@ -30,6 +31,10 @@ from storage.store import Store
 SOURCES = {"hotline_12345": 0.5, "urban_management": 0.25, "social_governance": 0.25}
 """Share of the stream that each source reports."""
 DESK = "centre_desk"
+MAPS = "maps"
+CONSOLE_PORT = 8088
+"""Where the console stands, if nobody else does: an address that can be kept in a browser."""
+_ALIVE = {"hub": "/api/health", MAPS: "/health"}
 _START = 60.0
 _DRAIN = 30.0
 """Seconds at most after the stream for messages on their way."""
@@ -73,10 +78,13 @@ class Demo:
             self.view.step("database 数据库")
             server = stack.enter_context(EmbeddedPostgres(folder / "postgres" if self.folder else None))
             asyncio.run(migrate(server.url))
+            password = invite(server.url)
             stack.callback(self._stop)
             urls = self._start(folder, server.url)
             ready = time.monotonic()
             self.view.say(f"console 控制台: {urls['hub']}/console/")
+            self.view.say(f"sign in as 登录: {', '.join(LOGINS)}")
+            self.view.say(f"password 密码: {password}")
             self._stream(urls)
             self._stop()
             summary = asyncio.run(_books(server.url))
@@ -102,11 +110,12 @@ class Demo:
 
     def _start(self, folder: Path, database_url: str) -> dict[str, str]:
         config = _city_for_demo(folder)
-        ports = dict(zip(("hub", *SOURCES, DESK), _free_ports(2 + len(SOURCES)), strict=True))
+        names = ("hub", MAPS, *SOURCES, DESK)
+        ports = dict(zip(names, (_free_port(CONSOLE_PORT), *_free_ports(len(names) - 1)), strict=True))
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         environment = os.environ | {
             CONFIG: str(config), DATABASE_URL: database_url, CENTRE_TOKEN: self.token, FILES: str(folder / "files"),
-            SECRET: self.token,
+            SECRET: self.token, MAPS_URL: urls[MAPS],
             "HOTLINE_URL": urls["hotline_12345"], "URBAN_URL": urls["urban_management"],
             "GRID_URL": urls["social_governance"], "HOTLINE_TOKEN": self.token, "URBAN_VALIDATE": self.token,
             "GRID_TOKEN": self.token, "GRIDHUB_SIMULATE_SECRET": self.token,
@@ -114,6 +123,7 @@ class Demo:
         self.view.step("hub 总线")
         self._spawn("hub", ["serve", "--no-work", "--port", str(ports["hub"])], environment, folder)
         self._spawn("worker", ["work"], environment, folder)
+        self._spawn(MAPS, ["maps", "--port", str(ports[MAPS])], environment, folder)
         self.view.step("simulated systems 模拟业务系统")
         for name, share in {**SOURCES, DESK: 0.0}.items():
             arguments = ["simulate", name, "--hub", urls["hub"], "--port", str(ports[name]), "--seed", str(self.seed)]
@@ -121,7 +131,7 @@ class Demo:
             self._spawn(name, arguments, environment, folder)
         with httpx.Client(trust_env=False, timeout=5) as client:
             for name, url in urls.items():
-                self._wait(client, name, f"{url}/api/health" if name == "hub" else f"{url}/_sim/summary", folder)
+                self._wait(client, name, f"{url}{_ALIVE.get(name, '/_sim/summary')}", folder)
         return urls
 
     def _spawn(self, name: str, arguments: list[str], environment: Mapping[str, str], folder: Path) -> None:
@@ -153,9 +163,10 @@ class Demo:
         headers = {"authorization": f"Bearer {self.token}"}
         with httpx.Client(base_url=urls["hub"], headers=headers, trust_env=False, timeout=10) as hub:
             end = time.monotonic() + self.seconds
-            while (left := end - time.monotonic()) > 0:
-                self._show(hub, left)
-                time.sleep(min(_TICK, left))
+            with suppress(KeyboardInterrupt):  # who has seen enough gets the summary nevertheless
+                while (left := end - time.monotonic()) > 0:
+                    self._show(hub, left)
+                    time.sleep(min(_TICK, left))
             for name in SOURCES:
                 hub.post(f"{urls[name]}/_sim/quiet")
             end = time.monotonic() + _DRAIN
@@ -171,7 +182,7 @@ class Demo:
 
     def _stop(self) -> None:
         """Systems first, so that nobody pushes at closing doors; then the worker, then the hub."""
-        for names in ((DESK, *SOURCES), ("worker",), ("hub",)):
+        for names in ((DESK, *SOURCES), ("worker", MAPS), ("hub",)):
             running = [self.processes.pop(name) for name in names if name in self.processes]
             for process in running:
                 process.send_signal(signal.SIGTERM)
@@ -184,7 +195,7 @@ class Demo:
 
     def _check_logs(self, folder: Path) -> None:
         """A defect that was logged and survived is still a defect."""
-        for name in ("hub", "worker"):
+        for name in ("hub", "worker", MAPS):
             text = (folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
             if "Traceback" in text:
                 raise DemoFailed(f"{name} met a defect: {text[text.index('Traceback') :][-800:]}")
@@ -203,6 +214,15 @@ def _city_for_demo(folder: Path) -> Path:
     systems["urban_management"]["every"] = "2s"
     path.write_text(yaml.safe_dump(systems, allow_unicode=True), encoding="utf-8")
     return config
+
+
+def _free_port(wanted: int) -> int:
+    """The wanted port, or any where somebody has it."""
+    try:
+        with socket.create_server(("127.0.0.1", wanted)):
+            return wanted
+    except OSError:
+        return _free_ports(1)[0]
 
 
 def _free_ports(count: int) -> list[int]:

@@ -21,10 +21,11 @@ def add_to(app: typer.Typer) -> None:
         seed: Annotated[int, typer.Option(help="The same seed makes the same story.")] = 12345,
         as_json: AsJson = False,
     ) -> None:
-        """Hub and simulated systems on this machine: watch cases go all the way round. 演示
+        """Hub, console and simulated systems on this machine: watch cases go all the way round. 演示
 
-        Starts an embedded database, the hub and four simulated systems on loopback, streams cases for --minutes, and
-        ends with a summary that must balance; it exits with 1 when it does not.
+        Starts an embedded database, the hub, maps and four simulated systems on loopback, prints the console's address
+        and who may sign in, streams cases for --minutes or until Ctrl-C, and ends with a summary that must balance; it
+        exits with 1 when it does not.
         """
         from gateway.demo import Demo
         from gateway.demo_view import LiveView, QuietView, print_summary
