@@ -1,4 +1,4 @@
-"""An answer that may be dear: computed once for all who ask at the same time, and kept where it took long."""
+"""An answer that may be dear: computed once for all who ask at the same time, and kept for a while where that helps."""
 
 import asyncio
 import time
@@ -17,9 +17,11 @@ class Recent(Generic[Answer]):
     """The answer of `compute`. One that fails is not kept; whoever waits for it hears why."""
 
     def __init__(
-        self, compute: Callable[[], Awaitable[Answer]], *, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._compute, self._monotonic = compute, monotonic
+        self, compute: Callable[[], Awaitable[Answer]], *, good_for: float = 0.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        """`good_for`: seconds that any answer is kept, counted from when it was asked for."""
+        self._compute, self._good_for, self._monotonic = compute, good_for, monotonic
         self._task: asyncio.Task[Answer] | None = None
         self._good_until = 0.0
 
@@ -34,7 +36,8 @@ class Recent(Generic[Answer]):
         began = self._monotonic()
         answer = await self._compute()
         took = self._monotonic() - began
-        self._good_until = self._monotonic() + (took * (1 / AT_MOST - 1) if took > CHEAP else 0.0)
+        dear = began + took / AT_MOST if took > CHEAP else 0.0
+        self._good_until = max(dear, began + self._good_for)
         return answer
 
 

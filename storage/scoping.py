@@ -14,6 +14,12 @@ _LIMITS = {
     "units": "({of}.unit = ANY(CAST(:scope_units AS text[])) OR jsonb_path_query_array({of}.state,"
     " '$.assignments[*].unit') ?| CAST(:scope_units AS text[]))",
 }  # fmt: skip
+_OF_TALLIES = {
+    "areas": "{of}.street LIKE ANY(CAST(:scope_areas AS text[]))",
+    "classes": _LIMITS["classes"],
+    "systems": _LIMITS["systems"],
+    "units": "{of}.unit = ANY(CAST(:scope_units AS text[]))",
+}
 _BY_BEGINNING = frozenset({"areas", "classes"})
 
 
@@ -24,6 +30,12 @@ class OutOfScope(HubError):
 def seen(scope: Scope, of: str = "c") -> str:
     """A condition on the row `of` of `cases`, for `text`: true where the scope may see it."""
     given = [limit.format(of=of) for name, limit in _LIMITS.items() if getattr(scope, name)]
+    return " AND ".join(given) or "true"
+
+
+def tallied(scope: Scope, of: str) -> str:
+    """The same on a row of tallies. They count a case with the unit that leads, not with those that were called."""
+    given = [limit.format(of=of) for name, limit in _OF_TALLIES.items() if getattr(scope, name)]
     return " AND ".join(given) or "true"
 
 

@@ -65,3 +65,16 @@ def test_one_who_goes_away_takes_the_answer_from_nobody() -> None:
         assert await second == 1
 
     asyncio.run(tell())
+
+
+def test_an_answer_may_be_good_for_a_while_from_when_it_was_asked_for() -> None:
+    async def tell() -> None:
+        desk = Desk(0.25)
+        desk.recent = Recent(desk.compute, good_for=1.0, monotonic=lambda: desk.now)
+        assert await desk.recent.get() == 1
+        desk.now += 0.5
+        assert await desk.recent.get() == 1
+        desk.now += 0.25
+        assert await desk.recent.get() == 2
+
+    asyncio.run(tell())
