@@ -36,7 +36,7 @@ postgresql: setup  ## the storage and closed-loop suites on the server of URL=po
 lint: setup  ## format, style, types, imports: no tests
 	@$(PYTHON_IN) tests/house/check.py format style types imports
 
-bench: setup servers  ## measure intake, HTTP out, reading, the storm filter, MQTT, the bus, assessment, clocks, the cockpit, maps, the board and intake beside maps; options of intake in BENCH="--rounds 5"
+bench: setup servers  ## measure intake, HTTP out, reading, the storm filter, MQTT, the bus, assessment, clocks, reports, the cockpit, maps, the board and intake beside maps; options of intake in BENCH="--rounds 5"
 	@$(PYTHON_IN) -m tests.bench.intake $(BENCH)
 	@$(PYTHON_IN) -m tests.bench.outbound
 	@$(PYTHON_IN) -m tests.bench.mapping
@@ -46,6 +46,7 @@ bench: setup servers  ## measure intake, HTTP out, reading, the storm filter, MQ
 	@$(PYTHON_IN) -m tests.bench.assess --cases 100000
 	@$(PYTHON_IN) -m tests.bench.clocks --clocks 100000
 	@$(PYTHON_IN) -m tests.bench.cockpit --cases 100000 --open 6000
+	@$(PYTHON_IN) -m tests.bench.paper
 	@$(PYTHON_IN) -m tests.bench.maps
 	@$(PYTHON_IN) -m tests.bench.topology
 	@$(PYTHON_IN) -m tests.bench.board --messages 100000

@@ -169,18 +169,8 @@ def _show(made: "Report", form: str, output: Path | None) -> None:
 
 def _content(made: "Report", form: str) -> bytes:
     from gateway.report.formats import Format, written_as
-    from gateway.report.page import page
-    from gateway.report.pdf import NoPrinter, printed_page
 
-    if form == "table":
-        return _text(made)
-    if form != "pdf":
-        return written_as(made, Format(form))
-    try:
-        return printed_page(page(made.document))
-    except NoPrinter as error:
-        err.print(f"gridhub: {error}", markup=False, highlight=False)
-        raise typer.Exit(1) from None
+    return _text(made) if form == "table" else written_as(made, Format(form))
 
 
 def _text(made: "Report") -> bytes:

@@ -29,7 +29,7 @@ _ANSWER: dict[int | str, dict[str, object]] = {200: {"content": _CONTENT, "descr
 def report_routes(hub: Hub) -> APIRouter:
     """Everything below /api/reports, of what who asks may see."""
     router = APIRouter(prefix="/api/reports", responses=_ANSWER)
-    see = allowed(hub, Right.SEE)
+    see, one = allowed(hub, Right.SEE), asyncio.Semaphore(1)
 
     @router.get("/assessment", summary="The assessment sheet of a period 考核表", response_class=Response)
     async def assessment(
@@ -37,16 +37,16 @@ def report_routes(hub: Hub) -> APIRouter:
         edition: Edition = None, columns: Columns = "", form: Form = None,
     ) -> Response:  # fmt: skip
         chosen = _format(request, form)
-        wanted = [one.strip() for one in plain(columns).split(",") if one.strip()]
+        wanted = [name.strip() for name in plain(columns).split(",") if name.strip()]
         asked = Asked(plain(period), plain(by), edition, wanted)
-        return await _told(await assessment_report(hub, asked, scope=who.scope), chosen)
+        return await _told(one, await assessment_report(hub, asked, scope=who.scope), chosen)
 
     @router.get("/briefing", summary="The briefing of a day or week 日报、周报", response_class=Response)
     async def briefing(
         who: Annotated[Who, Depends(see)], request: Request, day: Day = "", week: Week = "", form: Form = None
     ) -> Response:
         chosen = _format(request, form)
-        return await _told(await briefing_report(hub, day=plain(day), week=plain(week), scope=who.scope), chosen)
+        return await _told(one, await briefing_report(hub, day=plain(day), week=plain(week), scope=who.scope), chosen)
 
     @router.get("/unit/{unit}", summary="The statement of a unit 单位对账单", response_class=Response)
     async def unit(
@@ -54,7 +54,7 @@ def report_routes(hub: Hub) -> APIRouter:
         form: Form = None,
     ) -> Response:  # fmt: skip
         chosen = _format(request, form)
-        return await _told(await unit_report(hub, plain(unit), plain(period), edition, scope=who.scope), chosen)
+        return await _told(one, await unit_report(hub, plain(unit), plain(period), edition, scope=who.scope), chosen)
 
     return router
 
@@ -63,10 +63,13 @@ def _format(request: Request, form: Format | None) -> Format:
     return form or accepted(request.headers.get("accept", ""))
 
 
-async def _told(report: Report, form: Format) -> Response:
-    """Written in a thread: a large workbook takes a second, and other requests do not wait for it."""
-    content = await asyncio.to_thread(written_as, report, form)
-    shown = "inline" if form in (Format.HTML, Format.JSON) else "attachment"
+async def _told(one: asyncio.Semaphore, report: Report, form: Format) -> Response:
+    """Written in a thread: a large workbook takes a second, and other requests do not wait for it. One at a time, for
+    the font of a PDF takes memory, and each takes the processor that the doors share.
+    """
+    async with one:
+        content = await asyncio.to_thread(written_as, report, form)
+    shown = "inline" if form in (Format.HTML, Format.JSON, Format.PDF) else "attachment"
     headers = {
         "content-disposition": f'{shown}; filename="{report.document.name}.{form}"',
         "x-content-type-options": "nosniff", "content-security-policy": POLICY,

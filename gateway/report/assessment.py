@@ -43,6 +43,8 @@ def assessment_document(sheet: Sheet) -> Document:
         parts=tuple(_parts(sheet)),
         name=re.sub(r"[^A-Za-z0-9._-]", "-", f"assessment-{sheet.period}-{sheet.by}-e{sheet.edition}"),
         provisional=_provisional(sheet),
+        head=f"{sheet.city}　{_period_title(sheet)}　{_edition(sheet)}",
+        at=sheet.as_of,
         foot="“无基数”指没有可作分母的案件，既不是 0，也不是 100%。",
     )
 
@@ -103,17 +105,20 @@ def drill_down(sheet: Sheet, column: str, row: str = "编号") -> str:
 
 
 def _facts(sheet: Sheet) -> Sequence[tuple[str, str]]:
-    edition = f"第 {sheet.edition} 版（已月结）" if sheet.edition else "未月结（暂行）"
     first, last = (written(at, Kind.TIME) for at in (sheet.first, sheet.last))
     return (
         ("统计周期", f"{_period_title(sheet)}（{first} 至 {last}，不含）"),
         ("考核对象", f"{_by(sheet)}，{len(sheet.rows)} 个"),
-        ("版次", edition),
+        ("版次", _edition(sheet)),
         ("统计截至", written(sheet.as_of, Kind.TIME)),
         ("数据截至", written(sheet.facts_at, Kind.TIME) if sheet.facts_at else NONE),
         ("指标规则", sheet.rules or NONE),
         ("数据批次", str(sheet.run)),
     )
+
+
+def _edition(sheet: Sheet) -> str:
+    return f"第 {sheet.edition} 版（已月结）" if sheet.edition else "未月结（暂行）"
 
 
 def _provisional(sheet: Sheet) -> str:

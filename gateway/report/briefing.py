@@ -78,7 +78,7 @@ def briefing_document(briefing: Briefing) -> Document:
         ),
         parts=tuple(_parts(briefing)),
         name=f"briefing-{briefing.period}",
-        words_first=True,
+        head=f"{briefing.city}　{briefing.period}　数据批次 {briefing.run}", at=briefing.as_of, words_first=True,
         provisional=why or ("本期尚未结束，数据为截至目前。" if briefing.running else ""),
         foot="超期剔除指经申诉成立、不计入单位的超期。按期处置率 = 按期处置数 /（按期处置数 + 超期处置数）。",
     )  # fmt: skip

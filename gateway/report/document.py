@@ -165,6 +165,10 @@ class Document:
     provisional: str = ""
     """Why it may still change; empty: it will not."""
     foot: str = field(default="")
+    head: str = ""
+    """City, period and edition: stands on each page of paper."""
+    at: datetime | None = None
+    """Until when it tells."""
     words_first: bool = False
     """Its sentences are what it is about; the tables only bear them out."""
 

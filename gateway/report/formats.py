@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from canonical.errors import Unacceptable
 from gateway.report.document import Document
 from gateway.report.page import page
+from gateway.report.pdf import pdf
 from gateway.report.rows_file import rows_file
 from gateway.report.workbook import workbook
 
@@ -21,6 +22,7 @@ class Format(StrEnum):
     CSV = "csv"
     XLSX = "xlsx"
     HTML = "html"
+    PDF = "pdf"
 
 
 MEDIA = {
@@ -28,6 +30,7 @@ MEDIA = {
     Format.CSV: "text/csv; charset=utf-8",
     Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     Format.HTML: "text/html; charset=utf-8",
+    Format.PDF: "application/pdf",
 }
 
 
@@ -46,6 +49,8 @@ def written_as(report: Report, form: Format) -> bytes:
         return json_of(report)
     if form is Format.CSV:
         return rows_file(report.document)
+    if form is Format.PDF:
+        return pdf(report.document)
     return workbook(report.document) if form is Format.XLSX else page(report.document).encode()
 
 

@@ -36,7 +36,7 @@ def _legend(chart: Chart) -> Iterator[str]:
 def _rows(chart: Chart) -> tuple[Sequence[str], float]:
     """Lying bars, the first one on top."""
     room = _WIDTH - _LABEL - _VALUE
-    scale = _scale(chart)
+    scale = longest(chart)
     drawn = []
     y = float(_HEAD if len(chart.series) > 1 else 4)
     for at, label in enumerate(chart.labels):
@@ -59,7 +59,7 @@ def _rows(chart: Chart) -> tuple[Sequence[str], float]:
 
 def _columns(chart: Chart) -> tuple[Sequence[str], float]:
     """Standing bars, from the left."""
-    scale, top = _scale(chart), _HEAD + 12
+    scale, top = longest(chart), _HEAD + 12
     step = _WIDTH / max(1, len(chart.labels))
     wide = min(46.0, step * 0.72 / len(chart.series))
     numbered = wide >= 14
@@ -85,7 +85,8 @@ def _columns(chart: Chart) -> tuple[Sequence[str], float]:
     return drawn, base + 24
 
 
-def _scale(chart: Chart) -> float:
+def longest(chart: Chart) -> float:
+    """The value of the longest bar there can be."""
     if chart.kind is Kind.PERCENT:
         return 100.0
     values = [value for series in chart.series for value in series.values if value is not None]

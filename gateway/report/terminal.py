@@ -1,6 +1,5 @@
 """A document on a terminal: wide tables fold into blocks that repeat what each row is about."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
@@ -11,6 +10,7 @@ from rich.table import Table as Grid
 from rich.text import Text as Words
 
 from gateway.report.document import Cell, Chart, Depth, Document, Heading, Kind, Table, Text, ink, printed, written
+from gateway.report.folding import folded
 
 _NAME = 24
 """A name is folded into lines of so many columns."""
@@ -18,8 +18,6 @@ _HEAD = 12
 """A heading is folded into lines of so many."""
 _GAP = 2
 _BAR = 32
-_PIECES = re.compile(r"[（《“]*(?:[\x21-\x7e]+|.)[，。；：、）》” ]*", re.DOTALL)
-"""What must not be torn apart."""
 _PLAIN = frozenset({Kind.TEXT, Kind.TIME})
 
 
@@ -49,18 +47,6 @@ def show(document: Document, console: Console) -> None:
 def _say(console: Console, text: str, style: str = "") -> None:
     for line in folded(text, console.width):
         console.print(Words(line, style=style), highlight=False, emoji=False, soft_wrap=True)
-
-
-def folded(text: str, width: int) -> Iterator[str]:
-    """Lines of this width. Chinese breaks anywhere, but no line begins with what closes; words and numbers hold."""
-    line = ""
-    for piece in _PIECES.findall(printed(text)):
-        if line and cell_len(line) + cell_len(piece.rstrip()) > width:
-            yield line.rstrip()
-            line = ""
-        line += piece if line else piece.lstrip()
-    if line:
-        yield line.rstrip()
 
 
 def blocks(table: Table, width: int) -> Iterator[Sequence[int]]:

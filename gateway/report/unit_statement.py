@@ -81,16 +81,18 @@ async def unit_statement(
 def statement_document(statement: UnitStatement, titles: Titles) -> Document:
     """The whole report of one statement."""
     first, last = (written(at, Kind.TIME) for at in (statement.first, statement.last))
+    edition = f"第 {statement.edition} 版" if statement.edition else "未月结（暂行）"
     facts = (
         ("单位编号", statement.unit), ("统计时段", f"{first} 至 {last}（不含）"),
         ("数据截至", written(statement.as_of, Kind.TIME)), ("数据批次", str(statement.run)),
-        ("考核版次", f"第 {statement.edition} 版" if statement.edition else "未月结（暂行）"),
+        ("考核版次", edition),
     )  # fmt: skip
     late = in_shanghai(statement.as_of) < statement.last
     return Document(
         title=statement.title, facts=facts, parts=tuple(_parts(statement, titles)),
         name=f"unit-{''.join(c if c.isascii() and c.isalnum() else '-' for c in statement.unit)}-{statement.period}",
         provisional=f"考核事实只更新到 {written(statement.as_of, Kind.TIME)}，此后的办理尚未计入。" if late else "",
+        head=f"{statement.city}　{statement.period}　{edition}", at=statement.as_of,
         foot="对账单按派遣给本单位的案件逐件列出；对事实有异议的可以申诉，申诉成立的案件剔除，不直接修改指标。",
     )  # fmt: skip
 

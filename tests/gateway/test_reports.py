@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import re
-import shutil
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -29,7 +28,6 @@ from gateway.cli.main import app
 from gateway.cli.schema import schemas
 from gateway.configuration import Configuration
 from gateway.report.formats import MEDIA, Format
-from gateway.report.pdf import NoPrinter, printed_page
 from gateway.settings import Settings, example_city
 from storage.facts import Facts
 from storage.partitions import keep_months
@@ -37,7 +35,7 @@ from storage.store import Store
 from tests.assessment.month import PEOPLE, UNITS, Story, month, save
 from tests.databases import Databases
 from tests.gateway.running import CENTRE_SECRET, ENVIRONMENT, HubUnderTest
-from tests.report.reading import csv_rows, opened, read_page, rows_of
+from tests.report.reading import csv_rows, opened, pdf_pages, pdf_text, read_page, rows_of
 
 UNTIL = datetime(2026, 11, 3, tzinfo=SHANGHAI)
 DAY, WEEK, MONTH = "2026-10-12", "2026-W42", "2026-10"
@@ -123,6 +121,7 @@ def test_every_format_says_the_figures_of_the_sheet(told: Told) -> None:
     rows = csv_rows(told.get("assessment", params=params | {"format": "csv"}).content)
     book = opened(told.get("assessment", params=params | {"format": "xlsx"}).content)
     page = read_page(told.get("assessment", params=params | {"format": "html"}).content)
+    paper = pdf_text(told.get("assessment", params=params | {"format": "pdf"}).content)
     plain = told.get("assessment", params=params).json()
 
     jsonschema.Draft202012Validator(schemas()["assessment_sheet"]).validate(plain)
@@ -134,6 +133,8 @@ def test_every_format_says_the_figures_of_the_sheet(told: Told) -> None:
         assert rows[number]["按期处置率(%)"] == f"{value:.2f}"
         assert held[number]["按期处置率"] == pytest.approx(value / 100)
         assert shown[number]["按期处置率"] == f"{value:.2f}%"
+        assert one.name in paper
+        assert f"{value:.2f}%" in paper
     assert [row["id"] for row in plain["rows"]] == [one.id for one in sheet.rows]
     details = rows_of(book["取数明细"], "对象编号")
     assert len(details) == len(sheet.columns) * (len(sheet.rows) + 1)
@@ -248,6 +249,16 @@ def test_a_statement_lists_each_case_of_the_unit_once_and_balances(told: Told, u
             assert runs[-1].due_at < last
 
 
+def test_a_statement_on_paper_has_the_same_cases(told: Told) -> None:
+    made = told.get(f"unit/{UNIT}", params={"period": MONTH}).json()
+    content = told.get(f"unit/{UNIT}", params={"period": MONTH, "format": "pdf"}).content
+    text = pdf_text(content)
+
+    assert content.startswith(b"%PDF-")
+    listed = text[text.index("案件明细案件编号") :]
+    assert re.findall(r"3402\d{16}", listed) == [line["case_no"] for line in made["cases"]]
+
+
 def test_a_statement_as_a_workbook_has_the_same_cases_and_figures(told: Told) -> None:
     made = told.get(f"unit/{UNIT}", params={"period": MONTH}).json()
     book = opened(told.get(f"unit/{UNIT}", params={"period": MONTH, "format": "xlsx"}).content)
@@ -259,8 +270,9 @@ def test_a_statement_as_a_workbook_has_the_same_cases_and_figures(told: Told) ->
 
 def test_no_person_stands_in_a_briefing_or_a_statement(told: Told) -> None:
     for path, params in (("briefing", {"day": DAY}), (f"unit/{UNIT}", {"period": MONTH})):
-        for form in (Format.JSON, Format.CSV, Format.HTML):
-            text = told.get(path, params=params | {"format": form}).text
+        for form in (Format.JSON, Format.CSV, Format.HTML, Format.PDF):
+            answer = told.get(path, params=params | {"format": form})
+            text = pdf_text(answer.content) if form is Format.PDF else answer.text
             assert not [name for name in (*PEOPLE, "已清理", "占道经营的", "不属于本单位") if name in text]
 
 
@@ -275,7 +287,7 @@ REFUSED: tuple[tuple[str, dict[str, str], int, str], ...] = (
     ("assessment", {"period": MONTH, "columns": "in_time_disposal_rate"}, 422, "in_time_dispose_rate"),
     ("assessment", {"period": MONTH, "edition": "7"}, 404, "edition 7"),
     ("assessment", {"period": MONTH, "edition": "-1"}, 422, "edition"),
-    ("assessment", {"period": MONTH, "format": "pdf"}, 422, "format"),
+    ("assessment", {"period": MONTH, "format": "docx"}, 422, "format"),
     ("assessment", {"period": "2026-10\0"}, 422, "U+0000"),
     ("assessment", {"period": "1" * 5000}, 422, "period"),
     ("assessment", {}, 422, "period"),
@@ -332,13 +344,15 @@ def test_the_command_line_shows_a_report_in_eighty_columns(told: Told) -> None:
 
 
 def test_the_command_line_writes_the_file_that_is_named(told: Told, tmp_path: Path) -> None:
-    for form in ("xlsx", "html"):
+    for form in ("xlsx", "html", "pdf"):
         target = tmp_path / f"sheet.{form}"
         code, said = command(told, "assessment", "--period", MONTH, "--output", str(target))
         assert (code, said.strip()) == (0, str(target))
         web = told.get("assessment", params={"period": MONTH, "format": form}).content
         if form == "xlsx":
             assert opened(target.read_bytes()).sheetnames == opened(web).sheetnames
+        elif form == "pdf":
+            assert [len(page) for page in pdf_pages(target.read_bytes())] == [len(page) for page in pdf_pages(web)]
         else:
             assert _timeless(target.read_bytes()) == _timeless(web)
     code, said = command(told, "briefing", "--day", DAY, "-o", str(tmp_path / "none" / "x.csv"))
@@ -364,43 +378,3 @@ def test_the_command_line_says_what_is_wrong(told: Told, words: tuple[str, ...],
     assert ended == code
     assert said in output
     assert "Traceback" not in output
-
-
-def browser(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str | None) -> None:
-    """Nothing but this is found to print with."""
-    if script is not None:
-        found = folder / "chromium"
-        found.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
-        found.chmod(0o755)
-    monkeypatch.setenv("PATH", str(folder))
-
-
-def test_a_page_is_printed_by_the_browser_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    prints = 'for one in "$@"; do case "$one" in --print-to-pdf=*) echo %PDF-1.7 > "${one#*=}";; esac; done'
-    browser(tmp_path, monkeypatch, prints)
-
-    assert printed_page("<!DOCTYPE html>") == b"%PDF-1.7\n"
-
-
-@pytest.mark.parametrize("script", ["exit 3", "true", "kill -9 $$"])
-def test_a_browser_that_prints_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    browser(tmp_path, monkeypatch, script)
-
-    with pytest.raises(NoPrinter, match="--format html"):
-        printed_page("<!DOCTYPE html>")
-
-
-def test_chromium_prints_a_page() -> None:
-    if not shutil.which("chromium"):
-        pytest.skip("not installed: chromium (make servers)")
-
-    assert printed_page("<!DOCTYPE html><title>2026</title><p>月报").startswith(b"%PDF-")
-
-
-def test_without_a_browser_it_is_said_what_to_do(told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    browser(tmp_path, monkeypatch, None)
-    code, said = command(told, "briefing", "--day", DAY, "-o", str(tmp_path / "briefing.pdf"))
-
-    assert code == 1
-    assert "--format html" in said
-    assert not (tmp_path / "briefing.pdf").exists()

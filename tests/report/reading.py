@@ -7,11 +7,22 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
+import pypdfium2
 from openpyxl import load_workbook
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 _VOID = {"meta", "br", "hr", "img", "link", "input"}
+
+
+def pdf_pages(content: bytes) -> list[str]:
+    """The text of each page, without gaps: where a line breaks is no matter here."""
+    return ["".join(page.get_textpage().get_text_range().split()) for page in pypdfium2.PdfDocument(content)]
+
+
+def pdf_text(content: bytes) -> str:
+    """The text of all pages, without gaps."""
+    return "".join(pdf_pages(content))
 
 
 def csv_rows(content: bytes) -> list[dict[str, str]]:

@@ -18,9 +18,10 @@ from canonical.errors import Unacceptable
 from gateway.cli.schema import schemas
 from gateway.report.assessment import assessment_document, with_columns
 from gateway.report.document import Kind, coloured, ink, written
+from gateway.report.folding import folded
 from gateway.report.formats import Format, Report, accepted, written_as
-from gateway.report.terminal import folded, show
-from tests.report.reading import csv_rows, opened, read_page, rows_of
+from gateway.report.terminal import show
+from tests.report.reading import csv_rows, opened, pdf_text, read_page, rows_of
 from tests.report.sheets import COLUMNS, assessed, rate, sheet
 
 NASTY = '=HYPERLINK("http://x.invalid","a")'
@@ -139,7 +140,7 @@ def test_the_published_figures_of_tianmen_stand_in_every_format() -> None:
     screen = Console(width=80, record=True, file=io.StringIO())
     show(assessment_document(made), screen)
 
-    for text in (screen.export_text(), file(made, Format.HTML).decode()):
+    for text in (screen.export_text(), file(made, Format.HTML).decode(), pdf_text(file(made, Format.PDF))):
         assert "93.72%" in text
         assert "75.82%" in text
     last = csv_rows(file(made, Format.CSV))[-1]
@@ -169,9 +170,10 @@ def test_no_base_is_neither_nought_nor_a_hundred(form: Format) -> None:
     elif form is Format.XLSX:
         assert rows_of(opened(content)["考核表"], "名次")[0]["按期处置率"] == "无基数"
     else:
-        assert "无基数" in content.decode()
-        assert "0.00%" not in content.decode()
-        assert "100.00%" not in content.decode()
+        text = pdf_text(content) if form is Format.PDF else content.decode()
+        assert "无基数" in text
+        assert "0.00%" not in text
+        assert "100.00%" not in text
 
 
 @pytest.mark.parametrize("trick", TRICKS)
@@ -261,7 +263,7 @@ def test_a_figure_that_is_no_number_spoils_no_format() -> None:
     for form in Format:
         content = file(sheet(rows=[bad], total=bad), form)
         assert b"NaN" not in content
-        assert form is Format.JSON or b"inf," not in content
+        assert form in (Format.JSON, Format.PDF) or b"inf," not in content
         assert content
 
 
@@ -278,7 +280,7 @@ def test_a_sheet_with_nobody_on_it_and_one_with_missing_figures_can_be_written()
     ("accept", "form"),
     [
         ("", Format.JSON), ("*/*", Format.JSON), ("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", Format.HTML),
-        ("text/csv", Format.CSV), ("application/json; charset=utf-8", Format.JSON),
+        ("text/csv", Format.CSV), ("application/pdf", Format.PDF), ("application/json; charset=utf-8", Format.JSON),
         ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", Format.XLSX),
     ],
 )  # fmt: skip
