@@ -57,6 +57,7 @@ from gateway.replay.run import keep_editions
 from gateway.report.api import report_routes
 from gateway.search.api import search_routes
 from gateway.views import View, books_view, case_view, journey_view, lifecycle_view, row_view
+from gateway.vocabulary import vocabulary_routes
 from gateway.wire import BULK, PREFIX, Receive, Scope, Send
 from routing.commands import CENTRE
 from storage.announcements import Announcements
@@ -120,6 +121,7 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     app.include_router(switch_routes(hub))
     app.include_router(journal_routes(hub))
     app.include_router(duty_routes(hub))
+    app.include_router(vocabulary_routes(hub))
     app.include_router(clock_routes(hub))
     app.include_router(reconcile_routes(hub))
     app.include_router(fusion_routes(hub))

@@ -124,6 +124,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/board": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A card for each system: alive, age of its data, what waits, errors, switches, agreement
+         * @description `state` is the gravest of `reasons`. Figures of a card whose `stale` is true are those of `data_at`.
+         */
+        get: operations["all_cards_api_board_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/bus": {
         parameters: {
             query?: never;
@@ -212,6 +232,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/classes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The city's classes with their standard rows, by code
+         * @description Limits are those of the standard rows; `default`: the row that is taken when no keyword speaks.
+         */
+        get: operations["classes_api_classes_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/clocks": {
         parameters: {
             query?: never;
@@ -291,6 +331,26 @@ export interface paths {
         put?: never;
         /** Never send it; its lane goes on without it */
         post: operations["withdraw_api_deliveries__delivery__withdraw_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/divisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The city's divisions, by code
+         * @description `parent` is the code of the division above; empty for the city.
+         */
+        get: operations["divisions_api_divisions_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -423,8 +483,49 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The newest messages, without their bodies */
-        get: operations["journal_api_journal_get"];
+        /**
+         * Messages without their bodies, the newest first
+         * @description A search that finds no index looks backwards in time for a second: `whole` is false then, `looked_to` says
+         *     how far it came, and `next` goes on from there.
+         */
+        get: operations["listed_api_journal_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/journal/{message}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One message: facts, how it reads today, what it belongs to
+         * @description No value of the message is told but codes; its bytes are at `/body`.
+         */
+        get: operations["one_api_journal__message__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/journal/{message}/body": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Its bytes as they came; each look is logged before the answer */
+        get: operations["body_api_journal__message__body_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -459,6 +560,97 @@ export interface paths {
         };
         /** The lifecycle table: actions, stages, who may, what is needed */
         get: operations["lifecycle_api_lifecycle_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happens, as it happens: server-sent events
+         * @description `hello` comes first. `moved`: something happened to a case in the scope. `systems`: the traffic of a platform changed.
+         *     `alarm`: a person must look. Of systems hears who has the right `watch`. `figures`: the cockpit's, where there are any.
+         *     `beat`: every 15 seconds. `trouble`: the database does not answer, or does again (`over`). `reset`: load anew.
+         *     `ended`: sign in again. Unknown events are to be passed over.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description the `id` of the last event that was heard: nothing after it is missed, or a `reset` says so; the header counts more */
+                    after?: string;
+                };
+                header?: {
+                    /** @description the `id` of the last event that was heard: nothing after it is missed, or a `reset` says so; browsers send it */
+                    "Last-Event-ID"?: string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description events, until one side ends it */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example retry: 3000
+                         *
+                         *     event: hello
+                         *     data: {"at":"2026-03-16T09:12:33+08:00","version":"0.1.0","person":{"login":"operator-7"},"resumed":false}
+                         *     id: 91827:91830:
+                         *
+                         *     event: moved
+                         *     data: {"no":"3402202603160000001","seq":4,"stage":"handling","stage_title":"处置中","action":"sign","title":"签收","at":"2026-03-16T09:12:34+08:00","source":"hotline_12345","owner":"urban_management","unit":"YJ-ZM","area":"340202","class_code":"30428.2:E04-06"}
+                         *     id: 91831:91831:
+                         *
+                         *     event: beat
+                         *     data: {"at":"2026-03-16T09:12:48+08:00","looked_at":"2026-03-16T09:12:47+08:00"}
+                         *     id: 91831:91831:
+                         */
+                        "text/event-stream": string;
+                    };
+                };
+                /** @description not signed in */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description without the right `see` */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description not GET */
+                405: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description as many listen as may, or the database is away: `retry-after` */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
         put?: never;
         post?: never;
         delete?: never;
@@ -1011,7 +1203,44 @@ export interface paths {
             cookie?: never;
         };
         /** What was switched off or on for a system, by whom and why */
-        get: operations["switches_api_switches_get"];
+        get: operations["all_switches_api_switches_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/switches/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every turn of a switch, the newest first */
+        get: operations["history_api_switches_history_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system-titles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the connected systems are called, by id
+         * @description How they are doing, `/api/systems` tells whoever watches the city.
+         */
+        get: operations["system_titles_api_system_titles_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1045,7 +1274,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Stop or start the traffic to a system at once */
+        /**
+         * Stop or start the traffic to a system at once
+         * @description `sending`: nothing leaves. `retry`: nothing is tried twice. `fetching`: nothing is asked for or taken.
+         */
         put: operations["switch_api_systems__system__switches__what__put"];
         post?: never;
         delete?: never;
@@ -1201,6 +1433,12 @@ export interface components {
             verdict: string[];
         };
         /**
+         * ClassKind
+         * @description 部件 (a thing that stands there) or 事件/事项 (something that happens).
+         * @enum {string}
+         */
+        ClassKind: "part" | "event";
+        /**
          * Clock
          * @description What is timed.
          * @enum {string}
@@ -1230,7 +1468,8 @@ export interface components {
         DecisionOrder: {
             /**
              * Actor
-             * @description who decides
+             * @description who decides, with the centre's token
+             * @default
              */
             actor: string;
             /**
@@ -1319,7 +1558,8 @@ export interface components {
         MoveOrder: {
             /**
              * By
-             * @description who decides
+             * @description who decides, with the centre's token
+             * @default
              */
             by: string;
             /**
@@ -1507,7 +1747,8 @@ export interface components {
         RepairOrder: {
             /**
              * Actor
-             * @description who does it
+             * @description who does it, with the centre's token
+             * @default
              */
             actor: string;
             how: components["schemas"]["Repair"];
@@ -1536,7 +1777,8 @@ export interface components {
         RunOrder: {
             /**
              * Actor
-             * @description who does it
+             * @description who does it, with the centre's token
+             * @default
              */
             actor: string;
             /** System */
@@ -1576,7 +1818,8 @@ export interface components {
         SignOff: {
             /**
              * Actor
-             * @description who does it
+             * @description who does it, with the centre's token
+             * @default
              */
             actor: string;
             /**
@@ -1592,6 +1835,12 @@ export interface components {
          */
         Stage: "reported" | "verifying" | "refused" | "filed" | "dispatched" | "returned" | "handling" | "suspended" | "disposed" | "checked" | "closed" | "evaluated" | "cancelled" | "merged";
         /**
+         * State
+         * @description How a connected system stands, the gravest first.
+         * @enum {string}
+         */
+        State: "stopped" | "failing" | "never" | "silent" | "late" | "ok";
+        /**
          * Supervision
          * @description How strongly a case is supervised 督办.
          * @enum {string}
@@ -1604,10 +1853,14 @@ export interface components {
         SwitchOrder: {
             /**
              * Actor
-             * @description who decides
+             * @description who does it; needed with the centre's token, else it is who signed in
+             * @default
              */
             actor: string;
-            /** Off */
+            /**
+             * Off
+             * @description true stops it, false starts it again
+             */
             off: boolean;
             /**
              * Reason
@@ -1639,7 +1892,7 @@ export interface components {
          * @description What people can switch off for a system.
          * @enum {string}
          */
-        What: "sending" | "retry";
+        What: "sending" | "retry" | "fetching";
     };
     responses: never;
     parameters: never;
@@ -1943,6 +2196,72 @@ export interface operations {
             };
         };
     };
+    all_cards_api_board_get: {
+        parameters: {
+            query?: {
+                /** @description only cards in this state; may be repeated */
+                state?: components["schemas"]["State"][] | null;
+                /** @description `next` of the answer before */
+                after?: string;
+                /** @description rows at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the cards, by name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "at": "2026-11-29T09:00:00+08:00",
+                     *       "counts": {
+                     *         "failing": 1,
+                     *         "late": 0,
+                     *         "never": 0,
+                     *         "ok": 4,
+                     *         "silent": 0,
+                     *         "stopped": 0
+                     *       },
+                     *       "items": [
+                     *         {
+                     *           "connected": true,
+                     *           "data_age_seconds": 912,
+                     *           "id": "hotline_12345",
+                     *           "quarantined": 3,
+                     *           "reason": {
+                     *             "en": "tasks: connection refused",
+                     *             "zh": "tasks：连接被拒绝"
+                     *           },
+                     *           "stale": true,
+                     *           "state": "failing",
+                     *           "state_title": "故障",
+                     *           "title": "12345热线",
+                     *           "waits_for_a_person": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     bus_api_bus_get: {
         parameters: {
             query?: never;
@@ -2207,6 +2526,46 @@ export interface operations {
             };
         };
     };
+    classes_api_classes_get: {
+        parameters: {
+            query?: {
+                /** @description in the name, or the beginning of the code */
+                q?: string;
+                /** @description part 部件 or event 事件 */
+                kind?: components["schemas"]["ClassKind"] | null;
+                /** @description `next` of the page before */
+                after?: string;
+                /** @description rows at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     clocks_api_clocks_get: {
         parameters: {
             query?: {
@@ -2373,6 +2732,48 @@ export interface operations {
                 "application/json": components["schemas"]["DecisionOrder"];
             };
         };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    divisions_api_divisions_get: {
+        parameters: {
+            query?: {
+                /** @description in the name, or the beginning of the code */
+                q?: string;
+                /** @description beginning of their codes: 340202 */
+                within?: string;
+                /** @description city, district, street or community */
+                level?: components["schemas"]["Level"] | null;
+                /** @description `next` of the page before */
+                after?: string;
+                /** @description rows at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
@@ -2607,14 +3008,31 @@ export interface operations {
             };
         };
     };
-    journal_api_journal_get: {
+    listed_api_journal_get: {
         parameters: {
             query?: {
+                /** @description of this system */
                 system?: string;
-                verdict?: string;
+                /** @description `in`, `out`, or `answer` to what went out */
                 direction?: string;
+                /** @description what became of it, such as `quarantined` */
+                verdict?: string;
+                /** @description reason of a refusal or quarantine, such as `unmapped_code` */
+                why?: string;
+                /** @description name of the declared message */
+                kind?: string;
+                /** @description the system's own id */
                 external_id?: string;
+                /** @description number of a case */
                 case_no?: string;
+                /** @description part of the text of the reason */
+                text?: string;
+                /** @description that came or left at this instant or later */
+                since?: string | null;
+                /** @description that came or left before this instant */
+                until?: string | null;
+                /** @description `next` of the answer before */
+                after?: string | null;
                 /** @description rows at most */
                 limit?: number;
             };
@@ -2630,10 +3048,106 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "at": "2026-11-29T09:00:00+08:00",
+                     *           "case_no": "",
+                     *           "digest": "",
+                     *           "direction": "in",
+                     *           "door": "tasks",
+                     *           "external_id": "t-1",
+                     *           "id": "019a2270-6db9-75c6-9608-53ec2eb333fa",
+                     *           "kind": "task",
+                     *           "size": 512,
+                     *           "system": "hotline_12345",
+                     *           "text": "report.class: no row for '0499' in codes/categories.csv",
+                     *           "verdict": "quarantined",
+                     *           "why": "unmapped_code"
+                     *         }
+                     *       ],
+                     *       "whole": true
+                     *     }
+                     */
                     "application/json": {
                         [key: string]: unknown;
                     };
                 };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    one_api_journal__message__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    body_api_journal__message__body_get: {
+        parameters: {
+            query?: {
+                /** @description why, for the log of looks */
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                message: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the bytes, as an attachment */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description removed by retention */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Validation Error */
             422: {
@@ -4024,7 +4538,7 @@ export interface operations {
             };
         };
     };
-    switches_api_switches_get: {
+    all_switches_api_switches_get: {
         parameters: {
             query?: never;
             header?: never;
@@ -4042,6 +4556,78 @@ export interface operations {
                     "application/json": {
                         [key: string]: unknown;
                     };
+                };
+            };
+        };
+    };
+    history_api_switches_history_get: {
+        parameters: {
+            query?: {
+                /** @description only of this system */
+                system?: string;
+                /** @description `next` of the answer before */
+                after?: number | null;
+                /** @description rows at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    system_titles_api_system_titles_get: {
+        parameters: {
+            query?: {
+                /** @description in the name, or the beginning of the code */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
