@@ -109,7 +109,7 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     app = FastAPI(title="gridhub", version="0.1.0", lifespan=lifespan, openapi_url="/api/openapi.json", **_NO_PAGES)
     app.include_router(_open_routes(hub))
     app.include_router(open311_routes(hub))
-    replays = replay_routes(hub, guard(hub))
+    replays = replay_routes(hub)
     parts = (_case_routes(hub), _acting_routes(hub, committer), _watching_routes(hub), delivery_routes(hub), replays)
     for router in parts:
         app.include_router(router)

@@ -79,9 +79,9 @@ class Replays:
         found = await self._listed(_ONE, {"id": replay})
         return found[0] if found else None
 
-    async def listed(self, *, state: str = "", limit: int = 50) -> list[Replay]:
-        """The newest replays."""
-        return await self._listed(_LISTED, {"state": state, "limit": limit})
+    async def listed(self, *, state: str = "", after: UUID | None = None, limit: int = 50) -> list[Replay]:
+        """Replays, the newest first; those that were planned before `after`."""
+        return await self._listed(_LISTED, {"state": state, "after": after, "limit": limit})
 
     async def _listed(self, statement: TextClause, values: Mapping[str, object]) -> list[Replay]:
         async with self.store.transaction() as transaction:
@@ -220,7 +220,11 @@ UPDATE replay SET state = :state, ended_at = :now,
  WHERE id = :id AND state = 'running'
 """)
 _ONE = text("SELECT * FROM replay WHERE id = :id")
-_LISTED = text("SELECT * FROM replay WHERE :state = '' OR state = :state ORDER BY planned_at DESC LIMIT :limit")
+_LISTED = text("""
+SELECT * FROM replay
+ WHERE (:state = '' OR state = :state) AND (CAST(:after AS uuid) IS NULL OR id < :after)
+ ORDER BY id DESC LIMIT :limit
+""")
 _COUNTED = text("""
 SELECT replay, state, count(*) FROM replay_item WHERE replay = ANY(CAST(:ids AS uuid[])) GROUP BY replay, state
 """)

@@ -12,7 +12,7 @@ from gateway.hub import Hub
 from gateway.refusal import Refusal, plain
 
 Actor = Annotated[
-    str, Field(max_length=64, description="who does it; needed with the centre's token, else it is who signed in")
+    str, Field(max_length=100, description="who does it; needed with the centre's token, else it is who signed in")
 ]
 
 

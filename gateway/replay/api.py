@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from canonical.errors import Unacceptable, Why
 from canonical.replay import ItemState, ReplayState
-from gateway.access import Asking
+from canonical.rights import Right
+from gateway.access import Who
+from gateway.board.who import Actor, acting, citywide
 from gateway.hub import Hub
 from gateway.replay.plan import Order
 from gateway.replay.run import Replayer
@@ -26,7 +28,7 @@ class Approval(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    by: str = Field(min_length=1, max_length=100, pattern=r"^[^\x00]*\S[^\x00]*$", description="who replays")
+    by: Actor = ""
     reason: str = Field(min_length=1, max_length=500, pattern=r"^[^\x00]*\S[^\x00]*$", description="why")
     count: int | None = Field(
         default=None, ge=0, description="how many items the plan showed; refused if it has others"
@@ -38,13 +40,14 @@ class Halt(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    by: str = Field(min_length=1, max_length=100, pattern=r"^[^\x00]*\S[^\x00]*$", description="who stops it")
+    by: Actor = ""
     reason: str = Field(min_length=1, max_length=500, pattern=r"^[^\x00]*\S[^\x00]*$", description="why")
 
 
-def replay_routes(hub: Hub, guard: Asking) -> APIRouter:
-    """The routes; `guard` lets people of the centre in."""
-    router = APIRouter(dependencies=[Depends(guard)])
+def replay_routes(hub: Hub) -> APIRouter:
+    """The routes. A replay may touch any case: it wants the whole city."""
+    router = APIRouter()
+    watch, operate = Depends(citywide(hub, Right.WATCH)), Depends(citywide(hub, Right.OPERATE))
     replayer = Replayer(hub)
 
     @router.post(
@@ -52,6 +55,7 @@ def replay_routes(hub: Hub, guard: Asking) -> APIRouter:
         status_code=201,
         summary="Plan a replay: counted and shown, nothing is done",
         openapi_extra=_described(Order),
+        dependencies=[operate],
     )
     async def plan(request: Request) -> View:
         return replay_view(await replayer.plan(await _told(request, Order)))
@@ -62,22 +66,32 @@ def replay_routes(hub: Hub, guard: Asking) -> APIRouter:
         summary="Carry a plan out; workers do, item by item",
         openapi_extra=_described(Approval),
     )
-    async def run(replay: UUID, request: Request) -> View:
+    async def run(replay: UUID, request: Request, who: Annotated[Who, operate]) -> View:
         approval = await _told(request, Approval)
-        return replay_view(await replayer.start(replay, approval.by, approval.reason, count=approval.count))
+        by = acting(who, approval.by, name="by")
+        return replay_view(await replayer.start(replay, by, approval.reason, count=approval.count))
 
     @router.post("/api/replays/{replay}/stop", summary="Begin no further item", openapi_extra=_described(Halt))
-    async def stop(replay: UUID, request: Request) -> View:
+    async def stop(replay: UUID, request: Request, who: Annotated[Who, operate]) -> View:
         halt = await _told(request, Halt)
-        await replayer.stop(replay, f"stopped by {halt.by}: {halt.reason}")
+        await replayer.stop(replay, f"stopped by {acting(who, halt.by, name='by')}: {halt.reason}")
         return replay_view(await replayer.get(replay))
 
-    @router.get("/api/replays", summary="The newest replays")
-    async def listed(state: ReplayState | None = None, limit: _Rows = 50) -> View:
-        return {"items": [replay_view(one) for one in await replayer.replays.listed(state=state or "", limit=limit)]}
+    @router.get("/api/replays", summary="Replays, the newest first", dependencies=[watch])
+    async def listed(
+        state: Annotated[ReplayState | None, Query(description="only in this state")] = None,
+        after: Annotated[UUID | None, Query(description="`next` of the answer before")] = None, limit: _Rows = 50,
+    ) -> View:  # fmt: skip
+        found = await replayer.replays.listed(state=state or "", after=after, limit=limit)
+        following = str(found[-1].id) if len(found) == limit else None
+        return {"items": [replay_view(one) for one in found], "next": following}
 
-    @router.get("/api/replays/{replay}", summary="One replay, and its items in their order")
-    async def show(replay: UUID, state: ItemState | None = None, after: int = 0, limit: _Rows = 100) -> View:
+    @router.get("/api/replays/{replay}", summary="One replay, and its items in their order", dependencies=[watch])
+    async def show(
+        replay: UUID, state: Annotated[ItemState | None, Query(description="only items in this state")] = None,
+        after: Annotated[int, Query(ge=0, le=2**31 - 1, description="`next` of the answer before")] = 0,
+        limit: _Rows = 100,
+    ) -> View:  # fmt: skip
         found = await replayer.get(replay)
         lines = await replayer.replays.items(replay, state=state or "", after=after, limit=limit)
         following: Any = lines[-1].no if len(lines) == limit else None

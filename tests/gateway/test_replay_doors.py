@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import adapters
+from canonical.rights import Role
 from gateway.configuration import load
 from gateway.settings import example_city
 from tests.gateway.outside import gridhub, ticket
+from tests.gateway.people_desk import Desk, desk
 from tests.gateway.running import ENVIRONMENT, HubUnderTest, until
 
+__all__ = ["desk"]
 HOTLINE = "hotline_12345"
 
 
@@ -113,3 +116,23 @@ def test_the_api_plans_runs_by_a_worker_stops_and_shows_and_asks_who_and_why(
     assert post(f"/api/replays/{plan['id']}/stop", {"by": "x", "reason": "y"}).json()["state"] == "done"
     missing = "/api/replays/00000000-0000-7000-8000-000000000000"
     assert hub.client.get(missing, headers=hub.centre).status_code == 404
+
+
+def test_replays_are_paged_and_done_in_the_name_of_who_signed_in(desk: Desk) -> None:
+    hub = desk.hub
+    for name in ("one", "two", "three"):
+        unknown(hub, name)
+    centre, auditor = desk.person("zhang", Role.CITY_CENTRE), desk.person("qian", Role.AUDITOR)
+    order = {"system": HOTLINE, "direction": "in", "chosen": {"verdict": ["quarantined"]}}
+    assert auditor.post("/api/replays", json=order).status_code == 403
+    plans = [centre.post("/api/replays", json=order).json()["id"] for _ in range(3)]
+
+    first = auditor.get("/api/replays", params={"limit": 2}).json()
+    rest = auditor.get("/api/replays", params={"limit": 2, "after": first["next"]}).json()
+    assert [one["id"] for one in first["items"] + rest["items"]] == plans[::-1]
+    assert rest["next"] is None
+
+    told = {"by": "somebody else", "reason": "示例"}
+    assert auditor.post(f"/api/replays/{plans[0]}/run", json=told).status_code == 403
+    assert centre.post(f"/api/replays/{plans[0]}/run", json=told).json()["actor"] == "zhang"
+    assert "stopped by zhang" in centre.post(f"/api/replays/{plans[0]}/stop", json=told).json()["text"]
