@@ -1,7 +1,8 @@
 """The API for people and consoles, at /api. FastAPI owns it and documents the intake doors too."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from gateway.assessment.api import assessment_routes
 from gateway.asyncapi import document
 from gateway.board.api import board_routes
 from gateway.board.journal import journal_routes
+from gateway.board.quarantine import quarantine_routes
 from gateway.board.switching import switch_routes
 from gateway.bulk import BulkDoor, bulk_operation
 from gateway.clock_list import clock_routes
@@ -52,6 +54,7 @@ from gateway.recent import Recent
 from gateway.reception import QUEUE, Busy, Committer, summed_up
 from gateway.reconciliation.api import reconcile_routes
 from gateway.refusal import Refusal, plain
+from gateway.renewal import Renewal
 from gateway.replay.api import replay_routes
 from gateway.replay.run import keep_editions
 from gateway.report.api import report_routes
@@ -96,6 +99,8 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     maps = MapWay(hub.settings.maps_url)
     lookout = Lookout(hub)
 
+    renewal = Renewal(hub)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
@@ -104,6 +109,10 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
             stack.push_async_callback(lookout.end)
             await stack.enter_async_context(committer)
             await keep_editions(hub)
+            with suppress(Unavailable):
+                await renewal.first()
+            renewing = asyncio.create_task(renewal.steadily(), name="codes")
+            stack.callback(renewing.cancel)
             yield
 
     app = FastAPI(title="gridhub", version="0.1.0", lifespan=lifespan, openapi_url="/api/openapi.json", **_NO_PAGES)
@@ -120,6 +129,7 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     app.include_router(board_routes(hub))
     app.include_router(switch_routes(hub))
     app.include_router(journal_routes(hub))
+    app.include_router(quarantine_routes(hub, renewal))
     app.include_router(duty_routes(hub))
     app.include_router(vocabulary_routes(hub))
     app.include_router(clock_routes(hub))

@@ -5,12 +5,14 @@ import io
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import adapters
-from adapters.code_table import read_code_table
+from adapters.code_table import QUARANTINE, read_code_table
 from canonical.errors import Misconfigured
 from canonical.findings import Finding, Severity
+from storage.code_rows import CodeRow
 
 
 def add_row(folder: Path, table: str, local: str, canonical: str, title: str) -> tuple[Path, int]:
@@ -21,11 +23,23 @@ def add_row(folder: Path, table: str, local: str, canonical: str, title: str) ->
         raise Misconfigured(f"{file.name}: no such table in {folder / 'codes'}; there are: {known}")
     old = file.read_bytes()
     key = _key(file, local, canonical)
-    new = old + _row(file, old, {"local": local, "canonical": canonical, "title": title})
+    new = old + row_bytes(file, old, {"local": local, "canonical": canonical, "title": title})
     line = len(new.decode("utf-8-sig").splitlines())
     _try_on_a_copy(folder, file, new, key)
     _replaced(file, new)
     return file, line
+
+
+def export_rows(folder: Path, rows: Iterable[CodeRow]) -> list[tuple[CodeRow, Path, int]]:
+    """Write what counts of these rows and stands in no table yet; each with its file and line. Raises Misconfigured."""
+    last = {(row.table, row.local): row for row in rows}
+    written = []
+    for row in last.values():
+        table = read_code_table(folder / "codes" / f"{row.table}.csv", [], name=row.table)
+        if table is None or row.local in table.rows or row.canonical == QUARANTINE:
+            continue
+        written.append((row, *add_row(folder, row.table, row.local, row.canonical, row.title)))
+    return written
 
 
 def _key(file: Path, local: str, canonical: str) -> str:
@@ -42,7 +56,7 @@ def _key(file: Path, local: str, canonical: str) -> str:
     return key
 
 
-def _row(file: Path, old: bytes, values: dict[str, str]) -> bytes:
+def row_bytes(file: Path, old: bytes, values: dict[str, str]) -> bytes:
     """The row in the file's order of columns; a column nobody gave stays empty."""
     text = old.decode("utf-8-sig")
     end = "\r\n" if "\r\n" in text else "\n"

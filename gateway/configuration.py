@@ -210,6 +210,8 @@ class ConnectedSystem:
     """Tier it should be certified for; None: the city's."""
     edition: str = ""
     """Digest of the folder's files as they were loaded."""
+    loaded: str = ""
+    """The same as the process started with it; `edition` may have rows of code tables that were added since."""
     silent_after: float = 86_400
     """Seconds that a source which pushes may say nothing."""
     load: Callable[[Path], System] | None = field(default=None, repr=False, compare=False)
@@ -250,6 +252,11 @@ class Configuration:
     """Map services of others, by name."""
     people: PeopleSettings = field(default_factory=PeopleSettings)
     """How people sign in."""
+
+    def renew(self, system: str, connected: ConnectedSystem) -> None:
+        """Read what the system sends by another edition from now on. Whoever holds the old one goes on with it."""
+        assert isinstance(self.systems, dict)
+        self.systems[system] = connected
 
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -442,7 +449,7 @@ def _system(
         certificate=folder / entry.certificate if entry.certificate else None, min_tier=entry.min_tier,
         system=system, url=url, every=entry.every, concurrency=entry.concurrency, paused=entry.paused,
         folder=declared, urls=placed, networks=networks, traffic=traffic(entry.rate, entry.retry, entry.breaker),
-        edition=digest_of(files_of(declared)), silent_after=entry.silent_after, load=again,
+        edition=(digest := digest_of(files_of(declared))), loaded=digest, silent_after=entry.silent_after, load=again,
     )  # fmt: skip
 
 

@@ -31,6 +31,12 @@ class Missing:
     first: datetime
     last: datetime
 
+    def with_more(self, more: "Missing") -> "Missing":
+        """The same code, met again."""
+        return replace(
+            self, count=self.count + more.count, first=min(self.first, more.first), last=max(self.last, more.last)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Drift:
@@ -45,7 +51,7 @@ class Drift:
 
 
 @dataclass(slots=True)
-class _Wholes:
+class Wholes:
     """The messages that others came inside of, each fetched once and explained once."""
 
     journal: Journal
@@ -65,20 +71,21 @@ class _Wholes:
 async def drift(journal: Journal, systems: Mapping[str, ConnectedSystem], *, system: str = "") -> Drift:
     """The codes without a row of one system, or of all."""
     messages = await journal.unmapped(system=system, limit=MOST)
-    wholes, found, unexplained = _Wholes(journal), dict[tuple[str, str, str, str], Missing](), 0
+    wholes, found, unexplained = Wholes(journal), dict[tuple[str, str, str, str], Missing](), 0
     for message in messages:
         connected = systems.get(message.system)
         explained = await wholes.explained(message, connected) if connected else []
-        codes = _codes(message, explained)
+        codes = codes_of(message, explained)
         unexplained += not codes
         for one in codes:
             key = (one.system, one.table, one.code, one.field)
-            found[key] = _added(found[key], one) if key in found else one
+            found[key] = found[key].with_more(one) if key in found else one
     ordered = sorted(found.values(), key=lambda one: (one.system, -one.count, one.table, one.code))
     return Drift(tuple(ordered), len(messages), unexplained)
 
 
-def _codes(message: Message, explained: Sequence[Traced]) -> list[Missing]:
+def codes_of(message: Message, explained: Sequence[Traced]) -> list[Missing]:
+    """The codes without a row of one message."""
     return [
         Missing(
             message.system, one.table, one.code, one.field, next((path for path, _ in one.raw), ""), 1,
@@ -88,9 +95,3 @@ def _codes(message: Message, explained: Sequence[Traced]) -> list[Missing]:
         for one in traced.fields
         if one.code
     ]  # fmt: skip
-
-
-def _added(known: Missing, more: Missing) -> Missing:
-    return replace(
-        known, count=known.count + more.count, first=min(known.first, more.first), last=max(known.last, more.last)
-    )

@@ -31,6 +31,7 @@ from gateway.notify import Notifier
 from gateway.poll import Poller
 from gateway.receive import Receiving
 from gateway.reconciliation.run import Reconciler, asked, unasked
+from gateway.renewal import Renewal
 from gateway.replay.run import Replayer, keep_editions
 from gateway.search.follow import Follower
 from gateway.service_watch import ServiceWatch, watched
@@ -89,8 +90,11 @@ class Worker:
         systems = dict(worked(self.hub))
         if self.clock is not None:  # nothing is taken up before the time is known
             await self._steadily(self._look(self.clock), "clock", stop, done=lambda: self._knows_the_time)
+        renewal = Renewal(self.hub)
+        await self._steadily(renewal.first, "codes", stop, done=lambda: renewal.looked)
         heartbeat = Heartbeat(self.hub, self.roles, self.lanes, self.clock)
         tasks = [asyncio.create_task(self._steadily(heartbeat.beat, "heartbeat", stop), name="heartbeat")]
+        tasks.append(asyncio.create_task(self._steadily(renewal.look, "codes", stop), name="codes"))
         if Role.CLOCK in self.roles:
             tasks.append(asyncio.create_task(self._keep_house(stop), name="housekeeping"))
             tasks.append(asyncio.create_task(self._steadily(AlarmClock(self.hub).round, "alarms", stop), name="alarms"))

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from canonical.rights import Right
+from gateway.access import of_the_city
 from gateway.board.card import cards
 from gateway.board.known import known
 from gateway.board.state import State
-from gateway.board.who import citywide
 from gateway.hub import Hub
 from gateway.recent import Recent
 from gateway.refusal import plain
@@ -24,7 +24,7 @@ Limited = Annotated[int, Query(ge=1, le=MOST, description="rows at most")]
 
 def board_routes(hub: Hub) -> APIRouter:
     """The routes."""
-    router = APIRouter(dependencies=[Depends(citywide(hub, Right.WATCH))])
+    router = APIRouter(dependencies=[Depends(of_the_city(hub, Right.WATCH))])
 
     async def looked() -> tuple[datetime, list[View]]:
         at = hub.now()

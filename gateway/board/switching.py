@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from canonical.records import What
 from canonical.rights import Right
-from gateway.access import Who
-from gateway.board.who import Actor, acting, citywide
+from gateway.access import Who, acting, of_the_city
+from gateway.board.who import Actor
 from gateway.hub import Hub
 from gateway.refusal import Refusal, plain
 from gateway.views import View, row_view
@@ -31,7 +31,7 @@ class SwitchOrder(BaseModel):
 def switch_routes(hub: Hub) -> APIRouter:
     """The routes."""
     router = APIRouter()
-    watch, operate = citywide(hub, Right.WATCH), citywide(hub, Right.OPERATE)
+    watch, operate = of_the_city(hub, Right.WATCH), of_the_city(hub, Right.OPERATE)
     switches = Switches(hub.store)
 
     @router.get(
@@ -57,7 +57,7 @@ def switch_routes(hub: Hub) -> APIRouter:
         """`sending`: nothing leaves. `retry`: nothing is tried twice. `fetching`: nothing is asked for or taken."""
         if system not in hub.configuration.systems:
             raise Refusal(404, "unknown_system", f"no system {plain(system)[:64]} is connected", "see /api/systems")
-        actor = acting(who, order.actor)
+        actor = acting(who, plain(order.actor))
         turned = Switch(system, what, order.off, hub.now(), actor, plain(order.reason))
         changed = await switches.set(turned)
         parked = await hub.outbox.park_tried(now=hub.now()) if order.off and what is What.RETRY else 0

@@ -36,7 +36,8 @@ def add(
 ) -> None:
     """Append a row to a code table, checked before it is written. 补一行代码
 
-    Refuses a code that has a row, and a row that makes the folder wrong. Running hubs take it at their next start.
+    Refuses a code that has a row, and a row that makes the folder wrong. Running hubs take it at their next start;
+    what is added at `/api/quarantine/codes` they use at once.
     """
     from gateway.code_rows import add_row, editable
 
@@ -58,6 +59,37 @@ def add(
     else:
         said = ", ".join(f"{count} {verdict}" for verdict, count in outcomes.items()) or "nothing was in quarantine"
         out.print(f"replayed 重放: {said}", highlight=False)
+
+
+@commands.command("export")
+def export(
+    system: Annotated[str, typer.Argument(help="Name of the system in systems.yaml.")],
+    into: Annotated[
+        Path | None, typer.Option(help="Write into this folder instead; made as a copy when it is not there.")
+    ] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the rows that were added while the hub ran into the system's folder. 导出运行中补的代码
+
+    What the folder has by now, and what a later row took back, is left out. Done twice it does no harm.
+    """
+    from gateway.code_rows import editable, export_rows
+    from storage.code_rows import CodeRows
+
+    async def job() -> Any:  # noqa: ANN401
+        async with store(config) as opened:
+            return await CodeRows(opened).all(system)
+
+    found = run(job)
+    folder, _ = editable(connected(system, config).folder, into)
+    written = export_rows(folder, found)
+    if as_json:
+        emit([{"file": str(file), "line": line, "local": row.local} for row, file, line in written])
+        return
+    for row, file, line in written:
+        _line(f"{file.name}:{line}: {row.local} -> {row.canonical}  {row.actor}: {row.reason}")
+    out.print(f"{len(written)} rows written, {len(found)} were ever added", highlight=False)
 
 
 def _replayed(system: str, config: Path | None) -> dict[str, int]:

@@ -79,6 +79,7 @@ async def hub(config: Path | None) -> AsyncIterator[Any]:
     from gateway.database import database
     from gateway.hub import wire
     from gateway.log import is_set_up, set_up
+    from gateway.renewal import Renewal
     from gateway.settings import settings
 
     if not is_set_up():  # else facts of the log would stand in the JSON on standard output
@@ -87,6 +88,7 @@ async def hub(config: Path | None) -> AsyncIterator[Any]:
     async with database(told) as url:
         wired = wire(told, url)
         try:
+            await Renewal(wired).look()
             yield wired
         finally:
             await wired.store.close()

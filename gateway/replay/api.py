@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from canonical.errors import Unacceptable, Why
 from canonical.replay import ItemState, ReplayState
 from canonical.rights import Right
-from gateway.access import Who
-from gateway.board.who import Actor, acting, citywide
+from gateway.access import Who, acting, of_the_city
+from gateway.board.who import Actor
 from gateway.hub import Hub
+from gateway.refusal import plain
 from gateway.replay.plan import Order
 from gateway.replay.run import Replayer
 from gateway.replay.view import item_view, replay_view
@@ -47,7 +48,7 @@ class Halt(BaseModel):
 def replay_routes(hub: Hub) -> APIRouter:
     """The routes. A replay may touch any case: it wants the whole city."""
     router = APIRouter()
-    watch, operate = Depends(citywide(hub, Right.WATCH)), Depends(citywide(hub, Right.OPERATE))
+    watch, operate = Depends(of_the_city(hub, Right.WATCH)), Depends(of_the_city(hub, Right.OPERATE))
     replayer = Replayer(hub)
 
     @router.post(
@@ -68,13 +69,13 @@ def replay_routes(hub: Hub) -> APIRouter:
     )
     async def run(replay: UUID, request: Request, who: Annotated[Who, operate]) -> View:
         approval = await _told(request, Approval)
-        by = acting(who, approval.by, name="by")
+        by = acting(who, plain(approval.by))
         return replay_view(await replayer.start(replay, by, approval.reason, count=approval.count))
 
     @router.post("/api/replays/{replay}/stop", summary="Begin no further item", openapi_extra=_described(Halt))
     async def stop(replay: UUID, request: Request, who: Annotated[Who, operate]) -> View:
         halt = await _told(request, Halt)
-        await replayer.stop(replay, f"stopped by {acting(who, halt.by, name='by')}: {halt.reason}")
+        await replayer.stop(replay, f"stopped by {acting(who, plain(halt.by))}: {halt.reason}")
         return replay_view(await replayer.get(replay))
 
     @router.get("/api/replays", summary="Replays, the newest first", dependencies=[watch])

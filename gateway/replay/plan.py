@@ -144,9 +144,9 @@ class Planner:
             for one in some:
                 await asyncio.sleep(0)  # doors may be served by this process: nobody waits for more than one reading
                 if one.id in messages and not messages[one.id].gone:
-                    said = await _said(reception, messages[one.id])
-                    reads.update(said)
-                    differently += said != [one.kind] if one.was not in _NOT_READ else said[0] not in _NOT_READ
+                    words = await said(reception, messages[one.id])
+                    reads.update(words)
+                    differently += words != [one.kind] if one.was not in _NOT_READ else words[0] not in _NOT_READ
                 else:
                     reads["(its bytes are not kept)"] += 1
         return {"reads": dict(sorted(reads.items())), "reads_differently": differently}
@@ -162,7 +162,7 @@ def reading_with(hub: Hub, connected: ConnectedSystem) -> Reception:
     return Reception(changed, hub.store, now=hub.now, ids=hub.ids)
 
 
-async def _said(reception: Reception, message: Message) -> list[str]:
+async def said(reception: Reception, message: Message) -> list[str]:
     """What it reads as, part by part: names of declared messages, else the verdict that would follow."""
     arrivals = await reception.read_again(message)
     parts = arrivals[1:] if len(arrivals) > 1 else arrivals

@@ -26,7 +26,7 @@ from storage.tables.cases import (
     message,
     shadow,
 )
-from storage.tables.keeping import edition, replay, replay_item, retention_cut, seal, sealing
+from storage.tables.keeping import code_row, edition, replay, replay_item, retention_cut, seal, sealing
 from storage.tables.people import account_change, oidc_asked, person, session, sign_in, viewing
 from storage.tables.reconciliation import compared, difference, difference_act, listed, statement, statement_line
 from storage.tables.searching import search_case, search_position
@@ -68,6 +68,7 @@ __all__ = [
     "case_number",
     "cases",
     "clock_step",
+    "code_row",
     "compared",
     "cursor",
     "delivery",

@@ -4,6 +4,7 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     Column,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -70,6 +71,21 @@ edition = Table(  # a system's folder as it was loaded, so that what it read can
     Column("first_at", INSTANT, nullable=False),
     Column("last_at", INSTANT, nullable=False),
     PrimaryKeyConstraint("system", "digest"),
+)
+
+code_row = Table(  # rows of code tables that people added while the hub ran: never changed, a later one replaces
+    "code_row",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("system", Text, nullable=False),
+    Column("table", Text, nullable=False),
+    Column("local", Text, nullable=False),
+    Column("canonical", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", INSTANT, nullable=False),
+    Index("code_row_key", "system", "table", "local"),
 )
 
 replay = Table(  # a ledger: who let what go again, when and why. canonical.replay.Chosen as `chosen`
