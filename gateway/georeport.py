@@ -4,7 +4,6 @@ https://wiki.open311.org/GeoReport_v2. What is shown here is public: never a rep
 was filed by an app that told its user so.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from canonical.case import Case, Event
 from canonical.codes import ClassKind
 from canonical.lifecycle import ENDED, STAGE_TITLES
 from canonical.time import in_shanghai
+from gateway.masking import masked_text
 from routing.catalogue import Catalogue, CatalogueClass
 
 Row = Mapping[str, Any]
@@ -38,11 +38,6 @@ _ITEMS = {
 }
 """What XML calls one row of a list."""
 _GROUPS = {ClassKind.PART: "部件", ClassKind.EVENT: "事件"}
-_PERSONAL = re.compile(
-    r"(?<![0-9])(?:(?:(?:00)?86[- ]?)?1[3-9][0-9][- ]?[0-9]{4}[- ]?[0-9]{4}|0[0-9]{2,3}[- ]?[0-9]{7,8}"
-    r"|[0-9]{17}[0-9Xx])(?![0-9])|[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:[.][A-Za-z0-9-]+)+"
-)
-"""Mobile and fixed telephones, identity cards, and e-mail."""
 _ANYWHERE = {"access-control-allow-origin": "*"}
 """All of it is public: applications inside a browser may read it as well."""
 
@@ -170,10 +165,7 @@ def update(case: Case, event: Event) -> Row:
 
 def public(text: str, case: Case) -> str:
     """A text without the reporter's name and number, and without what looks like a telephone, an identity or e-mail."""
-    for personal in (case.reporter.name, case.reporter.phone):
-        if len(personal) > 1:
-            text = text.replace(personal, "*" * len(personal))
-    return _PERSONAL.sub(lambda found: "*" * len(found[0]), text)
+    return masked_text(text, case.reporter.name, case.reporter.phone)
 
 
 def updated(case: Case) -> datetime:

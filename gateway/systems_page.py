@@ -249,7 +249,7 @@ def _rules(title: str, tree: object) -> Iterator[str]:
     yield ""
     yield f"| {title} | rule |"
     yield "| --- | --- |"
-    for where, node in _leaves(tree):
+    for where, node in leaves(tree):
         yield f"| `{where or '.'}` | {_rule(node)} |"
 
 
@@ -266,15 +266,16 @@ def _rule(node: object) -> str:
     return "<br>".join(f"`{line.replace('|', chr(92) + '|').replace('`', '')}`" for line in lines)
 
 
-def _leaves(node: object, where: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(node: object, where: str = "") -> Iterator[tuple[str, Any]]:
+    """Every rule or literal of a declared message, by the place it fills."""
     from adapters.rule import is_rule
 
     if isinstance(node, Mapping) and not is_rule(node):
         for key, below in node.items():
-            yield from _leaves(below, f"{where}.{key}".strip("."))
+            yield from leaves(below, f"{where}.{key}".strip("."))
     elif isinstance(node, list) and any(isinstance(one, Mapping) for one in node):
         for index, below in enumerate(node):
-            yield from _leaves(below, f"{where}.{index}".strip("."))
+            yield from leaves(below, f"{where}.{index}".strip("."))
     else:
         yield where, node
 

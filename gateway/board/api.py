@@ -11,10 +11,11 @@ from canonical.rights import Right
 from gateway.access import of_the_city
 from gateway.board.card import cards
 from gateway.board.known import known
+from gateway.board.opened import opened
 from gateway.board.state import State
 from gateway.hub import Hub
 from gateway.recent import Recent
-from gateway.refusal import plain
+from gateway.refusal import Refusal, plain
 from gateway.views import View
 
 MOST = 500
@@ -47,6 +48,18 @@ def board_routes(hub: Hub) -> APIRouter:
         following = fit[limit - 1]["id"] if len(fit) > limit else None
         counts = {str(one): sum(card["state"] == one for card in shown) for one in State}
         return _json({"at": at, "counts": counts, "items": fit[:limit], "next": following})
+
+    @router.get(
+        "/api/board/{system}", response_class=Response,
+        summary="A card opened: declaration, mapping, codes without a row, samples, newest messages",
+    )  # fmt: skip
+    async def one_card(system: str) -> Response:
+        """Samples are those of the declaration's folder: invented, and masked all the same."""
+        name = plain(system)
+        shown = [one for one in (await board.get())[1] if one["id"] == name]
+        if not shown:
+            raise Refusal(404, "unknown_system", f"no system {name[:64]} is connected", "see /api/board")
+        return _json(shown[0] | await opened(hub, name))
 
     return router
 

@@ -286,3 +286,38 @@ def test_turns_are_paged_kept_and_want_who_and_why(hub: HubUnderTest) -> None:
         assert switch(hub, GRID, "sending", **wrong).status_code == 422
     assert switch(hub, "nobody", "sending", off=True).status_code == 404
     assert switch(hub, GRID, "everything", off=True).status_code == 422
+
+
+# Opened
+
+
+def test_an_opened_card_tells_declaration_mapping_drift_samples_and_messages(hub: HubUnderTest) -> None:
+    hotline(ticket("1", accordType="9876")).to(hub)
+
+    told = hub.get(f"/api/board/{HOTLINE}")
+
+    assert told["id"] == HOTLINE
+    assert [door["path"] for door in told["declaration"]["doors"]] == [f"/in/{HOTLINE}"]
+    tables = {one["name"]: one for one in told["mapping"]["tables"]}
+    assert "0402" in {row["local"] for row in tables["accord_types"]["rows"]}
+    read = [one for one in told["mapping"]["messages"] if one["direction"] == "in"]
+    assert any(field["field"].startswith("report.") for one in read for field in one["fields"])
+    assert [(one["code"], one["table"]) for one in told["drift"]] == [("9876", "codes/accord_types.csv")]
+    assert [one["external_id"] for one in told["messages"]] == ["t-1"]
+    shown = json.dumps(told, ensure_ascii=False)
+    assert NAME not in shown
+    assert PHONE not in shown
+
+
+def test_the_card_of_every_system_opens_and_its_samples_name_nobody(hub: HubUnderTest) -> None:
+    for name, connected in hub.configuration.systems.items():
+        told = hub.get(f"/api/board/{name}")
+        assert len(told["samples"]) > 0
+        for golden in connected.folder.glob("samples/*.reading.json"):
+            for reading in json.loads(golden.read_text(encoding="utf-8")):
+                reporter = (reading.get("report") or {}).get("reporter") or {}
+                shown = json.dumps(told["samples"], ensure_ascii=False)
+                assert not reporter.get("phone") or reporter["phone"] not in shown
+                assert len(reporter.get("name", "")) < 2 or reporter["name"] not in shown
+    assert hub.client.get("/api/board/nobody", headers=hub.centre).status_code == 404
+    assert hub.client.get("/api/board/%00", headers=hub.centre).status_code in (404, 422)
