@@ -125,6 +125,11 @@ def week_of(day: date) -> Period:
     return Period(Span.WEEK, monday, monday + timedelta(days=7))
 
 
+def containing(span: Span, day: date) -> Period:
+    """The period of this kind that holds the day."""
+    return _HOLDING[span](day)
+
+
 def _month(day: date) -> Period:
     begins = day.replace(day=1)
     return Period(Span.MONTH, begins, _month_on(begins, 1))

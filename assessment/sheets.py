@@ -59,7 +59,7 @@ def sheet(counts: Mapping[str, Mapping[str, float]], rules: Rulebook, people: Pe
     return Sheet(
         title=f"{heading.city}{heading.period.title}{title}", city=heading.city, period=heading.period.name,
         first=heading.period.first, last=heading.period.last, by=by, as_of=heading.as_of, edition=heading.edition,
-        rules=rules.edition, run=heading.run, columns=[_column(one, rules) for one in columns],
+        rules=rules.edition, run=heading.run, columns=[column_of(one, rules) for one in columns],
         rows=ranked(rows, scheme, rules), total=total, notes=[*heading.notes, *_notes(counts, by, scheme)],
         facts_at=heading.facts_at,
     )  # fmt: skip
@@ -85,7 +85,8 @@ def _class_of(subject: str, level: str, scheme: Scheme | None) -> str:
     return next(named, None) or next(fitting, "")
 
 
-def _column(name: str, rules: Rulebook) -> Column:
+def column_of(name: str, rules: Rulebook) -> Column:
+    """What stands over the figures of a counter or rate."""
     rate = rules.rates.get(name)
     if rate is None:
         counter = rules.counters[name]

@@ -10,7 +10,7 @@ at another end are made when they are first asked for, and kept up from then on.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import text
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from canonical.case import Event
 from canonical.fact import LATEST, Fact
 from canonical.rights import Scope
+from canonical.time import in_shanghai
 from storage.counting import OLDEST_OPEN
 from storage.scoping import seen, values
 from storage.store import Store
@@ -186,6 +187,12 @@ async def opened_at(connection: AsyncConnection, run: int) -> datetime | None:
     return (await connection.execute(_OPENED_AT, {"run": run})).scalar()
 
 
+async def first_day(connection: AsyncConnection) -> date | None:
+    """The day in Shanghai of the first report there is a fact of; None: there are none."""
+    at = (await connection.execute(_FIRST)).scalar()
+    return in_shanghai(at).date() if at is not None else None
+
+
 async def finished(connection: AsyncConnection) -> Run | None:
     """The last run that is through; None when there was none."""
     row = (await connection.execute(_FINISHED)).first()
@@ -301,6 +308,7 @@ _FINISHED = text("""
 SELECT number, opened_at, finished_at, cases, facts, trouble FROM fact_run
  WHERE finished_at IS NOT NULL ORDER BY number DESC LIMIT 1
 """)
+_FIRST = text("SELECT min(at) FROM fact WHERE what = 'action.collect'")
 _OPENED_AT = text("SELECT opened_at FROM fact_run WHERE number = :run")
 _OF_CASE = f"""
 SELECT {", ".join(COLUMNS)} FROM fact WHERE case_id = (SELECT c.id FROM cases c WHERE c.no = :no AND {{seen}})

@@ -5,11 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Path, Query
 
 from assessment.sheet_json import plain as sheet_view
-from canonical.errors import Why
 from canonical.fact import Fact
 from canonical.rights import Right, Scope
-from gateway.access import CENTRE, Who, allowed
+from gateway.access import Who, acting, allowed, of_the_city
 from gateway.assessment.closing import Difference, close, difference
+from gateway.assessment.overview import MOST_PERIODS, overview, trend
+from gateway.assessment.overview_view import EXAMPLE, overview_view, rows_view, trend_view
+from gateway.assessment.rows import rows_of
 from gateway.assessment.sheets import sheet_of
 from gateway.assessment.tracing import MOST, Part, Traced, Where, behind, traced
 from gateway.hub import Hub
@@ -24,6 +26,10 @@ _Edition = Annotated[
     int | None, Query(ge=0, le=100_000, description="0: of today; none: the latest closed one, else of today")
 ]
 _Subject = Annotated[str, Query(max_length=100, description="id of who is assessed; *: all together")]
+_OVERVIEW: dict[int | str, dict[str, object]] = {200: {"content": {"application/json": {"example": EXAMPLE}}}}
+_Sort = Annotated[
+    str, Query(max_length=101, description="rank, name, score, grade, group or a column; with `-` the largest first")
+]
 _Column = Annotated[str, Query(max_length=100, description="counter or rate")]
 
 
@@ -31,7 +37,7 @@ def assessment_routes(hub: Hub) -> APIRouter:
     """The routes. Figures, facts and differences are those of what who asks may see."""
     router = APIRouter(prefix="/api/assessment")
     store, city = hub.store, hub.configuration
-    see, assess = allowed(hub, Right.SEE), allowed(hub, Right.ASSESS)
+    see, assess = allowed(hub, Right.SEE), of_the_city(hub, Right.ASSESS)
 
     @router.get("/sheet", summary="The assessment sheet of a period")
     async def sheet(
@@ -39,6 +45,33 @@ def assessment_routes(hub: Hub) -> APIRouter:
     ) -> View:
         asked = {"period": plain(period), "by": plain(by)}
         return sheet_view(await sheet_of(hub, city, **asked, edition=edition, now=hub.now(), scope=who.scope))
+
+    @router.get(
+        "/overview", summary="What can be asked for: indicators, whom they are of, periods", responses=_OVERVIEW
+    )
+    async def whole_overview(_: Annotated[Who, Depends(see)]) -> View:
+        return overview_view(await overview(store, city, now=hub.now()))
+
+    @router.get("/rows", summary="The rows of a sheet: sorted, looked through, page by page")
+    async def rows(
+        who: Annotated[Who, Depends(see)], period: _Period, by: _By = "unit", edition: _Edition = None,
+        sort: _Sort = "rank",
+        text: Annotated[str, Query(max_length=100, description="part of a name, id or group")] = "",
+        after: Annotated[str, Query(max_length=200, description="`next` of the page before")] = "",
+        limit: Annotated[int, Query(ge=1, le=MOST, description="rows at most")] = 50,
+    ) -> View:  # fmt: skip
+        made = await sheet_of(
+            hub, city, plain(period), plain(by), edition=edition, now=hub.now(), scope=who.scope
+        )  # fmt: skip
+        return rows_view(made, rows_of(made, sort=plain(sort), text=plain(text), after=plain(after), limit=limit))
+
+    @router.get("/trend", summary="One figure in this period and those before")
+    async def over_periods(
+        who: Annotated[Who, Depends(see)], period: _Period, column: _Column, by: _By = "unit", subject: _Subject = "*",
+        periods: Annotated[int, Query(ge=1, le=MOST_PERIODS, description="how many, `period` the last of them")] = 12,
+    ) -> View:  # fmt: skip
+        where = Where(plain(period), plain(by), plain(subject), plain(column))
+        return trend_view(*await trend(store, city, where, periods, now=hub.now(), scope=who.scope))
 
     @router.get("/figure", summary="One figure: its formula, and each counter it is made of")
     async def figure(
@@ -97,11 +130,7 @@ def assessment_routes(hub: Hub) -> APIRouter:
         actor: Annotated[str, Body(embed=True, max_length=100, description="who closes it, where a token asks")] = "",
         reason: Annotated[str, Body(embed=True, max_length=500, description="why; needed for a correction")] = "",
     ) -> View:
-        if not who.scope.whole:
-            raise Refusal(403, "forbidden", "a period is closed for the whole city, and you see a part of it")
-        by = plain(actor) if who is CENTRE else who.login
-        if not by.strip():
-            raise Refusal(422, Why.CONTRACT, "say who closes it (actor)")
+        by = acting(who, plain(actor))
         return row_view(await close(store, city, plain(period), by=by, reason=plain(reason), now=hub.now))
 
     return router

@@ -78,10 +78,17 @@ async def traced(
 ) -> Traced:  # fmt: skip
     """The figure, counted by the facts and rules of its edition. Raises UnknownFigure, NoPeriod."""
     async with reading(store) as connection:
-        asked = await _asked(connection, configuration, where, now, scope)
-        counters = [asked.rules.counters[name] for name in asked.rules.counters_of(where.column)]
-        whose = None if where.subject == TOTAL else where.subject
-        counts = await count(connection, counters, asked.extent, whose)
+        return await traced_in(connection, configuration, where, now=now, scope=scope)
+
+
+async def traced_in(
+    connection: AsyncConnection, configuration: Configuration, where: Where, *, now: datetime, scope: Scope
+) -> Traced:
+    """As `traced`, in a transaction that is open."""
+    asked = await _asked(connection, configuration, where, now, scope)
+    counters = [asked.rules.counters[name] for name in asked.rules.counters_of(where.column)]
+    whose = None if where.subject == TOTAL else where.subject
+    counts = await count(connection, counters, asked.extent, whose)
     own = counts.get(where.subject, {})
     rate = asked.rules.rates.get(where.column)
     title = rate.title if rate else asked.rules.counters[where.column].title
