@@ -68,6 +68,7 @@ FILES: dict[str, Callable[[Path], str]] = {
     "rabbitmq_password": _random,
     "mqtt_password": _random,
     "centre_token": _random,
+    "city_secret": _random,
     "database_url": _database_url,
     "rabbitmq.conf": _rabbitmq,
     "mosquitto.passwords": _mosquitto,

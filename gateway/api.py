@@ -26,6 +26,7 @@ from gateway.board.journal import journal_routes
 from gateway.board.quarantine import quarantine_routes
 from gateway.board.switching import switch_routes
 from gateway.bulk import BulkDoor, bulk_operation
+from gateway.case_files.api import file_routes
 from gateway.clock_list import clock_routes
 from gateway.clock_view import clocks_view
 from gateway.cockpit.api import cockpit_routes
@@ -124,6 +125,7 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
         app.include_router(router)
     app.include_router(search_routes(hub))
     app.include_router(cockpit_routes(hub))
+    app.include_router(file_routes(hub))
     for made in (session_routes, own_account_routes, oidc_routes, people_routes, audit_routes):
         app.include_router(made(hub))
     app.include_router(board_routes(hub))

@@ -37,7 +37,7 @@ VARIABLES = {
     CENTRE_TOKEN: "bearer token of the centre's people at /api, or GRIDHUB_CENTRE_TOKEN_FILE, a file that holds it; "
     "without it /api answers nobody",
     DATA: "folder of the embedded database and of base maps that are kept; default: .gridhub in the current folder",
-    FILES: "folder of the files of cases, the same for all worker processes; default: files in GRIDHUB_DATA",
+    FILES: "folder of the files of cases, the same for all gateways and workers; default: files in GRIDHUB_DATA",
     LOG: "json for log lines as JSON, set by serve --json-log for its processes; default: text",
     METRICS_PORT: "port at which work serves /metrics and /health, as --metrics-port; default: none",
     MAPS_URL: "where `gridhub maps` answers, http://127.0.0.1:8090: serve passes /ogc/ on to it, for the console; "

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from canonical.errors import Misconfigured
 from gateway.hub import Hub
 from gateway.log import log
 from gateway.search.key import mark, telephone_key
@@ -25,7 +26,11 @@ class Follower:
     async def round(self) -> float:
         """One batch; seconds until the next. Raises DatabaseAway."""
         if not self._key:
-            self._key = await asyncio.to_thread(telephone_key, self._hub.settings)
+            try:
+                self._key = await asyncio.to_thread(telephone_key, self._hub.settings)
+            except Misconfigured as error:
+                log.error("search.no_key", why=str(error))
+                return _WRONG
         began = asyncio.get_running_loop().time()
         try:
             taken = await SearchIndex(self._hub.store, mark(self._key)).follow(lambda entry: terms(entry, self._key))

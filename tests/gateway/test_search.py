@@ -104,6 +104,15 @@ def test_nothing_that_is_kept_for_search_tells_a_telephone_without_the_key(hub: 
     assert kept.isdisjoint(plain)
 
 
+def test_without_a_key_all_but_telephones_is_found(hub: HubUnderTest) -> None:
+    (hub.settings.data / "secret").unlink()
+    (hub.settings.data / "secret").mkdir()  # it cannot be read, and not be made
+
+    assert search(hub, "树木") == [("t-1002", ["title"])]
+    answer = hub.client.get("/api/search", params={"q": PHONE}, headers=hub.centre)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "misconfigured")
+
+
 MALFORMED = (
     "", "q=", "q=x", "q=%20%E7%81%AF%20", "q=%00%00", f"q={'x' * 101}", "q=xx&after=x", "q=xx&after=words_x",
     "q=xx&after=none_00000000-0000-7000-8000-000000000000", "q=xx&limit=0", "q=xx&limit=201", "q=xx&area=x",

@@ -46,6 +46,7 @@ BY_HAND = {
     "database_url",
     "postgres_password",
     "centre_token",
+    "city_secret",
     "mqtt_password",
     "rabbitmq_password",
     "rabbitmq.conf",
