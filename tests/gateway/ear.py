@@ -3,11 +3,13 @@
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from socket import SHUT_RDWR
 from types import TracebackType
 from typing import Any, Self
-
-import httpx
+from urllib.parse import urlencode
 
 from tests.gateway.running import until
 
@@ -61,20 +63,20 @@ class Ear:
 
     def __init__(
         self, url: str, headers: dict[str, str], *, last: str = "", after: str = "",
-        enough: Callable[[bytes], bool] = lambda _: False,
+        taken: Callable[[bytes], int] = len,
     ) -> None:  # fmt: skip
-        """`last`: from where to go on. `enough`: breaks off the connection after this piece."""
+        """`last`: from where to go on. `taken`: bytes of a piece after which the connection breaks, if not all."""
         self._headers = headers | ({"last-event-id": last} if last else {})
-        self._client = httpx.Client(base_url=url, timeout=httpx.Timeout(30, read=None), trust_env=False)
-        self._params = {"after": after} if after else {}
-        self._enough = enough
+        self._path = f"/api/live?{urlencode({'after': after})}" if after else "/api/live"
+        self._wire = HTTPConnection(url.removeprefix("http://"), timeout=60)
+        self._taken = taken
         self.reading = Reading(last=last)
         self.status = 0
-        self.answer_headers: httpx.Headers = httpx.Headers()
+        self.answer_headers: dict[str, str] = {}
         self.over = False
         self.broken = ""
-        self._closing = False
-        self._answer: httpx.Response | None = None
+        self._wire.connect()
+        self._socket = self._wire.sock
         self._thread = threading.Thread(target=self._listen, name="ear")
         self._thread.start()
 
@@ -107,28 +109,27 @@ class Ear:
 
     def close(self) -> None:
         """Break off the connection."""
-        self._closing = True
-        if self._answer is not None:
-            stream = self._answer.extensions["network_stream"]
-            sock = stream.get_extra_info("socket")
-            if sock.fileno() >= 0:
-                sock.shutdown(2)
+        with suppress(OSError):
+            self._socket.shutdown(SHUT_RDWR)
         self._thread.join(30)
         assert not self._thread.is_alive()
-        self._client.close()
 
     def _listen(self) -> None:
         try:
-            with self._client.stream("GET", "/api/live", headers=self._headers, params=self._params) as answer:
-                self._answer = answer
-                self.status, self.answer_headers = answer.status_code, answer.headers
+            self._wire.request("GET", self._path, headers=self._headers)
+            with self._wire.getresponse() as answer:
+                self.status = answer.status
+                self.answer_headers = {name.lower(): value for name, value in answer.getheaders()}
                 rest = b""
-                for piece in answer.iter_raw():
-                    whole, _, rest = (rest + piece).rpartition(b"\n")
+                while piece := answer.read1():
+                    taken = self._taken(piece)
+                    whole, _, rest = (rest + piece[:taken]).rpartition(b"\n")
                     self.reading.take((whole + b"\n").decode() if whole else "")
-                    if self._enough(piece):
+                    if taken < len(piece):
                         return
-        except (httpx.HTTPError, OSError) as error:
+        except (HTTPException, OSError, ValueError) as error:
             self.broken = type(error).__name__
         finally:
+            self._wire.close()
+            self._socket.close()
             self.over = True
