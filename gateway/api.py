@@ -30,6 +30,7 @@ from gateway.case_files.api import file_routes
 from gateway.clock_list import clock_routes
 from gateway.clock_view import clocks_view
 from gateway.cockpit.api import cockpit_routes
+from gateway.cockpit.figures import figures
 from gateway.console.door import ConsoleDoor
 from gateway.console.maps import MapWay
 from gateway.deliveries import delivery_routes
@@ -43,7 +44,7 @@ from gateway.joint_view import joint_view
 from gateway.live.description import live_operation
 from gateway.live.door import PATH as LIVE
 from gateway.live.door import LiveDoor
-from gateway.live.lookout import Lookout
+from gateway.live.lookout import PACE, Lookout, Pace
 from gateway.metrics import CONTENT_TYPE_LATEST
 from gateway.open311 import filing, open311_routes
 from gateway.openapi_schemas import gathered
@@ -92,13 +93,13 @@ MOST_BYTES = 64 * 1024
 Limited = Annotated[int, Query(ge=1, le=MOST, description="rows at most")]
 
 
-def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUEUE) -> "Front":
+def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUEUE, pace: Pace = PACE) -> "Front":
     """The whole application: the intake door and the API, on one hub. `longest_body`: seconds a push may take; `queue`:
-    pushes that may wait for a commit.
+    pushes that may wait for a commit; `pace`: of what open consoles hear.
     """
     committer = Committer(hub.reception, queue=queue)
     maps = MapWay(hub.settings.maps_url)
-    lookout = Lookout(hub)
+    lookout = Lookout(hub, pace=pace, figures=lambda scope: figures(hub, scope, hub.now()))
 
     renewal = Renewal(hub)
 

@@ -16,8 +16,6 @@ from gateway.live.words import Audience, Reset, ToldLook, Word
 from gateway.metrics import LIVE_LISTENERS, LIVE_RESETS
 from storage.moves import Look, Snapshot
 
-LISTENERS = 1000
-"""Consoles that one process tells at most."""
 FLOOD_EVERY = 10
 """Looks between two resets while a flood lasts: nobody loads anew every second."""
 
@@ -29,10 +27,8 @@ class Full(Exception):
 class Broadcast:
     """The listeners of one process."""
 
-    def __init__(
-        self, now: Callable[[], datetime], *, most: int = LISTENERS, most_waiting: int = MOST_WAITING,
-    ) -> None:  # fmt: skip
-        """`most_waiting`: bytes for one listener."""
+    def __init__(self, now: Callable[[], datetime], *, most: int, most_waiting: int = MOST_WAITING) -> None:
+        """`most`: listeners; `most_waiting`: bytes for one of them."""
         self._now, self._most, self._most_waiting = now, most, most_waiting
         self._version = version("gridhub")
         self._listeners: set[Listener] = set()

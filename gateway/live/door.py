@@ -19,8 +19,6 @@ from gateway.wire import Receive, Scope, Send
 from storage.moves import Snapshot
 
 PATH = "/api/live"
-STALLED = 60.0
-"""Seconds after which whoever takes nothing at all is given up."""
 _PROTOCOL = "gridhub.protocol"
 _HEADERS = {
     "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no",
@@ -47,8 +45,8 @@ class DoorProtocol(HttpToolsProtocol):
 class LiveDoor:
     """Lets in who may see cases, and tells them what happens to those they may see."""
 
-    def __init__(self, hub: Hub, lookout: Lookout, *, stalled: float = STALLED) -> None:
-        self.lookout, self._stalled = lookout, stalled
+    def __init__(self, hub: Hub, lookout: Lookout) -> None:
+        self.lookout, self._stalled = lookout, lookout.pace.stalled
         self._asked = allowed(hub, Right.SEE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

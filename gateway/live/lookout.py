@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from canonical.errors import Unavailable
 from canonical.rights import Scope
@@ -19,13 +20,12 @@ EVERY = 1.0
 """Seconds between two looks at what happened; longer where a look takes long."""
 BESIDE = 5.0
 """Seconds between two looks at systems, and at figures."""
-BEAT = 15.0
-VALID = 20.0
-"""Seconds between two looks at whether each listener may still listen."""
 SELDOM = 20.0
 """Seconds between two looks at most."""
 PATIENCE = 10.0
 """Seconds after which a look without an answer counts as a database that is away."""
+_ALL_OF_THEM = 40.0
+"""Seconds for asking about each listener, one after the other."""
 _SHARE = 10.0
 """Looking takes at most one part of so many of the time."""
 MOST_AT_ONCE = 1000
@@ -37,24 +37,40 @@ Figures = Callable[[Scope], Awaitable[View]]
 StillValid = Callable[[Who], Awaitable[bool]]
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many may listen, and how often they hear that the hub lives. Seconds."""
+
+    listeners: int = 1000
+    """Consoles that one process tells at most."""
+    beat: float = 15.0
+    valid: float = 20.0
+    """Between two looks at whether each listener may still listen."""
+    stalled: float = 60.0
+    """After which whoever takes nothing at all is given up."""
+
+
+PACE = Pace()
+
+
 class Lookout:
     """What the listeners of one process are told, and when."""
 
     def __init__(
-        self, hub: Hub, *, figures: Figures | None = None, still_valid: StillValid | None = None, beat: float = BEAT,
-        valid: float = VALID,
+        self, hub: Hub, *, figures: Figures | None = None, still_valid: StillValid | None = None, pace: Pace = PACE,
     ) -> None:  # fmt: skip
         """`figures` of a scope, where there are any. `still_valid`: False for whoever has signed out or was locked, or
         has other rights or another scope than when they came: their console connects anew. None: `access.still`.
         """
-        self.broadcast = Broadcast(hub.now)
+        self.pace = pace
+        self.broadcast = Broadcast(hub.now, most=pace.listeners)
         self.broadcast.standing = self._standing
         self._hub, self._figures = hub, figures
         self._still_valid = still_valid or (lambda who: still(hub, who))
-        self._beat, self._valid = beat, valid
         self._moves = Moves(hub.store)
         self._traffic = Traffic(hub)
         self._told: dict[Audience, bytes] = {}
+        self._counted: dict[Audience, View] = {}
         self._missed: dict[tuple[str, Snapshot, Audience], bytes] = {}
         self._reading = asyncio.Lock()
         self._working: list[asyncio.Task[None]] = []
@@ -101,7 +117,7 @@ class Lookout:
 
     def _begin(self) -> None:
         doing: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
-            ("moves", EVERY, self._look), ("systems", BESIDE, self._systems), ("valid", self._valid, self._check),
+            ("moves", EVERY, self._look), ("systems", BESIDE, self._systems), ("valid", self.pace.valid, self._check),
         ]  # fmt: skip
         if self._figures:
             doing.append(("figures", BESIDE, self._count))
@@ -114,6 +130,7 @@ class Lookout:
             task.cancel()
         self.broadcast.forget()
         self._told.clear()
+        self._counted.clear()
         self._traffic = Traffic(self._hub)
         return working
 
@@ -122,7 +139,7 @@ class Lookout:
         while True:
             began = loop.time()
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(_ALL_OF_THEM if what == "valid" else PATIENCE):
                     await doing()
             except (Unavailable, TimeoutError):
                 if what == "moves":
@@ -133,7 +150,7 @@ class Lookout:
 
     async def _beating(self) -> None:
         while True:
-            await asyncio.sleep(self._beat)
+            await asyncio.sleep(self.pace.beat)
             self.broadcast.beat()
 
     async def _look(self) -> None:
@@ -152,9 +169,10 @@ class Lookout:
         assert self._figures is not None  # else nobody counts
         for audience in self.broadcast.audiences:
             view = await self._figures(audience.scope)
+            same = {name: value for name, value in view.items() if name != "at"}
             told = event(Word.FIGURES, view)
-            if self._told.get(audience) != told:
-                self._told[audience] = told
+            if self._counted.get(audience) != same:
+                self._counted[audience], self._told[audience] = same, told
                 self.broadcast.tell(told, lambda other, one=audience: other == one)  # type: ignore[misc]
 
     async def _check(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
-from socket import SHUT_RDWR
+from socket import SHUT_RDWR, SO_RCVBUF, SOL_SOCKET
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -63,9 +63,12 @@ class Ear:
 
     def __init__(
         self, url: str, headers: dict[str, str], *, last: str = "", after: str = "",
-        taken: Callable[[bytes], int] = len,
+        taken: Callable[[bytes], int] = len, small: bool = False,
     ) -> None:  # fmt: skip
-        """`last`: from where to go on. `taken`: bytes of a piece after which the connection breaks, if not all."""
+        """`last`: from where to go on. `taken`: bytes of a piece after which the connection breaks, if not all.
+
+        `small`: the system keeps little of what is not read yet.
+        """
         self._headers = headers | ({"last-event-id": last} if last else {})
         self._path = f"/api/live?{urlencode({'after': after})}" if after else "/api/live"
         self._wire = HTTPConnection(url.removeprefix("http://"), timeout=60)
@@ -77,6 +80,8 @@ class Ear:
         self.broken = ""
         self._wire.connect()
         self._socket = self._wire.sock
+        if small:
+            self._socket.setsockopt(SOL_SOCKET, SO_RCVBUF, 4096)
         self._thread = threading.Thread(target=self._listen, name="ear")
         self._thread.start()
 

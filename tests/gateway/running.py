@@ -19,6 +19,7 @@ from gateway.delivery.deliver import Deliverer
 from gateway.delivery.lanes import Lanes
 from gateway.door import LONGEST_BODY
 from gateway.hub import Hub, clock, wire
+from gateway.live.lookout import PACE, Pace
 from gateway.reception import QUEUE, Reception
 from gateway.serve import _config
 from gateway.session import Session
@@ -114,9 +115,9 @@ class HubUnderTest:
 
     # Starting and stopping
 
-    def open_doors(self, *, longest_body: float = LONGEST_BODY, queue: int = QUEUE) -> None:
+    def open_doors(self, *, longest_body: float = LONGEST_BODY, queue: int = QUEUE, pace: Pace = PACE) -> None:
         """Serve on the socket, in a thread of its own. `longest_body`: seconds a push may take."""
-        app = create_app(self.wired(), longest_body=longest_body, queue=queue)
+        app = create_app(self.wired(), longest_body=longest_body, queue=queue, pace=pace)
         server = uvicorn.Server(_config(app, "127.0.0.1", self.port))
 
         async def main(loop: Loop) -> None:

@@ -72,7 +72,7 @@ def test_an_id_of_another_database_or_of_long_ago_is_told_to_load_anew(hub: HubU
     push(hub, "old-1")
     with Ear(hub.url, hub.centre, last="900000000:900000001:") as ear:
         assert ear.wait("reset").data["why"] == "unknown"
-    _insert(hub, 2100)
+    insert(hub, 2100)
     with Ear(hub.url, hub.centre, last="3:3:") as ear:
         reset = ear.wait("reset")
         assert reset.data["why"] == "gap"
@@ -93,7 +93,7 @@ def test_a_flood_is_told_as_one_reset_and_the_next_move_by_itself(hub: HubUnderT
     no = push(hub, "flood-1")
     with Ear(hub.url, hub.centre) as ear:
         ear.wait("hello")
-        _insert(hub, 1500)
+        insert(hub, 1500)
         reset = ear.wait("reset")
         assert reset.data["why"] == "flood"
         assert reset.id
@@ -103,7 +103,7 @@ def test_a_flood_is_told_as_one_reset_and_the_next_move_by_itself(hub: HubUnderT
         assert all(number != no for number, _ in ear.moves)
 
 
-def _insert(hub: HubUnderTest, number: int) -> None:
+def insert(hub: HubUnderTest, number: int) -> None:
     """So many further events of the only case, in one transaction."""
     hub.rows(_FURTHER, number)
 

@@ -1,18 +1,29 @@
 """Each hears of what they may see, and no longer than they may."""
 
 import asyncio
+from collections.abc import Callable
 
 import httpx
+import pytest
 
 from canonical.rights import Role
+from gateway.live.lookout import Pace
 from gateway.people.accounts import close
 from tests.gateway.ear import Ear
 from tests.gateway.outside import LITTER, push
 from tests.gateway.people_desk import Desk, desk
 from tests.gateway.pushes import hotline, ticket
-from tests.gateway.running import until
+from tests.gateway.running import HubUnderTest, until
 
 __all__ = ["desk"]
+
+
+@pytest.fixture
+def hub(start_hub: Callable[..., HubUnderTest]) -> HubUnderTest:
+    """One that asks every second whether each may still listen."""
+    started = start_hub(doors=False)
+    started.open_doors(pace=Pace(valid=1))
+    return started
 
 
 def test_a_district_and_a_unit_hear_of_their_own_cases_and_of_no_system(desk: Desk) -> None:
@@ -39,6 +50,8 @@ def test_a_district_and_a_unit_hear_of_their_own_cases_and_of_no_system(desk: De
         assert {no for no, _ in there.moves} == {other}
         assert litter not in {no for no, _ in here.moves}
         assert there.of("systems") == here.of("systems") == []
+        until(lambda: counted(all_) == 4, what="figures of the city")
+        until(lambda: counted(there) == 1, what="figures of the district")
         assert there.of("hello")[0].data["person"] == {"login": "p340207"}
 
 
@@ -67,6 +80,11 @@ def test_whoever_signs_out_or_is_shut_out_hears_the_end_and_cannot_come_back(des
     with Ear(hub.url, cookie(shut)) as again:
         until(lambda: again.over, what="the answer")
         assert again.status == 401
+
+
+def counted(ear: Ear) -> int:
+    """Cases that came in today, by the figures that were heard last."""
+    return int(ear.of("figures")[-1].data["intake"]["today"]) if ear.of("figures") else 0
 
 
 async def shut_out(desk: Desk, login: str) -> None:

@@ -43,6 +43,12 @@ class Doors:
 
         until(answers, seconds=120, what="opening the doors")
 
+    def stop(self) -> int:
+        """They are told to stop; the exit code of the process that started them."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(15)
+
     def kill(self) -> None:
         """The power goes."""
         if self._process is not None:
