@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
@@ -37,9 +38,13 @@ def narrow() -> socket.socket:
 def flow(hub: HubUnderTest, ear: Ear, number: int, rounds: int) -> None:
     """So many events in each of so many looks, each heard before the next."""
     for _ in range(rounds):
-        before = len(ear.moves)
+        enough = len(ear.moves) + number
         insert(hub, number)
-        until(lambda before=before: len(ear.moves) >= before + number, what="hearing of a round")
+        until(partial(_heard, ear, enough), what="hearing of a round")
+
+
+def _heard(ear: Ear, number: int) -> bool:
+    return len(ear.moves) >= number
 
 
 def test_a_console_that_does_not_read_is_reset_and_disturbs_nobody(start_hub: StartHub, narrow: socket.socket) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import asyncpg
 import pytest
@@ -40,11 +41,14 @@ class Restless:
         last = ""
         while not self._stop:
             with Ear(self._chance.choice(self._gateways).url, self._headers, last=last, taken=self._taken) as ear:
-                until(lambda ear=ear: ear.over or self._stop or self._late(ear), seconds=60, what="a break")
+                until(partial(self._broken, ear), what="a break")
                 self.connections += 1
             self.moves += ear.moves
             self.resets += [one.data["why"] for one in ear.of("reset")]
             last = ear.reading.last or last
+
+    def _broken(self, ear: Ear) -> bool:
+        return ear.over or self._stop or self._late(ear)
 
     def _late(self, ear: Ear) -> bool:
         """Sometimes it leaves between two events. In the end it only looks at what is there."""
@@ -56,6 +60,10 @@ class Restless:
             self.cut_short += 1
             return self._chance.randrange(len(piece))
         return len(piece)
+
+    def heard(self, wanted: set[tuple[str, int]]) -> bool:
+        """True when it has heard all of these."""
+        return wanted <= set(self.moves)
 
     def end(self) -> None:
         self._stop = True
@@ -135,7 +143,7 @@ def test_each_event_of_the_scope_is_heard_once_whatever_breaks(
         wanted = {name: set(_events(hub, areas)) - set(before) for name, areas in limits.items()}
         assert min(map(len, wanted.values())) > CASES // 2
         for name, one in consoles.items():
-            until(lambda one=one, name=name: wanted[name] <= set(one.moves), seconds=90, what=f"all of {name}")
+            until(partial(one.heard, wanted[name]), seconds=90, what=f"all of {name}")
     finally:
         for one in consoles.values():
             one.end()
