@@ -12,6 +12,7 @@ from functools import cache
 
 from sqlalchemy import TextClause, text
 
+from canonical.lifecycle import ENDED
 from canonical.rights import Scope
 from canonical.time import in_shanghai
 from storage.scoping import tallied, values
@@ -93,14 +94,20 @@ async def numbers(store: Store, scope: Scope, now: datetime, *, directly: bool =
     async with store.transaction() as transaction:
         connection = transaction.connection
         await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        await connection.execute(text("SET LOCAL jit = off"))  # compiling takes longer than the query
+        await connection.execute(_PLANNED, {"scanning": "on" if directly else "off"})
         for number, look in enumerate(_LOOKS):
-            statement = _statement(number, limits, directly=directly)
-            for row in (await connection.execute(statement, given)).mappings():
-                group = told.groups[look.by(row["which"])][row["key"]] if row["key"] is not None else told.total
+            rows = (await connection.execute(_statement(number, limits, directly=directly), given)).mappings()
+            found = [(look.by(row["which"]), row) for row in rows]
+            for by, row in found:
                 for name in look.sums:
-                    setattr(group, name, row[name])
+                    setattr(told.groups[by][row["key"]], name, row[name])
+            for name in look.sums:  # every case has a key, if an empty one, in each dimension
+                setattr(told.total, name, sum(row[name] for by, row in found if by is look.dimensions[0]))
     return told
+
+
+# Compiling takes longer than the query; and the planner takes a cube for larger a part of its table than it is.
+_PLANNED = text("SELECT set_config('jit', 'off', true), set_config('enable_seqscan', :scanning, true)")
 
 
 def _limits(scope: Scope) -> Scope:
@@ -154,7 +161,9 @@ _KEY = {
 _WHO = (By.DISTRICT, By.STREET, By.UNIT, By.SYSTEM, By.SOURCE)
 _ALL = "true"
 _OUTCOMES = {"on_time": "r.outcome = 'on_time'", "late": "r.outcome = 'late'"}
-_UNDISPOSED = f"c.due_at IS NOT NULL AND c.disposed_at IS NULL AND c.stage IN ({OPEN_STAGES})"
+_ENDED = ", ".join(f"'{stage}'" for stage in sorted(ENDED))
+# By what ended, so that the index of due times is read and not, beside it, that of all stages.
+_UNDISPOSED = f"c.due_at IS NOT NULL AND c.disposed_at IS NULL AND c.stage NOT IN ({_ENDED})"
 _PROVISIONAL = "c.due_at < :now AND coalesce(c.state -> 'due' ->> 'provisional' = 'true', false)"
 _OF_CASE = AS_COUNTED | {"street": "coalesce(c.area, '')"}
 """As it counts, with the whole area in place of the street."""
@@ -197,7 +206,10 @@ _LOOKS = (
 
 @cache
 def _statement(number: int, limits: Scope, *, directly: bool) -> TextClause:
-    """The statement of a look: one row for each key of each dimension, and one for all."""
+    """The statement of a look: one row for each key of each dimension.
+
+    By whom, it is summed up together first and then for each: of most cubes that is a tenth of the work.
+    """
     look, seen = _LOOKS[number], tallied(limits, "r")
     cube = look.by_class if limits.classes else look.cube
     rows = _counting(look) if directly or cube is None else _summing(cube)
@@ -206,14 +218,24 @@ def _statement(number: int, limits: Scope, *, directly: bool) -> TextClause:
     parts = [f"SELECT {columns} FROM ({rows}) r WHERE {look.when} AND {seen}"]  # noqa: S608 words of our own
     if look.beside:
         parts.append(f"SELECT {columns} FROM ({look.beside}) r WHERE {seen}")  # noqa: S608
-    sums = ", ".join(
-        f"CAST(coalesce(sum(r.n) FILTER (WHERE {which}), 0) AS bigint) AS {name}" for name, which in look.sums.items()
+    names, sums = (
+        ", ".join(keys),
+        ", ".join(f"sum(r.n) FILTER (WHERE {which}) AS {name}" for name, which in look.sums.items()),
     )
-    names = ", ".join(keys)
+    whole = ", ".join(f"CAST(coalesce(sum({name}), 0) AS bigint) AS {name}" for name in look.sums)
     return text(f"""
-    SELECT GROUPING({names}) AS which, coalesce({names}) AS key, {sums}
-      FROM ({" UNION ALL ".join(parts)}) r GROUP BY GROUPING SETS ((), {", ".join(f"({name})" for name in keys)})
-    """)  # noqa: S608 words of our own
+    SELECT * FROM (
+      SELECT GROUPING({names}) AS which, coalesce({names}) AS key, {whole}
+        FROM (SELECT {names}, {sums} FROM ({" UNION ALL ".join(parts)}) r GROUP BY GROUPING SETS ({_together(look)})) p
+       GROUP BY GROUPING SETS ({", ".join(f"({name})" for name in keys)})) whole
+     WHERE key IS NOT NULL""")  # noqa: S608 words of our own
+
+
+def _together(look: _Look) -> str:
+    """The sets that are summed up first."""
+    alone = [f"(by_{by})" for by in look.dimensions if by not in _WHO]
+    who = ", ".join(f"by_{by}" for by in look.dimensions if by in _WHO)
+    return ", ".join([*alone, *([f"({who})"] if who else [])])
 
 
 def _columns(cube: Cube) -> str:
