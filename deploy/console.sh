@@ -32,7 +32,7 @@ new_enough() {
 key() {
     {
         node --version
-        find . -type f -not -path './node_modules/*' -not -path './dist/*' -not -name openapi.json -not -name .building \
+        find . -type f -not -path './node_modules/*' -not -path './dist/*' -not -name openapi.json -not -name .building -not -name .tests-build \
             -print0 | sort -z | xargs -0 sha256sum
     } | sha256sum | cut -d' ' -f1
 }

@@ -41,6 +41,7 @@ def steps(report: Path) -> list[Step]:
         Step("style", [f"{BIN}/ruff", "check", "."]),
         Step("types", [f"{BIN}/mypy"]),
         Step("imports", [f"{BIN}/lint-imports"]),
+        Step("console", [PYTHON, "tests/house/console.py"]),
         Step("tests", [PYTHON, "-m", "pytest", "-q", "-n", WORKERS, "--dist", "loadgroup", f"--junit-xml={report}"]),
         Step("wheel", [PYTHON, "tests/house/wheel.py"]),
     ]

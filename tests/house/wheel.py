@@ -76,6 +76,11 @@ def use(python: Path, folder: Path, begin: float) -> None:
     where = call([python, "-c", "import gateway; print(gateway.__file__)"], folder).strip()
     if not Path(where).is_relative_to(python.parents[1]):
         sys.exit(f"the wheel is not what runs: {where}")
+    built = (ROOT / "console" / "dist" / "index.html").exists()
+    found = call([python, "-c", "from gateway.console.folder import built; print(built() or '')"], folder).strip()
+    if bool(found) != built or (found and Path(found).name != "console_files"):
+        sys.exit(f"the console was built: {built}; the wheel shows: {found or 'none'}")
+    say(begin, f"console: {found or 'was not built'}")
     for arguments in COMMANDS:
         printed = call([gridhub, *arguments], folder)
         if "--json" in arguments:
