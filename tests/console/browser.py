@@ -27,8 +27,6 @@ _OPTIONS = (
 _SECONDS = 30
 _SAID_BY_DESIGN = (("/api/session", "401"),)
 """A browser notes every answer that is no success: asking who is signed in before anybody is must not fail a test."""
-_NOT_YET = ("/api/live",)
-"""Doors that the console knocks at and that are not there yet."""
 _DIALOGS = "header.el-dialog__header, header.el-drawer__header"
 _OF_DIALOGS = ("landmark-no-duplicate-banner", "landmark-unique")
 """The library writes the head of a dialog as <header>, which these rules take for a second banner of the page."""
@@ -90,7 +88,7 @@ class Visit:
     def _noted(self, message: ConsoleMessage) -> None:
         where = urlsplit(str(message.location.get("url", ""))).path
         wanted = any(where == path and status in message.text for path, status in _SAID_BY_DESIGN)
-        if message.type in ("error", "warning") and not wanted and not where.startswith((*_NOT_YET, *self.expected)):
+        if message.type in ("error", "warning") and not wanted and not where.startswith(self.expected):
             self.complaints.append(f"{message.type}: {message.text} ({where})")
 
     def _asked(self, url: str) -> None:

@@ -269,6 +269,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/cockpit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Live figures: intake, the seven steps, what is late, loops, rankings
+         * @description Of what who asks may see, at `at`; good for a second. Days and months are those of Asia/Shanghai.
+         *
+         *     A case counts with the unit that leads. `on_time_share` is null where nothing had a limit.
+         */
+        get: operations["cockpit_api_cockpit_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cockpit/ranking": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Districts, streets, units, systems, sources or classes in an order
+         * @description `taken` is of today; `ended`, `on_time` and `late` are of this month. `next` is null on the last page.
+         */
+        get: operations["ranking_api_cockpit_ranking_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/deliveries": {
         parameters: {
             query?: never;
@@ -1037,6 +1079,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One box: a number, a telephone, a place, words
+         * @description What is found by a number stands first, then what is found by telephone and by words, the newest first. `why`
+         *     says for each case where it was found. A page may have fewer rows than `limit`; only `next` says that it was the
+         *     last one. Looking for a telephone is logged.
+         */
+        get: operations["search_api_search_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/session": {
         parameters: {
             query?: never;
@@ -1512,7 +1576,7 @@ export interface components {
          * @description How a report is written.
          * @enum {string}
          */
-        Format: "json" | "csv" | "xlsx" | "html";
+        Format: "json" | "csv" | "xlsx" | "html" | "pdf";
         /** HTTPValidationError */
         HTTPValidationError: {
             /** Detail */
@@ -1735,6 +1799,12 @@ export interface components {
          */
         Queue: "location_unknown" | "class_unknown" | "to_file" | "to_verify" | "no_owner" | "returned" | "at_desk" | "to_check" | "to_close";
         /**
+         * Rank
+         * @description What can be put in an order.
+         * @enum {string}
+         */
+        Rank: "district" | "street" | "unit" | "system" | "source" | "class";
+        /**
          * Repair
          * @description How a difference is repaired.
          * @enum {string}
@@ -1828,6 +1898,12 @@ export interface components {
              */
             reason: string;
         };
+        /**
+         * Sort
+         * @description By what.
+         * @enum {string}
+         */
+        Sort: "open" | "overdue" | "due_soon" | "taken" | "ended" | "on_time_share";
         /**
          * Stage
          * @description Where a case stands. Field facts 2.2.
@@ -2591,6 +2667,90 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    cockpit_api_cockpit_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
+    ranking_api_cockpit_ranking_get: {
+        parameters: {
+            query: {
+                /** @description what is put in an order; `system` does the work, `source` reported */
+                by: components["schemas"]["Rank"];
+                /** @description by which figure */
+                sort?: components["schemas"]["Sort"];
+                /** @description true: the least first */
+                rising?: boolean;
+                /** @description `next` of the page before */
+                after?: string;
+                /** @description rows at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "at": "2026-11-29T10:00:00+08:00",
+                     *       "items": [
+                     *         {
+                     *           "code": "3402-lighting",
+                     *           "due_soon": 6,
+                     *           "ended": 310,
+                     *           "late": 11,
+                     *           "on_time": 296,
+                     *           "on_time_share": 0.9642,
+                     *           "open": 41,
+                     *           "overdue": 3,
+                     *           "taken": 12,
+                     *           "title": "市路灯管理处"
+                     *         }
+                     *       ],
+                     *       "next": "3402-lighting"
+                     *     }
+                     */
                     "application/json": {
                         [key: string]: unknown;
                     };
@@ -4093,6 +4253,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                    "application/pdf": unknown;
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": unknown;
                     "text/csv": unknown;
                     "text/html": unknown;
@@ -4132,6 +4293,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                    "application/pdf": unknown;
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": unknown;
                     "text/csv": unknown;
                     "text/html": unknown;
@@ -4174,9 +4336,113 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                    "application/pdf": unknown;
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": unknown;
                     "text/csv": unknown;
                     "text/html": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    search_api_search_get: {
+        parameters: {
+            query: {
+                /** @description whatever somebody knows of a case */
+                q: string;
+                /** @description `next` of the page before */
+                after?: string;
+                /** @description rows at most */
+                limit?: number;
+                /** @description what the centre's people have to do */
+                queue?: components["schemas"]["Queue"] | null;
+                /** @description where the case stands */
+                stage?: components["schemas"]["Stage"] | null;
+                /** @description id of the system that reported it */
+                source?: string;
+                /** @description id of the system that carries the work */
+                owner?: string;
+                /** @description beginning of a class: 30428.2:E04 */
+                class?: string;
+                /** @description beginning of a division's code: 340202 */
+                area?: string;
+                /** @description id of the unit that leads, see /api/units */
+                unit?: string;
+                /** @description the loop 循环 that has the case */
+                level?: components["schemas"]["Level"] | null;
+                /** @description how it reached the source, in its words */
+                channel?: string;
+                /** @description received then or later, such as 2026-11-29T08:00 (Shanghai), or with an offset, in an address written %2B08:00 */
+                received_from?: string;
+                /** @description received before, such as 2026-11-29T08:00 (Shanghai), or with an offset, in an address written %2B08:00 */
+                received_until?: string;
+                /** @description open, not done, and due before, such as 2026-11-29T08:00 (Shanghai), or with an offset, in an address written %2B08:00 */
+                due_before?: string;
+                /** @description true: open, not done, and due before now */
+                overdue?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "index": {
+                     *         "complete": true
+                     *       },
+                     *       "items": [
+                     *         {
+                     *           "address": "赭山街道某小区东门外",
+                     *           "area": "340202016",
+                     *           "area_title": "赭山街道",
+                     *           "class_code": "30428.2:P01-37",
+                     *           "class_title": "路灯",
+                     *           "due_at": "2026-11-30T17:30:00+08:00",
+                     *           "no": "34022026112900000017",
+                     *           "owner": "urban_management",
+                     *           "received_at": "2026-11-29T09:30:00+08:00",
+                     *           "reporter": {
+                     *             "name": "欧***",
+                     *             "phone": "138****0777",
+                     *             "withheld": false
+                     *           },
+                     *           "source": "hotline_12345",
+                     *           "stage": "handling",
+                     *           "stage_title": "处置中",
+                     *           "title": "路灯不亮",
+                     *           "unit": "3402-lighting",
+                     *           "unit_title": "市照明管理中心",
+                     *           "why": [
+                     *             {
+                     *               "around": "路灯不亮",
+                     *               "field": "title",
+                     *               "text": "路灯"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next": "words_01980000-0000-7000-8000-000000000000"
+                     *     }
+                     */
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
             /** @description Validation Error */
