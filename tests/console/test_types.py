@@ -16,7 +16,7 @@ def test_the_consoles_types_are_made_from_the_newest_description(built_console: 
         pytest.skip("not installed: the console's packages (make console)")
     described, made = tmp_path / "openapi.json", tmp_path / "schema.d.ts"
     described.write_text(json.dumps(document(), ensure_ascii=False, sort_keys=True), encoding="utf-8")
-    words = [program, described, "--output", made, "--empty-objects-unknown"]
+    words: list[str | Path] = [program, described, "--output", made, "--empty-objects-unknown"]
     subprocess.run(words, check=True, capture_output=True, cwd=CONSOLE)
 
     kept = (CONSOLE / "src" / "api" / "schema.d.ts").read_text(encoding="utf-8")

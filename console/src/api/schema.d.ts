@@ -90,6 +90,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/assessment/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What can be asked for: indicators, whom they are of, periods */
+        get: operations["whole_overview_api_assessment_overview_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/assessment/rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rows of a sheet: sorted, looked through, page by page */
+        get: operations["rows_api_assessment_rows_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/assessment/sheet": {
         parameters: {
             query?: never;
@@ -99,6 +133,23 @@ export interface paths {
         };
         /** The assessment sheet of a period */
         get: operations["sheet_api_assessment_sheet_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/assessment/trend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One figure in this period and those before */
+        get: operations["over_periods_api_assessment_trend_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -136,6 +187,26 @@ export interface paths {
          * @description `state` is the gravest of `reasons`. Figures of a card whose `stale` is true are those of `data_at`.
          */
         get: operations["all_cards_api_board_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/board/{system}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A card opened: declaration, mapping, codes without a row, samples, newest messages
+         * @description Samples are those of the declaration's folder: invented, and masked all the same.
+         */
+        get: operations["one_card_api_board__system__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -224,6 +295,67 @@ export interface paths {
         };
         /** The evidence pack of a case, as a ZIP */
         get: operations["pack_api_cases__number__evidence_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cases/{number}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Files of a case: before, after, evidence
+         * @description `shows`: `before` 处置前, `after` 处置后 or `evidence`. `state`: `stored` ones have bytes; of others `text`
+         *     says why not. `message` is the one that brought it.
+         */
+        get: operations["files_api_cases__number__files_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cases/{number}/files/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A file's bytes, or a picture made small
+         * @description `file` is the `sha256` or `id` of the list. Its first bytes say what it is, not its sender. Ranges work.
+         */
+        get: operations["file_api_cases__number__files__file__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cases/{number}/reporter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who reported a case, unmasked; the look is logged
+         * @description Wants the right `reveal`.
+         */
+        get: operations["reporter_api_cases__number__reporter_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -823,6 +955,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What waits in quarantine, by system; codes without a row
+         * @description Codes are those of the newest 2,000 messages. `suggestions`: rows of the same table whose codes are alike.
+         */
+        get: operations["listed_api_quarantine_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/quarantine/codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rows that people added while the hub ran, the newest first */
+        get: operations["added_api_quarantine_codes_get"];
+        put?: never;
+        /**
+         * Add a row to a code table; used at once by all processes
+         * @description Whatever waits for the code is read again. To take a row back, add one that says `quarantine`.
+         */
+        post: operations["add_api_quarantine_codes_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/quarantine/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read again what of a system is in quarantine, for whatever reason
+         * @description Planned and begun at once; workers carry it out. See `/api/replays/{replay}`.
+         */
+        post: operations["again_api_quarantine_replay_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/reconciliation": {
         parameters: {
             query?: never;
@@ -966,7 +1159,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The newest replays */
+        /** Replays, the newest first */
         get: operations["listed_api_replays_get"];
         put?: never;
         /** Plan a replay: counted and shown, nothing is done */
@@ -1428,6 +1621,28 @@ export interface components {
          * @enum {string}
          */
         ActionKind: "collect" | "join" | "verify" | "file" | "refuse" | "settle" | "dispatch" | "sign" | "return" | "redispatch" | "arbitrate" | "escalate" | "deescalate" | "ask_extension" | "ask_suspension" | "endorse" | "grant_extension" | "refuse_request" | "suspend" | "resume" | "supervise" | "lift" | "whistle" | "report_in" | "answer" | "decline" | "dispose" | "check" | "rework" | "close" | "force_close" | "evaluate" | "appeal" | "uphold" | "dismiss" | "cancel" | "merge" | "take_over" | "hand_back" | "comment" | "remind" | "recompute" | "reattribute";
+        /**
+         * AgainOrder
+         * @description Read quarantined messages of a system again, whatever they wait for.
+         */
+        AgainOrder: {
+            /**
+             * Actor
+             * @description who does it; needed with the centre's token, else it is who signed in
+             * @default
+             */
+            actor: string;
+            /**
+             * Reason
+             * @description why; kept in the ledger
+             */
+            reason: string;
+            /**
+             * System
+             * @description name of the system in systems.yaml
+             */
+            system: string;
+        };
         /** Body_close_period_api_assessment_editions_post */
         Body_close_period_api_assessment_editions_post: {
             /**
@@ -1841,6 +2056,61 @@ export interface components {
          */
         Role: "city_centre" | "district_centre" | "street_centre" | "unit" | "auditor" | "administrator";
         /**
+         * RowOrder
+         * @description A row for a code table.
+         */
+        RowOrder: {
+            /**
+             * Actor
+             * @description who does it; needed with the centre's token, else it is who signed in
+             * @default
+             */
+            actor: string;
+            /**
+             * Canonical
+             * @description the hub's value, or: text only, unchanged, quarantine
+             */
+            canonical: string;
+            /**
+             * Dry Run
+             * @description true: only tell what it would do
+             * @default false
+             */
+            dry_run: boolean;
+            /**
+             * Local
+             * @description the system's own code
+             */
+            local: string;
+            /**
+             * Reason
+             * @description why; kept with the row
+             */
+            reason: string;
+            /**
+             * Replay
+             * @description read again what waits for this code
+             * @default true
+             */
+            replay: boolean;
+            /**
+             * System
+             * @description name of the system in systems.yaml
+             */
+            system: string;
+            /**
+             * Table
+             * @description name of the table, such as kinds
+             */
+            table: string;
+            /**
+             * Title
+             * @description what the code is called
+             * @default
+             */
+            title: string;
+        };
+        /**
          * RunOrder
          * @description Compare one system now.
          */
@@ -2212,6 +2482,117 @@ export interface operations {
             };
         };
     };
+    whole_overview_api_assessment_overview_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "by": [
+                     *         {
+                     *           "columns": [
+                     *             "in_time_dispose_rate"
+                     *           ],
+                     *           "id": "unit",
+                     *           "kept": true,
+                     *           "scored": true,
+                     *           "title": "处置部门"
+                     *         }
+                     *       ],
+                     *       "facts_at": "2026-11-01T01:00:00+08:00",
+                     *       "indicators": [
+                     *         {
+                     *           "better": "high",
+                     *           "counter": false,
+                     *           "formula": "按期处置数 / 应处置数",
+                     *           "id": "in_time_dispose_rate",
+                     *           "source": "",
+                     *           "title": "按期处置率",
+                     *           "title_en": "In time dispose rate",
+                     *           "unit": "percent"
+                     *         }
+                     *       ],
+                     *       "periods": [
+                     *         {
+                     *           "closed_at": "2026-11-03T09:00:00+08:00",
+                     *           "edition": 2,
+                     *           "first": "2026-10-01T00:00:00+08:00",
+                     *           "last": "2026-11-01T00:00:00+08:00",
+                     *           "period": "2026-10",
+                     *           "span": "month",
+                     *           "span_title": "月",
+                     *           "state": "closed",
+                     *           "title": "2026年10月"
+                     *         }
+                     *       ],
+                     *       "rules": "wuhu-demo-2026.1/d6654f55",
+                     *       "run": 42
+                     *     }
+                     */
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
+    rows_api_assessment_rows_get: {
+        parameters: {
+            query: {
+                /** @description 2026-10, 2026-10-03, 2026-W44, 2026-Q3, 2026 */
+                period: string;
+                /** @description district, street, community, grid, unit, system, ..., a post */
+                by?: string;
+                /** @description 0: of today; none: the latest closed one, else of today */
+                edition?: number | null;
+                /** @description rank, name, score, grade, group or a column; with `-` the largest first */
+                sort?: string;
+                /** @description part of a name, id or group */
+                text?: string;
+                /** @description `next` of the page before */
+                after?: string;
+                /** @description rows at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     sheet_api_assessment_sheet_get: {
         parameters: {
             query: {
@@ -2221,6 +2602,48 @@ export interface operations {
                 by?: string;
                 /** @description 0: of today; none: the latest closed one, else of today */
                 edition?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    over_periods_api_assessment_trend_get: {
+        parameters: {
+            query: {
+                /** @description 2026-10, 2026-10-03, 2026-W44, 2026-Q3, 2026 */
+                period: string;
+                /** @description counter or rate */
+                column: string;
+                /** @description district, street, community, grid, unit, system, ..., a post */
+                by?: string;
+                /** @description id of who is assessed; *: all together */
+                subject?: string;
+                /** @description how many, `period` the last of them */
+                periods?: number;
             };
             header?: never;
             path?: never;
@@ -2326,6 +2749,35 @@ export interface operations {
                      */
                     "application/json": unknown;
                 };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    one_card_api_board__system__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                system: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Validation Error */
             422: {
@@ -2589,6 +3041,131 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    files_api_cases__number__files_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    file_api_cases__number__files__file__get: {
+        parameters: {
+            query?: {
+                /** @description pixels of the longer side; only pictures, as JPEG */
+                size?: number | null;
+            };
+            header?: never;
+            path: {
+                number: string;
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the bytes; of what can be shown in a browser inline, everything else as an attachment */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description the range that was asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description what the client has is still it */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no such range */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    reporter_api_cases__number__reporter_get: {
+        parameters: {
+            query: {
+                /** @description why; kept with the look */
+                reason: string;
+            };
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
             /** @description Validation Error */
@@ -3716,6 +4293,152 @@ export interface operations {
             };
         };
     };
+    listed_api_quarantine_get: {
+        parameters: {
+            query?: {
+                /** @description only of this system */
+                system?: string;
+                /** @description `next` of the answer before */
+                after?: number;
+                /** @description rows at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    added_api_quarantine_codes_get: {
+        parameters: {
+            query?: {
+                /** @description only of this system */
+                system?: string;
+                /** @description `next` */
+                after?: number | null;
+                /** @description rows at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    add_api_quarantine_codes_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RowOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    again_api_quarantine_replay_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgainOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     overview_api_reconciliation_get: {
         parameters: {
             query?: never;
@@ -3993,7 +4716,10 @@ export interface operations {
     listed_api_replays_get: {
         parameters: {
             query?: {
+                /** @description only in this state */
                 state?: components["schemas"]["ReplayState"] | null;
+                /** @description `next` of the answer before */
+                after?: string | null;
                 /** @description rows at most */
                 limit?: number;
             };
@@ -4090,7 +4816,9 @@ export interface operations {
     show_api_replays__replay__get: {
         parameters: {
             query?: {
+                /** @description only items in this state */
                 state?: components["schemas"]["ItemState"] | null;
+                /** @description `next` of the answer before */
                 after?: number;
                 /** @description rows at most */
                 limit?: number;
@@ -4139,9 +4867,10 @@ export interface operations {
                 "application/json": {
                     /**
                      * By
-                     * @description who replays
+                     * @description who does it; needed with the centre's token, else it is who signed in
+                     * @default
                      */
-                    by: string;
+                    by?: string;
                     /**
                      * Count
                      * @description how many items the plan showed; refused if it has others
@@ -4192,9 +4921,10 @@ export interface operations {
                 "application/json": {
                     /**
                      * By
-                     * @description who stops it
+                     * @description who does it; needed with the centre's token, else it is who signed in
+                     * @default
                      */
-                    by: string;
+                    by?: string;
                     /**
                      * Reason
                      * @description why
