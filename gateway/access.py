@@ -49,19 +49,32 @@ CENTRE = Who("centre", frozenset(Right), EVERYTHING)
 Asking = Callable[[Request], Awaitable[Who]]
 
 
-def allowed(hub: Hub, right: Right) -> Asking:
-    """A dependency that lets in who has this right, and says who it is. Raises Refusal: 401, or 403."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Allowed:
+    """A dependency that lets in who has one of these rights, and says who it is."""
 
-    async def asked(request: Request) -> Who:
-        who = await present(hub, request)
+    hub: Hub
+    rights: tuple[Right, ...]
+    city: bool = False
+    """True: who sees a part of the city is not let in."""
+
+    async def __call__(self, request: Request) -> Who:
+        """Raises Refusal: 401, or 403; OutOfScope."""
+        who = await present(self.hub, request)
         if who.owed:
             text = f"first of all: {', '.join(who.owed)}"
             raise Refusal(403, "owed", text, "PUT /api/session/password, or set up one-time codes")
-        if not who.may(right):
-            raise Refusal(403, "forbidden", f"{who.login} has not the right '{right}'", "rights: docs/people.md")
+        if not any(who.may(right) for right in self.rights):
+            text = f"{who.login} has not the right {' or '.join(map(repr, map(str, self.rights)))}"
+            raise Refusal(403, "forbidden", text, "rights: docs/people.md")
+        if self.city:
+            whole(who.scope)
         return who
 
-    return asked
+
+def allowed(hub: Hub, *rights: Right) -> Asking:
+    """Lets in who has this right, or one of these."""
+    return Allowed(hub, rights)
 
 
 def guard(hub: Hub) -> Asking:
@@ -70,15 +83,8 @@ def guard(hub: Hub) -> Asking:
 
 
 def of_the_city(hub: Hub, right: Right) -> Asking:
-    """Lets in who has this right and sees the whole city: for what cannot be told by cases. Raises Refusal."""
-    asking = allowed(hub, right)
-
-    async def asked(request: Request) -> Who:
-        who = await asking(request)
-        whole(who.scope)
-        return who
-
-    return asked
+    """Lets in who has this right and sees the whole city: for what cannot be told by cases."""
+    return Allowed(hub, (right,), city=True)
 
 
 def acting(who: Who, said: str) -> str:

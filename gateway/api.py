@@ -47,6 +47,7 @@ from gateway.live.door import LiveDoor
 from gateway.live.lookout import PACE, Lookout, Pace
 from gateway.metrics import CONTENT_TYPE_LATEST
 from gateway.open311 import filing, open311_routes
+from gateway.openapi_rights import with_rights
 from gateway.openapi_schemas import gathered
 from gateway.orders import ActionOrder, ordered
 from gateway.people.accounts_api import audit_routes, people_routes
@@ -261,7 +262,8 @@ def _case_routes(hub: Hub) -> APIRouter:
         }
 
     @router.get(
-        "/api/units", summary="Organisation units that can be given work", dependencies=[Depends(see)]
+        "/api/units", summary="Organisation units that can be given work",
+        dependencies=[Depends(allowed(hub, Right.SEE, Right.ADMINISTER))],
     )  # fmt: skip
     async def units() -> View:
         found = hub.configuration.city.responsibility.units.values()
@@ -409,6 +411,7 @@ def _openapi(app: FastAPI, hub: Hub) -> dict[str, Any]:
     """FastAPI's document with the intake doors written in: they are served ahead of it."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        with_rights(document, app.routes)
         for name, connected in hub.configuration.systems.items():
             for door in connected.system.doors:
                 path = f"{PREFIX}{name}" + (f"/{door.path.text}" if door.path.text else "")

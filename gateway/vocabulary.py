@@ -23,7 +23,7 @@ _Words = Annotated[str, Query(max_length=64, description="in the name, or the be
 
 def vocabulary_routes(hub: Hub) -> APIRouter:
     """The routes. The lists go by code, and are the same for everyone: they tell of no case."""
-    router, see = APIRouter(), allowed(hub, Right.SEE)
+    router, see = APIRouter(), allowed(hub, Right.SEE, Right.ADMINISTER)
     city = hub.configuration.city
 
     @router.get("/api/classes", summary="The city's classes with their standard rows, by code")

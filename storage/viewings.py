@@ -6,9 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
 from canonical.ids import new_id
+from canonical.rights import Scope
+from storage.scoping import seen, values
 from storage.store import Store
 from storage.tables import viewing
 
@@ -58,10 +60,13 @@ class Viewings:
             await transaction.connection.execute(insert(viewing).values(row))
 
     async def listed(
-        self, *, login: str = "", case_no: str = "", what: str = "", since: datetime | None = None,
+        self, *, scope: Scope, login: str = "", case_no: str = "", what: str = "", since: datetime | None = None,
         until: datetime | None = None, after: UUID | None = None, limit: int = 50,
     ) -> Sequence[Viewing]:  # fmt: skip
-        """The newest looks that fit, those before `after`; from `since` on and before `until`."""
+        """The newest looks that fit, those before `after`; from `since` on and before `until`.
+
+        A look at no case in particular is for who sees the whole city.
+        """
         query = select(viewing).order_by(viewing.c.id.desc()).limit(limit)
         for column, value in ((viewing.c.login, login), (viewing.c.case_no, case_no), (viewing.c.what, what)):
             if value:
@@ -72,5 +77,10 @@ class Viewings:
             query = query.where(viewing.c.at < until)
         if after:
             query = query.where(viewing.c.id < after)
+        if not scope.whole:
+            query = query.where(text(_SEEN.format(seen=seen(scope))))
         async with self.store.transaction() as transaction:
-            return [Viewing(*row) for row in await transaction.connection.execute(query)]
+            return [Viewing(*row) for row in await transaction.connection.execute(query, values(scope))]
+
+
+_SEEN = "EXISTS (SELECT FROM cases c WHERE c.no = viewing.case_no AND {seen})"

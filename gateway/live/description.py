@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from canonical.rights import Right
+
 _EXAMPLE = """\
 retry: 3000
 
@@ -36,6 +38,7 @@ def live_operation() -> dict[str, Any]:
     given = "the `id` of the last event that was heard: nothing after it is missed, or a `reset` says so"
     return {
         "summary": "What happens, as it happens: server-sent events", "description": _SAID,
+        "x-right": [Right.SEE], "x-whole-city": False,
         "parameters": [
             {
                 "name": "Last-Event-ID", "in": "header", "required": False, "description": f"{given}; browsers send it",

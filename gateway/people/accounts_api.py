@@ -126,15 +126,16 @@ def audit_routes(hub: Hub) -> APIRouter:
 
     @router.get("/api/viewings", summary="Who looked at personal data, of which case and why, the newest first")
     async def viewings(
-        _: Annotated[Who, Depends(audits)], login: Annotated[str, Query(max_length=64, description="who looked")] = "",
+        who: Annotated[Who, Depends(audits)],
+        login: Annotated[str, Query(max_length=64, description="who looked")] = "",
         case_no: Annotated[str, Query(max_length=64, description="of one case")] = "", what: Viewed | None = None,
         since: Annotated[str, Query(max_length=40, description="from this instant on, RFC 3339")] = "",
         until: Annotated[str, Query(max_length=40, description="before this instant, RFC 3339")] = "",
         after: _After = "", limit: _Rows = 50,
     ) -> View:  # fmt: skip
         rows = await Viewings(hub.store).listed(
-            login=plain(login), case_no=plain(case_no), what=what or "", since=_instant(since, "since"),
-            until=_instant(until, "until"), after=_id(after), limit=limit,
+            scope=who.scope, login=plain(login), case_no=plain(case_no), what=what or "",
+            since=_instant(since, "since"), until=_instant(until, "until"), after=_id(after), limit=limit,
         )  # fmt: skip
         return {"items": [row_view(row) for row in rows], "next": _next(rows, limit)}
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from canonical.rights import EVERYTHING
 from storage.viewings import Viewed, Viewings
 from tests.routing.intake_city import NOW
 from tests.storage.storeroom import Storeroom, story
@@ -18,13 +19,18 @@ def test_looks_are_found_by_person_case_and_time(database_url: str) -> None:
                 subject=f"{number}", reason="回访", at=NOW + timedelta(minutes=number),
             )  # fmt: skip
 
-        assert [one.subject for one in await viewings.listed()] == ["4", "3", "2", "1", "0"]
-        assert [one.subject for one in await viewings.listed(login="wang")] == ["4", "2", "0"]
-        assert [one.subject for one in await viewings.listed(case_no=CASE, login="li")] == ["3", "1"]
-        assert await viewings.listed(what=Viewed.MESSAGE) == []
-        between = await viewings.listed(since=NOW + timedelta(minutes=1), until=NOW + timedelta(minutes=3))
+        assert [one.subject for one in await viewings.listed(scope=EVERYTHING)] == ["4", "3", "2", "1", "0"]
+        assert [one.subject for one in await viewings.listed(scope=EVERYTHING, login="wang")] == ["4", "2", "0"]
+        assert [one.subject for one in await viewings.listed(scope=EVERYTHING, case_no=CASE, login="li")] == ["3", "1"]
+        assert await viewings.listed(scope=EVERYTHING, what=Viewed.MESSAGE) == []
+        between = await viewings.listed(
+            scope=EVERYTHING, since=NOW + timedelta(minutes=1), until=NOW + timedelta(minutes=3)
+        )
         assert [one.subject for one in between] == ["2", "1"]
-        first = await viewings.listed(limit=2)
-        assert [one.subject for one in await viewings.listed(after=first[-1].id, limit=2)] == ["2", "1"]
+        first = await viewings.listed(scope=EVERYTHING, limit=2)
+        assert [one.subject for one in await viewings.listed(scope=EVERYTHING, after=first[-1].id, limit=2)] == [
+            "2",
+            "1",
+        ]
 
     story(database_url, tell)
