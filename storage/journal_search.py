@@ -80,6 +80,7 @@ class JournalSearch:
         """A page of the messages that fit and that this scope may see."""
         async with self.store.transaction() as transaction:
             connection = transaction.connection
+            await connection.execute(_PLANNED_FOR_THIS)
             query = await self._query(connection, sought, scope)
             if query is None:
                 return Found([], None, whole=True, looked_to=None)
@@ -186,4 +187,7 @@ def _earlier(id_: UUID, by: timedelta) -> UUID:
 
 _FAR = 5000
 UNWELL_SQL = "message.verdict IN ('refused', 'quarantined', 'held', 'parked')"
+# A plan for any question would go backwards through the whole journal for one that an index leads to: it knows neither
+# the stretch nor what is looked for. The driver keeps statements; the sixth time the server would take such a plan.
+_PLANNED_FOR_THIS = text("SET LOCAL plan_cache_mode = force_custom_plan")
 _NEWEST = text("SELECT id FROM message WHERE id >= :begin AND id < :end ORDER BY id DESC LIMIT 1")

@@ -84,6 +84,7 @@ class TrafficCounts:
         async with self.store.transaction() as transaction:
             connection = transaction.connection
             await connection.execute(_ONE_LOOK)  # what is folded meanwhile must not be counted twice
+            await connection.execute(_PLANNED_FOR_THIS)
             upto = (await connection.execute(_UPTO)).scalar()
             first = first_id(now - DAY)
             rows = await connection.execute(_PULSES, values | {"first": max(upto or first, first)})
@@ -116,6 +117,8 @@ _SUMS = ", ".join(
 )
 _ALONE = text("SELECT pg_try_advisory_xact_lock(:lock)")
 _ONE_LOOK = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+# The stretch of ids is short, which a plan for any stretch does not know.
+_PLANNED_FOR_THIS = text("SET LOCAL plan_cache_mode = force_custom_plan")
 _UPTO = text("SELECT upto FROM traffic_counted")
 _UPTO_SET = text("INSERT INTO traffic_counted (upto) VALUES (:upto)")
 _UPTO_MOVED = text("UPDATE traffic_counted SET upto = :upto")

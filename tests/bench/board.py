@@ -1,8 +1,10 @@
-"""The board of systems: two hundred platforms, a million messages of the last day, a backlog, statements, quarantine.
+"""The board of systems: two hundred platforms, a million messages of the last day, a backlog, statements, quarantine;
+and looking through that journal.
 
 python -m tests.bench.board [--systems 200] [--messages 1000000] [--keep FOLDER]
 
-Beside it, as the reference, the same rates counted directly over the messages of the day in one statement.
+Beside the board, as the reference, the same rates counted directly over the messages of the day in one statement;
+beside the searches the same question in one statement over the whole journal.
 """
 
 import argparse
@@ -18,10 +20,12 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from canonical.rights import EVERYTHING
 from gateway.configuration import Configuration, load
 from gateway.hub import clock
 from gateway.settings import Settings, example_city
 from storage.embedded import EmbeddedPostgres
+from storage.journal_search import JournalSearch, Sought
 from storage.schema import migrate
 from storage.store import Store
 from storage.traffic_counts import TrafficCounts
@@ -162,9 +166,42 @@ async def measured(url: str, systems: int, messages: int) -> None:
         )
         reference = await timed("reference: the day's messages counted directly", direct, 5)
         print(f"the reference takes {reference / board:.1f} times as long")
+        await searched(store)
     finally:
         await asyncio.to_thread(hub.close)
         await store.close()
+
+
+_SEARCHES = {
+    "one system, refused": (
+        Sought(system="system_007", verdict="refused"),
+        "system = 'system_007' AND verdict = 'refused'",
+    ),
+    "an external id, of any system": (Sought(external_id="t777777"), "external_id = 't777777'"),
+    "one system of two hundred": (Sought(system="system_007"), "system = 'system_007'"),
+    "words that stand nowhere": (Sought(words="nowhere at all"), "text ILIKE '%nowhere at all%'"),
+}
+"""Question, and the same as a condition of one statement."""
+
+
+async def searched(store: Store) -> None:
+    """The first page of each question, and the same in one statement."""
+    names = tuple(f"system_{number:03}" for number in range(200))
+    for what, (sought, condition) in _SEARCHES.items():
+        asked = replace(sought, systems=names)
+
+        async def ours(asked: Sought = asked) -> None:
+            await JournalSearch(store).find(asked, EVERYTHING)
+
+        async def plain(condition: str = condition) -> None:
+            async with store.transaction() as transaction:
+                query = f"SELECT id, at, text FROM message WHERE {condition} ORDER BY id DESC LIMIT 50"
+                (await transaction.connection.execute(text(query))).all()
+
+        found = await JournalSearch(store).find(asked, EVERYTHING)
+        told = "" if found.whole else f", stops at {found.looked_to:%H:%M}"
+        await timed(f"journal: {what}{told}", ours, 7)
+        await timed("    in one statement", plain, 3)
 
 
 def main() -> None:

@@ -166,6 +166,26 @@ def test_an_empty_journal_and_the_ends_of_time_are_answered(database_url: str) -
     assert (len(empty.rows), len(wide.rows), none.after) == (0, 10, None)
 
 
+def test_no_question_is_answered_by_a_plan_for_any_question(database_url: str) -> None:
+    """From the sixth time on the server would take one, which does not know that an index leads there."""
+
+    async def job(_: Store) -> int:
+        store = Store(database_url, pool=1)
+        try:
+            await filled(store, Random(4), 40)
+            for _time in range(8):
+                await JournalSearch(store).find(Sought(external_id="t-7", systems=SYSTEMS), EVERYTHING)
+            async with store.transaction() as transaction:
+                return int((await transaction.connection.execute(text(_GENERIC))).scalar_one())
+        finally:
+            await store.close()
+
+    assert run(database_url, job) == 0
+
+
+_GENERIC = """
+SELECT coalesce(sum(generic_plans), 0) FROM pg_prepared_statements WHERE statement ~ 'FROM message .*LIMIT \\$'
+"""
 _LED = {
     "message_unwell": "m.system = 'iot' AND m.verdict = 'refused' AND {unwell}",
     "message_external": "m.system IN ('iot', 'hotline_12345') AND m.external_id = 't-7'",
