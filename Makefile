@@ -49,6 +49,7 @@ bench: setup servers  ## measure intake, HTTP out, reading, the storm filter, MQ
 	@$(PYTHON_IN) -m tests.bench.paper
 	@$(PYTHON_IN) -m tests.bench.maps
 	@$(PYTHON_IN) -m tests.bench.topology
+	@$(PYTHON_IN) -m tests.bench.live
 	@$(PYTHON_IN) -m tests.bench.board --messages 100000
 	@$(PYTHON_IN) -m tests.bench.beside
 
