@@ -25,6 +25,7 @@ from gateway.board.api import board_routes
 from gateway.board.journal import journal_routes
 from gateway.board.quarantine import quarantine_routes
 from gateway.board.switching import switch_routes
+from gateway.bounded import bounded
 from gateway.bulk import BulkDoor, bulk_operation
 from gateway.case_files.api import file_routes
 from gateway.clock_list import clock_routes
@@ -173,7 +174,7 @@ class Front:
         elif scope["type"] == "http" and self.console.serves(scope):
             await self.console(scope, send)
         else:
-            await self.api(scope, receive, send)
+            await self.api(scope, bounded(receive), send)
 
 
 async def _refusal(_: Request, error: Exception) -> Response:

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.ids import new_id
 from storage.people import COLUMNS, Person, person_of
@@ -31,6 +33,8 @@ class Came(StrEnum):
 
 _AGAIN = frozenset({Came.IN, Came.UNLOCKED})
 """After these the count of wrong attempts begins anew."""
+_COUNTED = (*_AGAIN, Came.WRONG)
+"""What the count looks at: else attempts at a locked login would push the wrong ones out of sight, and open it."""
 TOUCHED_EVERY = timedelta(minutes=1)
 _LOOKED_AT = 64
 
@@ -81,20 +85,18 @@ class Sessions:
 
         Attempts at one login come one after the other: many at once are counted like many in a row.
         """
-        recent = select(sign_in.c.outcome, sign_in.c.at).where(sign_in.c.login == login)
         id_ = new_id(at)
         row = {"id": id_, "at": at, "login": login, "way": way, "outcome": Came.WRONG, "address": address}
         async with self.store.transaction() as transaction:
             await transaction.connection.execute(_ONE_AT_A_TIME, {"login": login})
-            rows = await transaction.connection.execute(recent.order_by(sign_in.c.id.desc()).limit(_LOOKED_AT))
-            before = []
-            for outcome, when in rows:
-                if outcome in _AGAIN:
-                    break
-                if outcome == Came.WRONG:
-                    before.append(when)
+            before = await _wrong(transaction.connection, login)
             await transaction.connection.execute(insert(sign_in).values(row))
         return id_, before
+
+    async def wrong(self, login: str) -> Sequence[datetime]:
+        """When there were wrong attempts since the last right one, the newest first."""
+        async with self.store.transaction() as transaction:
+            return await _wrong(transaction.connection, login)
 
     async def ended(self, attempt: UUID, outcome: Came) -> None:
         """How the attempt ended."""
@@ -152,9 +154,9 @@ class Sessions:
         """Sign out."""
         await self._delete(session.c.digest == digest(token))
 
-    async def end_all(self, of: UUID, *, but: str = "") -> None:
-        """End every session of a person, besides the one of this digest."""
-        await self._delete((session.c.person == of) & (session.c.digest != but))
+    async def end_all(self, of: UUID, *, but: str = "") -> int:
+        """End every session of a person, besides the one of this digest; how many there were."""
+        return await self._delete((session.c.person == of) & (session.c.digest != but))
 
     # --- through another provider ---
 
@@ -176,9 +178,19 @@ class Sessions:
             row = (await transaction.connection.execute(taken.returning(*columns))).first()
         return Asked(*row) if row else None
 
-    async def _delete(self, condition: Any) -> None:  # noqa: ANN401 a condition of SQLAlchemy
+    async def _delete(self, condition: Any) -> int:  # noqa: ANN401 a condition of SQLAlchemy
         async with self.store.transaction() as transaction:
-            await transaction.connection.execute(delete(session).where(condition))
+            return (await transaction.connection.execute(delete(session).where(condition))).rowcount
+
+
+async def _wrong(connection: AsyncConnection, login: str) -> Sequence[datetime]:
+    rows = await connection.execute(
+        select(sign_in.c.outcome, sign_in.c.at)
+        .where(sign_in.c.login == login, sign_in.c.outcome.in_(_COUNTED))
+        .order_by(sign_in.c.id.desc())
+        .limit(_LOOKED_AT)
+    )
+    return [at for outcome, at in takewhile(lambda row: row[0] not in _AGAIN, rows)]
 
 
 def digest(token: str) -> str:

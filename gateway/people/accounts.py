@@ -57,28 +57,28 @@ async def alter(hub: Hub, wanted: Wanted, *, by: str) -> None:
         await People(hub.store).change(one.login, changed, Change.CHANGED, by=by, at=hub.now(), text=told)
 
 
-async def reset(hub: Hub, login: str, *, by: str) -> str:
+async def reset(hub: Hub, login: str, *, by: str, reason: str = "") -> str:
     """A new first password, which must be changed; sessions end, a lock too. Raises Refusal."""
     one, password, people = await known(hub, login), fresh_password(), People(hub.store)
     given = {"password": await digested(password), "must_change": True}
-    await people.change(login, given, Change.PASSWORD, by=by, at=hub.now(), text="reset")
+    await people.change(login, given, Change.PASSWORD, by=by, at=hub.now(), text=_because("reset", reason))
     await Sessions(hub.store).end_all(one.id)
-    await unlock(hub, login, by=by)
+    await unlock(hub, login, by=by, reason=reason)
     return password
 
 
-async def without_codes(hub: Hub, login: str, *, by: str) -> None:
+async def without_codes(hub: Hub, login: str, *, by: str, reason: str = "") -> None:
     """Somebody lost the telephone: one-time codes are off until they set them up anew. Raises Refusal."""
     await known(hub, login)
     off = {"totp": "", "totp_confirmed_at": None}
-    await People(hub.store).change(login, off, Change.CODES_OFF, by=by, at=hub.now())
+    await People(hub.store).change(login, off, Change.CODES_OFF, by=by, at=hub.now(), text=reason)
 
 
-async def unlock(hub: Hub, login: str, *, by: str) -> None:
+async def unlock(hub: Hub, login: str, *, by: str, reason: str = "") -> None:
     """Wrong attempts are counted anew. Raises Refusal."""
     await known(hub, login)
     await Sessions(hub.store).note(login, "administrator", Came.UNLOCKED, "", hub.now())
-    await People(hub.store).change(login, {"login": login}, Change.UNLOCKED, by=by, at=hub.now())
+    await People(hub.store).change(login, {"login": login}, Change.UNLOCKED, by=by, at=hub.now(), text=reason)
 
 
 async def close(hub: Hub, login: str, *, by: str, reason: str) -> None:
@@ -135,6 +135,10 @@ def _area(code: str, city: str) -> bool:
 
 def _classes(hub: Hub, beginning: str) -> list[bool]:
     return [str(one).startswith(beginning) for one in hub.configuration.city.catalogue.classes]
+
+
+def _because(what: str, reason: str) -> str:
+    return f"{what}: {reason}" if reason else what
 
 
 def _said(value: object) -> str:

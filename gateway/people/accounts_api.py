@@ -19,7 +19,7 @@ from gateway.people.signing_in import locked_for
 from gateway.refusal import Refusal, plain
 from gateway.views import View, row_view
 from storage.people import LIMITS, People, Person
-from storage.sessions import Came, Sessions
+from storage.sessions import Sessions
 from storage.viewings import Viewed, Viewings
 
 _Code = Annotated[str, Field(min_length=1, max_length=64)]
@@ -98,11 +98,11 @@ def people_routes(hub: Hub) -> APIRouter:
         login, reason, password = plain(login), plain(order.reason), ""
         match order.what:
             case "reset":
-                password = await accounts.reset(hub, login, by=who.login)
+                password = await accounts.reset(hub, login, by=who.login, reason=reason)
             case "unlock":
-                await accounts.unlock(hub, login, by=who.login)
+                await accounts.unlock(hub, login, by=who.login, reason=reason)
             case "without_codes":
-                await accounts.without_codes(hub, login, by=who.login)
+                await accounts.without_codes(hub, login, by=who.login, reason=reason)
             case "close":
                 await accounts.close(hub, login, by=who.login, reason=reason)
             case "reopen":
@@ -153,13 +153,7 @@ def account_view(one: Person) -> View:
 
 async def locked_seconds(hub: Hub, login: str) -> int:
     """How long a login is still locked; 0: it is not."""
-    wrong = []
-    for one in await Sessions(hub.store).attempts(login=login, limit=64):
-        if one.outcome in {Came.IN, Came.UNLOCKED}:
-            break
-        if one.outcome == Came.WRONG:
-            wrong.append(one.at)
-    return int(locked_for(wrong, hub.now()).total_seconds())
+    return int(locked_for(await Sessions(hub.store).wrong(login), hub.now()).total_seconds())
 
 
 def wanted_of(login: str, order: PersonOrder, *, local: bool = True) -> Wanted:

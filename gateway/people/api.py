@@ -2,20 +2,21 @@
 
 from datetime import timedelta
 from typing import Annotated, Any
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from canonical.errors import Why
 from canonical.rights import RIGHTS, ROLE_TITLES, Right
-from gateway.access import CENTRE, COOKIE, Who, owed_by, present
+from gateway.access import CENTRE, COOKIE, HEADER, Who, owed_by, present
 from gateway.hub import Hub
 from gateway.people import codes
 from gateway.people.password import LONGEST, digested, fits, weakness
-from gateway.people.signing_in import PASSWORD, SignIn, begun, sign_in
+from gateway.people.signing_in import OWN, PASSWORD, SignIn, begun, locked_for, sign_in
 from gateway.refusal import Refusal, plain
-from gateway.views import View
+from gateway.views import View, row_view
 from storage.people import Change, People, Person
 from storage.sessions import Came, Sessions
 
@@ -66,6 +67,8 @@ def session_routes(hub: Hub) -> APIRouter:
     @router.post("/api/session", summary="Sign in", response_class=JSONResponse)
     async def begin(order: SessionOrder, request: Request) -> Response:
         """The session is in the cookie of the answer. `code_needed`: send the same again with the one-time code."""
+        if not request.headers.get(HEADER):  # else another site could sign somebody in as somebody else
+            raise Refusal(403, "forged", f"what changes something carries the header {HEADER}", "X-Gridhub: console")
         shown = SignIn(plain(order.login).strip().lower(), order.password, order.code.strip(), address_of(request))
         ended = await sign_in(hub, shown)
         if ended.person is None:
@@ -85,8 +88,31 @@ def session_routes(hub: Hub) -> APIRouter:
             await sessions.end(request.cookies[COOKIE])
             await sessions.note(who.login, who.session.way, Came.OUT, address_of(request), hub.now())
         answer = JSONResponse({"signed_out": True})
-        answer.delete_cookie(COOKIE, path="/")
+        answer.delete_cookie(COOKIE, path="/", secure=secured(hub, request), httponly=True, samesite="strict")
         return answer
+
+    @router.delete("/api/session/others", summary="Sign out everywhere else")
+    async def end_others(request: Request, who: Annotated[Who, Depends(here)]) -> View:
+        """`ended`: how many other sessions of the account there were."""
+        one = _person(who)
+        assert who.session is not None
+        sessions = Sessions(hub.store)
+        ended = await sessions.end_all(one.id, but=who.session.digest)
+        if ended:
+            await sessions.note(who.login, "others", Came.OUT, address_of(request), hub.now())
+        return {"ended": ended}
+
+    @router.get(
+        "/api/session/sign-ins", summary="One's own sign-ins and wrong attempts at one's login, the newest first"
+    )
+    async def own_sign_ins(
+        who: Annotated[Who, Depends(here)],
+        after: Annotated[UUID | None, Query(description="`next` of the page before")] = None,
+        limit: Annotated[int, Query(ge=1, le=100, description="rows at most")] = 20,
+    ) -> View:
+        """`way`: `password`, `own` (a password or code shown to change something), `oidc:<provider>`."""
+        rows = await Sessions(hub.store).attempts(login=_person(who).login, after=after, limit=limit)
+        return {"items": [row_view(row) for row in rows], "next": str(rows[-1].id) if len(rows) == limit else None}
 
     return router
 
@@ -99,10 +125,12 @@ def own_account_routes(hub: Hub) -> APIRouter:
         return await present(hub, request)
 
     @router.put("/api/session/password", summary="Change one's own password; other sessions of the account end")
-    async def password(order: PasswordOrder, who: Annotated[Who, Depends(here)]) -> View:
+    async def password(order: PasswordOrder, request: Request, who: Annotated[Who, Depends(here)]) -> View:
         one = _person(who)
+        attempt = await _tried(hub, one, request)
         if not await fits(one.password, order.old):
             raise Refusal(403, "wrong", "the old password is wrong")
+        await Sessions(hub.store).ended(attempt, Came.IN)
         if order.new == order.old:
             raise Refusal(422, Why.CONTRACT, "the new password is the old one")
         await set_password(hub, one, order.new, by=who.login, must_change=False)
@@ -122,21 +150,21 @@ def own_account_routes(hub: Hub) -> APIRouter:
         return {"secret": codes.secret_of(hub.settings, sealed), "address": address}
 
     @router.put("/api/session/codes", summary="Show the first code: from now on they are asked for")
-    async def confirm_codes(order: CodeOrder, who: Annotated[Who, Depends(here)]) -> View:
+    async def confirm_codes(order: CodeOrder, request: Request, who: Annotated[Who, Depends(here)]) -> View:
         one, people = _person(who), People(hub.store)
         if not one.totp or one.totp_confirmed_at is not None:
             raise Refusal(409, "codes_not_begun", "no secret waits for its first code", "POST /api/session/codes")
-        await _shown(hub, one, order.code)
+        await _shown(hub, one, order.code, request)
         on = {"totp_confirmed_at": hub.now()}
         await people.change(one.login, on, Change.CODES_ON, by=one.login, at=hub.now())
         return {"codes": True}
 
     @router.delete("/api/session/codes", summary="Do without one-time codes, with one more of them")
-    async def end_codes(order: CodeOrder, who: Annotated[Who, Depends(here)]) -> View:
+    async def end_codes(order: CodeOrder, request: Request, who: Annotated[Who, Depends(here)]) -> View:
         one = _person(who)
         if one.totp_confirmed_at is None:
             raise Refusal(409, "codes_off", "one-time codes are off already")
-        await _shown(hub, one, order.code)
+        await _shown(hub, one, order.code, request)
         off = {"totp": "", "totp_confirmed_at": None}
         await People(hub.store).change(one.login, off, Change.CODES_OFF, by=one.login, at=hub.now())
         return {"codes": False}
@@ -144,10 +172,22 @@ def own_account_routes(hub: Hub) -> APIRouter:
     return router
 
 
-async def _shown(hub: Hub, one: Person, code: str) -> None:
+async def _tried(hub: Hub, one: Person, request: Request) -> UUID:
+    """Guessing by who came to an open screen is counted like guessing at the door. Raises Refusal: locked."""
+    sessions = Sessions(hub.store)
+    attempt, wrong = await sessions.attempt(one.login, OWN, address_of(request), hub.now())
+    if (wait := locked_for(wrong, hub.now())) > timedelta():
+        await sessions.ended(attempt, Came.LOCKED)
+        raise _refused(Came.LOCKED, wait)
+    return attempt
+
+
+async def _shown(hub: Hub, one: Person, code: str, request: Request) -> None:
+    attempt = await _tried(hub, one, request)
     step = codes.step_of(hub.settings, one.totp, code.strip(), hub.now())
     if step is None or not await People(hub.store).code_used(one.login, step):
         raise Refusal(403, "wrong", "the code is wrong, or was used already", "wait for the next one")
+    await Sessions(hub.store).ended(attempt, Came.IN)
 
 
 async def set_password(hub: Hub, one: Person, new: str, *, by: str, must_change: bool) -> None:
@@ -187,10 +227,17 @@ def person_view(one: Person) -> View:
 def with_cookie(hub: Hub, request: Request, answer: Response, token: str) -> Response:
     """The answer with the session in it. No page of another site can send it, no script can read it."""
     told = hub.configuration.people
-    secure = told.secure if told.secure is not None else request.url.scheme == "https"
     longest = int(told.hours / timedelta(seconds=1))
-    answer.set_cookie(COOKIE, token, max_age=longest, path="/", secure=secure, httponly=True, samesite="strict")
+    answer.set_cookie(
+        COOKIE, token, max_age=longest, path="/", secure=secured(hub, request), httponly=True, samesite="strict"
+    )
     return answer
+
+
+def secured(hub: Hub, request: Request) -> bool:
+    """True when cookies go over https alone: as people.yaml says, or as people reach the hub. No header is believed."""
+    told = hub.configuration.people
+    return told.secure if told.secure is not None else request.url.scheme == "https" or told.url.startswith("https:")
 
 
 def address_of(request: Request) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +13,8 @@ from canonical.rights import LIMITED_BY, Role
 from gateway.yaml_model import line_of, lines_of, read_model
 
 HOURS, IDLE = 12, 60
+_Code = Annotated[str, Field(min_length=1)]
+"""An empty beginning would be the beginning of everything."""
 
 
 class _File(BaseModel):
@@ -23,10 +26,10 @@ class GroupFile(_File):
 
     group: str = Field(min_length=1, description="the group as the provider's claim writes it")
     role: Role = Field(description="their role, a word of [people.md](people.md)")
-    areas: list[str] = Field(default=[], description="divisions they see, by the beginning of their codes")
-    classes: list[str] = Field(default=[], description="classes they see, by the beginning of `30428.2:E04-06`")
-    systems: list[str] = Field(default=[], description="systems whose cases they see")
-    units: list[str] = Field(default=[], description="units whose cases they see")
+    areas: list[_Code] = Field(default=[], description="divisions they see, by the beginning of their codes")
+    classes: list[_Code] = Field(default=[], description="classes they see, by the beginning of `30428.2:E04-06`")
+    systems: list[_Code] = Field(default=[], description="systems whose cases they see")
+    units: list[_Code] = Field(default=[], description="units whose cases they see")
 
 
 class ProviderFile(_File):
@@ -52,7 +55,8 @@ class PeopleFile(_File):
     hours: int = Field(default=HOURS, ge=1, le=168, description="hours after which one signs in again")
     idle: int = Field(default=IDLE, ge=5, le=1440, description="minutes without a request after which a session ends")
     secure: bool | None = Field(
-        default=None, description="true: the session goes over https alone; default: as the request came"
+        default=None,
+        description="true: sessions go over https alone; default: as `url` says, or the request came",
     )
     codes: list[Role] = Field(default=[], description="roles that must set up one-time codes before they do anything")
     url: str = Field(

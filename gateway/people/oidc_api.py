@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from gateway.hub import Hub
-from gateway.people.api import address_of, with_cookie
+from gateway.people.api import address_of, secured, with_cookie
 from gateway.people.oidc import answered, asked, person_for, provider_of
 from gateway.people.signing_in import begun
 from gateway.refusal import Refusal, plain
@@ -31,9 +31,9 @@ def oidc_routes(hub: Hub) -> APIRouter:
         then = plain(then) if then.startswith(CONSOLE) and "\\" not in then else CONSOLE
         url, state = await asked(hub, there, back_of(request, provider), then[:500])
         answer = RedirectResponse(url, 303)
-        secure = url.startswith("https:") and request.url.scheme == "https"
         answer.set_cookie(
-            _STATE, state, max_age=600, path="/api/sign-in", httponly=True, samesite="lax", secure=secure
+            _STATE, state, max_age=600, path="/api/sign-in", httponly=True, samesite="lax",
+            secure=secured(hub, request),
         )  # fmt: skip
         return answer
 

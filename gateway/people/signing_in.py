@@ -13,6 +13,8 @@ from storage.people import Change, People, Person
 from storage.sessions import Came, Sessions
 
 PASSWORD = "password"  # noqa: S105 a way to sign in
+OWN = "own"
+"""A password or a code that somebody shows who is signed in already."""
 FREE = 5
 """Wrong attempts in a row before a login is locked."""
 FIRST_LOCK, LONGEST_LOCK = timedelta(minutes=1), timedelta(hours=1)

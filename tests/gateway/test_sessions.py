@@ -169,8 +169,8 @@ def test_who_signs_out_is_out_and_the_log_tells_the_whole_day(desk: Desk) -> Non
 
     client.cookies.set("gridhub_session", token)
     assert client.get("/api/cases").status_code == 401
-    rows = desk.hub.rows("SELECT outcome FROM sign_in ORDER BY id")
-    assert [row["outcome"] for row in rows] == ["in", "out"]
+    rows = desk.hub.rows("SELECT way, outcome FROM sign_in ORDER BY id")
+    assert [(row["way"], row["outcome"]) for row in rows] == [("password", "in"), ("own", "in"), ("password", "out")]
 
 
 def test_a_session_ends_when_nobody_asks_and_after_a_shift(desk: Desk) -> None:
