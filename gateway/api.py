@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from canonical.reading import Outcome
 from canonical.records import Arrival, Command
 from canonical.rights import EVERYTHING, Right
 from gateway.access import HEADER, Who, allowed, guard, of_the_city
+from gateway.appeals.api import appeal_routes
 from gateway.assessment.api import assessment_routes
 from gateway.asyncapi import document
 from gateway.board.api import board_routes
@@ -141,6 +143,7 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     app.include_router(reconcile_routes(hub))
     app.include_router(fusion_routes(hub))
     app.include_router(assessment_routes(hub))
+    app.include_router(appeal_routes(hub, partial(_accepted, hub, committer)))
     app.include_router(report_routes(hub))
     app.include_router(evidence_routes(hub, guard(hub)))
     app.exception_handler(Refusal)(_refusal)
@@ -286,10 +289,7 @@ def _acting_routes(hub: Hub, committer: Committer) -> APIRouter:
         body = await _beginning(request)
         if not who.scope.whole and await hub.casebook.named(plain(number), scope=who.scope) is None:
             raise Refusal(404, Why.UNKNOWN_CASE, f"nobody knows a case {number[:64]}")
-        outcome = await _order(hub, committer, plain(number), body, who)
-        if outcome.verdict not in ACCEPTED:
-            why = outcome.why or Why.CONTRACT
-            raise Refusal(STATUS[why], why, outcome.text, "what is possible: /api/lifecycle")
+        outcome = await _accepted(hub, committer, plain(number), body, who)
         journey = await hub.casebook.journey(outcome.case_no, scope=EVERYTHING)
         assert journey is not None
         return case_view(journey.case)
@@ -361,6 +361,15 @@ async def _beginning(request: Request) -> bytes:
     async for chunk in request.stream():
         body += chunk[: MOST_BYTES + 1 - len(body)]
     return body
+
+
+async def _accepted(hub: Hub, committer: Committer, number: str, body: bytes, who: Who) -> Outcome:
+    """What became of an order. Raises Refusal where it is not accepted."""
+    outcome = await _order(hub, committer, number, body, who)
+    if outcome.verdict not in ACCEPTED:
+        why = outcome.why or Why.CONTRACT
+        raise Refusal(STATUS[why], why, outcome.text, "what is possible: /api/lifecycle")
+    return outcome
 
 
 async def _order(hub: Hub, committer: Committer, number: str, body: bytes, who: Who) -> Outcome:

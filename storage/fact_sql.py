@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
+from uuid import UUID
 
 from canonical.indicator import COMPARED, FLAGS, NUMBERS, TEXTS, By, Condition, Counter, compared
 from canonical.organisation import Level
@@ -57,6 +58,8 @@ class Extent:
     """Former unit to the one that its figures go to."""
     as_at: datetime | None = None
     """The period's end that facts are as at; None: as they are now."""
+    as_if: tuple[UUID, bool] | None = None
+    """A case, and whether it is taken as exempt whatever its facts say: what an appeal would change."""
 
 
 class Statement:
@@ -122,7 +125,8 @@ class Statement:
     def condition(self, counter: Counter) -> str:
         """That a fact is counted by this counter."""
         parts = [_PERIOD[counter.by]]
-        parts += [_MARKED[name] for name, wanted in counter.where.items() if name in _MARKED and _never_empty(wanted)]
+        marked = _MARKED if self.extent.as_if is None else _MARKED_AS_IF
+        parts += [marked[name] for name, wanted in counter.where.items() if name in marked and _never_empty(wanted)]
         parts += [f"({self._holds(name, wanted)}) IS TRUE" for name, wanted in counter.where.items()]
         parts += [f"({self._holds(name, wanted)}) IS NOT TRUE" for name, wanted in counter.unless.items()]
         return " AND ".join(f"({part})" for part in parts)
@@ -145,6 +149,10 @@ class Statement:
     def _holds(self, name: str, wanted: Condition) -> str:
         if name in DERIVED:
             return DERIVED[name] if wanted else f"NOT {DERIVED[name]}"
+        if name == "exempt" and self.extent.as_if is not None:
+            case, exempt = self.extent.as_if
+            said = f"(CASE WHEN case_id = {self.value(case)} THEN {str(exempt).lower()} ELSE exempt END)"
+            return said if wanted else f"NOT {said}"
         if name in FLAGS:
             return name if wanted else f"NOT {name}"
         if name in NUMBERS:
@@ -178,6 +186,7 @@ _MARKED = MappingProxyType({
     "leader_assigned": "leader_assigned",
 })  # fmt: skip
 """What is rare, in the words by which the planner knows the index over it."""
+_MARKED_AS_IF = MappingProxyType({name: said for name, said in _MARKED.items() if name != "exempt"})
 
 
 def _never_empty(wanted: Condition) -> bool:
