@@ -62,7 +62,7 @@ SELECT n, is_open, at,
 """
 _SHAPED = f"""
 SELECT n, is_open, at, a, b, c, CAST(floor(50 * a) AS int) AS street, CAST(floor(200 * b * b) AS int) AS class,
-       CAST(floor(6 * a) AS int) AS unit_of_street, at + interval '1 h'
+       at + interval '1 h'
          * CASE WHEN is_open THEN 120 + floor(1800 * c) ELSE 4 + floor(140 * c) END AS due,
        at + interval '1 h' * (2 + floor(150 * b * c)) AS done
   FROM ({_DRAWN}) d
