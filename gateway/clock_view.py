@@ -7,6 +7,7 @@ from typing import Any
 
 from canonical.case import Event, runs_of
 from canonical.clock import CLOCK_TITLES, Ledger
+from canonical.ports import WorkingCalendar
 from routing.city import City
 
 View = dict[str, Any]
@@ -38,10 +39,34 @@ def ledger_view(one: Ledger, city: City, now: datetime) -> View:
         "overdue": one.overdue(now), "extensions": one.extensions,
         "limits": [limit.model_dump(mode="json") for limit in one.limits],
         "pauses": [{"since": _at(pause.since), "until": _at(pause.until)} for pause in one.pauses],
+        "spans": _spans(one, calendar, end),
         "used_seconds": round(used.total_seconds()),
         "remaining_seconds": None if left is None else round(left.total_seconds()),
         "next_step": one.step if one.step_at else "", "next_step_at": _at(one.step_at), "calendar": one.calendar,
     }  # fmt: skip
+
+
+def _spans(one: Ledger, calendar: WorkingCalendar, end: datetime) -> list[View]:
+    """What its time went by, in order: it ran, or it stood still; seconds in the measure of its limits."""
+    edges: list[tuple[bool, datetime, datetime]] = []
+    at = one.started_at
+    for pause in one.pauses:
+        until = min(pause.until or end, end)
+        edges += [(False, at, pause.since), (True, pause.since, until)]
+        at = until
+    return [
+        {
+            "paused": paused, "since": _at(since), "until": _at(until),
+            "seconds": _seconds(one, calendar, since, until),
+        }
+        for paused, since, until in [*edges, (False, at, end)]
+        if since < until
+    ]  # fmt: skip
+
+
+def _seconds(one: Ledger, calendar: WorkingCalendar, since: datetime, until: datetime) -> int:
+    taken = calendar.spent(since, until, one.limits) if one.limits else until - since
+    return round(taken.total_seconds())
 
 
 def _budget(one: Ledger, city: City) -> timedelta | None:

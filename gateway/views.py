@@ -42,6 +42,7 @@ def journey_view(journey: Journey, roles: Mapping[str, SystemRole]) -> View:
         "bindings": [b.model_dump(mode="json", exclude={"case_id", "fingerprint"}) for b in journey.bindings],
         "deliveries": [row_view(row) for row in journey.deliveries],
         "replays": [row_view(row) for row in journey.replays],
+        "held": [row_view(row) for row in journey.held],
     }
 
 

@@ -10,7 +10,7 @@ import type { Words } from './language/tables'
 import type { Right } from './session/session'
 
 /** A part of the words that a page may have; its `title` is the page's. */
-export type PageName = Exclude<keyof Words, 'shared' | 'shell' | 'signIn' | 'noRight'>
+export type PageName = Exclude<keyof Words, 'shared' | 'acting' | 'shell' | 'signIn' | 'noRight'>
 
 /** Headings of the menu, in its order. */
 export const GROUPS = ['watch', 'work', 'exchange', 'judge', 'people'] as const

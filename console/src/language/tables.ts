@@ -1,5 +1,7 @@
 /** Every word of the console, in both languages. A key that one of them lacks does not compile. */
 
+import actingEn from '../kit/acting/words.en'
+import actingZh from '../kit/acting/words.zh'
 import accountEn from '../pages/account/words.en'
 import appealsEn from '../pages/appeals/words.en'
 import assessmentEn from '../pages/assessment/words.en'
@@ -42,6 +44,7 @@ import type { Like } from './like'
 
 export const zh = {
   shared: sharedZh,
+  acting: actingZh,
   cockpit: cockpitZh,
   map: mapZh,
   systems: systemsZh,
@@ -66,6 +69,7 @@ export type Words = Like<typeof zh>
 
 export const en: Words = {
   shared: sharedEn,
+  acting: actingEn,
   cockpit: cockpitEn,
   map: mapEn,
   systems: systemsEn,
