@@ -24,6 +24,8 @@ from gateway.worker_page import QuietServer, worker_page
 BACKLOG = 2048
 KEEP_ALIVE = 75
 """Seconds; longer than the usual proxies', so that they close first."""
+STARTING = 60
+"""Seconds a process may take until it answers its parent: one that is begun anew while it starts never stands."""
 LAST_WORDS = 20
 """Seconds that what is being answered has when we are told to stop: a stream may have hours to go."""
 
@@ -66,7 +68,7 @@ def serve_in_processes(host: str, port: int, processes: int) -> None:
     uvicorn.run(
         "gateway.serve:from_environment", factory=True, host=host, port=port, workers=processes, log_config=None,
         access_log=False, backlog=BACKLOG, timeout_keep_alive=KEEP_ALIVE, server_header=False, date_header=False,
-        http=DoorProtocol, timeout_graceful_shutdown=LAST_WORDS,
+        http=DoorProtocol, timeout_graceful_shutdown=LAST_WORDS, timeout_worker_healthcheck=STARTING,
     )  # fmt: skip
 
 
