@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/appeals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Appeals, newest first: who, when, why, what was decided */
+        get: operations["listed_api_appeals_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/assessment/cases/{number}/facts": {
         parameters: {
             query?: never;
@@ -280,6 +297,24 @@ export interface paths {
         put?: never;
         /** Do something to a case */
         post: operations["act_api_cases__number__actions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cases/{number}/appeal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** May this case be appealed, and what that would change */
+        get: operations["possible_api_cases__number__appeal_get"];
+        put?: never;
+        /** Appeal against how a case counts */
+        post: operations["file_api_cases__number__appeal_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1338,6 +1373,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/session/others": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Sign out everywhere else
+         * @description `ended`: how many other sessions of the account there were.
+         */
+        delete: operations["end_others_api_session_others_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/session/password": {
         parameters: {
             query?: never;
@@ -1348,6 +1403,26 @@ export interface paths {
         get?: never;
         /** Change one's own password; other sessions of the account end */
         put: operations["password_api_session_password_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/sign-ins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One's own sign-ins and wrong attempts at one's login, the newest first
+         * @description `way`: `password`, `own` (a password or code shown to change something), `oidc:<provider>`.
+         */
+        get: operations["own_sign_ins_api_session_sign_ins_get"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -1658,6 +1733,17 @@ export interface components {
              * @description why; needed for a correction
              * @default
              */
+            reason: string;
+        };
+        /** Body_file_api_cases__number__appeal_post */
+        Body_file_api_cases__number__appeal_post: {
+            /**
+             * Actor
+             * @description who appeals, where a token asks
+             * @default
+             */
+            actor: string;
+            /** Reason */
             reason: string;
         };
         /** Body_withdraw_api_parked__delivery__withdraw_post */
@@ -2248,6 +2334,72 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listed_api_appeals_get: {
+        parameters: {
+            query?: {
+                /** @description empty: all */
+                state?: "" | "open" | "upheld" | "dismissed";
+                /** @description filed since; default: 90 days ago */
+                since?: string | null;
+                /** @description of this case only */
+                case_no?: string;
+                /** @description `next` of the page before */
+                after?: string;
+                /** @description appeals at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "area": "340202",
+                     *           "case": "/api/cases/34022026101200000017",
+                     *           "case_no": "34022026101200000017",
+                     *           "class_code": "30428.2:P01-01",
+                     *           "decided_at": "2026-10-15T10:00:00+08:00",
+                     *           "decided_by": "op-1",
+                     *           "decided_seq": 10,
+                     *           "decision": "属实",
+                     *           "disposed_at": "2026-10-13T11:00:00+08:00",
+                     *           "due_at": "2026-10-12T17:00:00+08:00",
+                     *           "filed_at": "2026-10-14T09:12:00+08:00",
+                     *           "filed_by": "lamp",
+                     *           "reason": "暴雨期间无法施工",
+                     *           "seq": 9,
+                     *           "state": "upheld",
+                     *           "unit": "3402-lighting"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     of_case_api_assessment_cases__number__facts_get: {
         parameters: {
             query?: {
@@ -2989,6 +3141,78 @@ export interface operations {
                      */
                     until?: string | null;
                 };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    possible_api_cases__number__appeal_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description any number of the case */
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    file_api_cases__number__appeal_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description any number of the case */
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Body_file_api_cases__number__appeal_post"];
             };
         };
         responses: {
@@ -5353,6 +5577,28 @@ export interface operations {
             };
         };
     };
+    end_others_api_session_others_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+    };
     password_api_session_password_put: {
         parameters: {
             query?: never;
@@ -5365,6 +5611,42 @@ export interface operations {
                 "application/json": components["schemas"]["PasswordOrder"];
             };
         };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    own_sign_ins_api_session_sign_ins_get: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before */
+                after?: string | null;
+                /** @description rows at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
