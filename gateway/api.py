@@ -56,6 +56,7 @@ from gateway.orders import ActionOrder, ordered
 from gateway.people.accounts_api import audit_routes, people_routes
 from gateway.people.api import own_account_routes, session_routes
 from gateway.people.oidc_api import oidc_routes
+from gateway.queues import queue_routes
 from gateway.recent import Recent
 from gateway.reception import QUEUE, Busy, Committer, summed_up
 from gateway.reconciliation.api import reconcile_routes
@@ -139,6 +140,7 @@ def create_app(hub: Hub, *, longest_body: float = LONGEST_BODY, queue: int = QUE
     app.include_router(quarantine_routes(hub, renewal))
     app.include_router(duty_routes(hub))
     app.include_router(vocabulary_routes(hub))
+    app.include_router(queue_routes(hub))
     app.include_router(clock_routes(hub))
     app.include_router(reconcile_routes(hub))
     app.include_router(fusion_routes(hub))

@@ -1,36 +1,16 @@
-"""A city's cases as its centre finds them on a morning: some wait for a person, some are late, one is handled jointly.
+"""A city's cases as its centre finds them on a Friday: some wait for a person, some are late, one is handled jointly.
 
-What happened to them happened in the three days before, by a clock that a story moves and that then goes on by itself.
+What happened to them happened since Wednesday, by a clock that the story moves.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from gateway.hub import clock
+from tests.gateway.joint_city import Hours
 from tests.gateway.pushes import grid, hotline, record, status, ticket
 from tests.gateway.running import HubUnderTest
-
-
-class Days:
-    """A clock that begins some days ago, is put forward, and at last shows the present."""
-
-    def __init__(self, days: float) -> None:
-        self._behind, self._since = timedelta(days=days), time.monotonic()
-
-    def now(self) -> datetime:
-        """In Shanghai."""
-        return clock() - self._behind
-
-    def forward(self, **span: float) -> None:
-        """Let so much time pass at once; never beyond the present."""
-        self._behind = max(timedelta(), self._behind - timedelta(**span))
-
-    def arrive(self) -> None:
-        """From now on it is the present."""
-        self._behind = timedelta()
 
 
 @dataclass(slots=True)
@@ -38,7 +18,7 @@ class CaseDesk:
     """The hub and its cases by the names that the story gives them."""
 
     hub: HubUnderTest
-    days: Days
+    hours: Hours
     numbers: dict[str, str] = field(default_factory=dict)
 
     def report(self, name: str, **changes: Any) -> str:
@@ -72,33 +52,42 @@ TICKETS: Mapping[str, Mapping[str, str]] = {
                 "rqstAreaCode": "", "rqstAddress": "老地方，上次说过的"},
     "unclear": {"rqstTitle": "楼下有异响", "rqstContent": "楼下夜里有异响，不知是什么。", "accordType": ""},
     "school": {"rqstTitle": "校门口照明不足", "rqstContent": "放学时间校门口太暗。"},
+    "sweep": {"rqstTitle": "道路不洁", "rqstContent": "非机动车道沙土未清扫。", "accordType": "0303"},
+    "advice": {"rqstTitle": "反映事项不明", "rqstContent": "来电人称多次反映没有结果。", "accordType": "1999"},
+    "idea": {"rqstTitle": "建议增设座椅", "rqstContent": "建议滨江步道增设座椅。", "accordType": "1402"},
     "rubble": {"rqstTitle": "渣土堆积", "rqstContent": "楼道口渣土堆积一周。", "accordType": "0302"},
 }  # fmt: skip
 """Reports of the story, in the hotline's words; all persons and places in them are invented."""
 
 
-def case_desk(hub: HubUnderTest, days: Days) -> CaseDesk:
-    """Lets the story happen. `days` is the hub's clock, and stands at the present afterwards."""
-    desk = CaseDesk(hub, days)
+def case_desk(hub: HubUnderTest, hours: Hours) -> CaseDesk:
+    """Lets the story happen; `hours` is the hub's clock."""
+    desk = CaseDesk(hub, hours)
     for name in ("litter", "dust", "lamp", "stall"):
         desk.report(name)
-        days.forward(minutes=7)
+        hours.forward(minutes=7)
     desk.says("lamp", "A", "已受理")
     desk.says("stall", "A", "已受理")
-    days.forward(hours=2)
+    hours.forward(hours=2)
     desk.report("tree")
     desk.says("tree", "A", "已受理")
-    desk.act("tree", "suspend", until=(clock() + timedelta(days=9)).isoformat(), reason="等吊车进场")
+    desk.act("tree", "suspend", until=(hours.now() + timedelta(days=9)).isoformat(), reason="等吊车进场")
     desk.act("litter", "supervise", supervision="yellow", reason="群众二次来电")
-    days.forward(hours=20)
+    hours.forward(hours=20)
     desk.report("rubble")
     desk.report("cover")
     desk.says("cover", "B", "该井盖属于通信企业，请改派")
+    desk.says("cover", "B", "排水井盖台账中没有这一处")
+    desk.says("cover", "B", "不在我处养护范围")
     desk.says("stall", "F", "已劝离摊点，恢复秩序")
-    days.forward(hours=30)
-    for name in ("pole", "price", "nowhere", "unclear", "school"):
+    desk.report("sweep")
+    desk.says("sweep", "A", "已受理")
+    desk.says("sweep", "F", "已清扫干净")
+    hours.forward(hours=30)
+    for name in ("pole", "price", "nowhere", "unclear", "school", "advice", "idea"):
         desk.report(name)
-        days.forward(minutes=3)
+        hours.forward(minutes=3)
+    desk.act("advice", "file")
     desk.says("pole", "A", "已到现场")
     desk.says("pole", "Y", "需要更换灯杆，申请延期2个工作日")
     desk.report("road")
@@ -106,5 +95,5 @@ def case_desk(hub: HubUnderTest, days: Days) -> CaseDesk:
     for unit in ("3402-traffic", "3402-market"):
         desk.act("road", "whistle", unit=unit, reason="请到场会商，先围挡再抢修")
     assert grid(record("8")).to(hub).json()["Ret"] == 0
-    days.arrive()
+    hours.forward(hours=3)
     return desk

@@ -2,23 +2,22 @@
 
 from datetime import timedelta
 
-from gateway.hub import clock
-from tests.console.case_desk import Days
 from tests.gateway.conftest import StartHub
+from tests.gateway.joint_city import Hours
 from tests.gateway.pushes import hotline, ticket
 
 
 def test_a_ledger_tells_its_spans_and_they_add_up(start_hub: StartHub) -> None:
-    days, hub = Days(1), start_hub(doors=False)
-    hub.now = days.now
+    hours, hub = Hours(), start_hub(doors=False)
+    hub.now = hours.now
     hub.open_doors()
     assert hotline(ticket("1", accordType="0405", rqstContent="路面塌陷")).to(hub).json()["custom"]["code"] == "1"
     no = hub.get("/api/cases")["items"][0]["no"]
-    days.forward(hours=1)
-    hub.act(no, kind="suspend", until=(clock() + timedelta(days=9)).isoformat(), reason="等吊车")
-    days.forward(hours=2)
+    hours.forward(hours=1)
+    hub.act(no, kind="suspend", until=(hours.now() + timedelta(days=9)).isoformat(), reason="等吊车")
+    hours.forward(hours=2)
     hub.act(no, kind="resume", reason="吊车已到")
-    days.forward(minutes=30)
+    hours.forward(minutes=30)
 
     [disposal] = [one for one in hub.case(no)["clocks"] if one["clock"] == "disposal"]
 

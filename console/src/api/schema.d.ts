@@ -436,6 +436,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/clocks/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many clocks stand how, by unit, system or clock
+         * @description `key` is empty for the centre's own clocks. `near`: due `within` so long, and not overdue. A clock that is
+         *     provisional or in arbitration is counted as overdue or near, too.
+         */
+        get: operations["counts_api_clocks_counts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/cockpit": {
         parameters: {
             query?: never;
@@ -1045,6 +1066,26 @@ export interface paths {
          * @description Planned and begun at once; workers carry it out. See `/api/replays/{replay}`.
          */
         post: operations["again_api_quarantine_replay_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many cases wait for the centre's people, queue by queue
+         * @description Queues in which nothing waits are left out. The cases: `/api/cases?queue=`.
+         */
+        get: operations["queues_api_queues_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1878,6 +1919,12 @@ export interface components {
          * @enum {string}
          */
         Format: "json" | "csv" | "xlsx" | "html" | "pdf";
+        /**
+         * Group
+         * @description What clocks are counted by.
+         * @enum {string}
+         */
+        Group: "unit" | "system" | "clock";
         /** HTTPValidationError */
         HTTPValidationError: {
             /** Detail */
@@ -2266,6 +2313,12 @@ export interface components {
          * @enum {string}
          */
         Stage: "reported" | "verifying" | "refused" | "filed" | "dispatched" | "returned" | "handling" | "suspended" | "disposed" | "checked" | "closed" | "evaluated" | "cancelled" | "merged";
+        /**
+         * Standing
+         * @description How a clock stands, for who watches over time limits.
+         * @enum {string}
+         */
+        Standing: "running" | "near" | "suspended" | "provisional" | "arbitration";
         /**
          * State
          * @description How a connected system stands, the gravest first.
@@ -3446,15 +3499,66 @@ export interface operations {
     clocks_api_clocks_get: {
         parameters: {
             query?: {
+                /** @description due within so long: `30m`, `4h`, `2d`; `366d` at most */
                 within?: string;
+                /** @description true: only what has run out */
                 overdue?: boolean;
+                /** @description the last that was told, such as `80%` or `due` */
                 step?: string;
+                /** @description of this kind */
                 clock?: components["schemas"]["Clock"] | null;
+                /** @description of the unit that has the work, or was called; see /api/units */
                 unit?: string;
+                /** @description of the system that reported the case, or has it */
                 system?: string;
+                /** @description how they stand; of those suspended, all */
+                state?: components["schemas"]["Standing"];
+                /** @description `next` of the page before */
                 after?: string;
                 /** @description rows at most */
                 limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    counts_api_clocks_counts_get: {
+        parameters: {
+            query?: {
+                /** @description what they are counted by */
+                by?: components["schemas"]["Group"];
+                /** @description due within so long: `30m`, `4h`, `2d`; `366d` at most */
+                within?: string;
+                /** @description of this kind */
+                clock?: components["schemas"]["Clock"] | null;
+                /** @description of the unit that has the work, or was called; see /api/units */
+                unit?: string;
+                /** @description of the system that reported the case, or has it */
+                system?: string;
             };
             header?: never;
             path?: never;
@@ -4659,6 +4763,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    queues_api_queues_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
         };
