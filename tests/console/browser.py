@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -62,6 +63,8 @@ class Visit:
     complaints: list[str] = field(default_factory=list)
     expected: tuple[str, ...] = ()
     """Beginnings of paths whose refusals the test wants to see."""
+    at: datetime | None = None
+    """The clock of the hub, where it is not the present: the browser goes by the same."""
 
     def open(
         self, path: str = "/", *, language: Language = "zh", theme: Theme = "light", size: tuple[int, int] = OPERATOR
@@ -72,6 +75,8 @@ class Visit:
             timezone_id="America/Los_Angeles", reduced_motion="reduce", service_workers="block",
         )  # fmt: skip
         context.set_default_timeout(_SECONDS * 1000)
+        if self.at:
+            context.clock.set_system_time(self.at)
         kept = {"gridhub.language": language, "gridhub.theme": theme}
         context.add_init_script(
             "".join(f"localStorage.getItem({k!r}) ?? localStorage.setItem({k!r}, {v!r});" for k, v in kept.items())

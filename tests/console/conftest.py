@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -25,6 +26,7 @@ from playwright.sync_api import Browser, Page, StorageState
 
 from canonical.rights import LIMITED_BY, Role
 from gateway.configuration import load
+from gateway.hub import clock
 from gateway.people.accounts import Wanted, make
 from gateway.settings import Settings, example_city
 from tests.console.browser import CONSOLE, Open, Visit, chromium
@@ -101,14 +103,15 @@ def built_console() -> None:
 
 
 @contextmanager
-def serving(databases: Databases, folder: Path) -> Iterator[ConsoleHub]:
-    """A hub of the example city on a database of its own."""
+def serving(databases: Databases, folder: Path, *, now: Callable[[], datetime] | None = None) -> Iterator[ConsoleHub]:
+    """A hub of the example city on a database of its own. `now`: its clock, where it is not the present."""
     with ExitStack() as stack:
         url = stack.enter_context(databases.lent())
         settings = Settings(example_city(), url, CENTRE_SECRET, folder, ENVIRONMENT)
         listener = socket.create_server(("127.0.0.1", 0))
         hub = HubUnderTest(settings, load(example_city(), ENVIRONMENT), url, listener)
         stack.callback(hub.close)
+        hub.now = now or hub.now
         hub.open_doors()
         yield ConsoleHub(hub, {})
 
@@ -143,7 +146,9 @@ def opened(console_hub: ConsoleHub, browser: Browser) -> Iterator[Open]:
         path: str = "/", *, role: Role | None = Role.CITY_CENTRE, refusals: tuple[str, ...] = (), **more: Any
     ) -> Page:
         state = console_hub.state(role) if role else None
-        made = Visit(browser, console_hub.hub.url, state, expected=refusals)
+        its = console_hub.hub.now
+        at = None if its is clock else its()
+        made = Visit(browser, console_hub.hub.url, state, expected=refusals, at=at)
         visits.append(made)
         return made.open(path, **more)
 

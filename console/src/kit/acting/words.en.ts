@@ -48,7 +48,15 @@ const words: Like<typeof zh> = {
   allUnits: 'All units',
   completions: { all: 'all units have answered', lead: 'the lead unit says so', quorum: 'more than half have answered' },
   standard: '{condition}; limit {limit}; closed when: {closing}',
+  between: ', ',
   more: 'More actions',
   none: 'Nothing can be done now',
+  run: 'Begin',
+  stop: 'Stop',
+  progress: '{done} of {all} done',
+  outcome: '{good} done, {bad} not done',
+  succeeded: 'done',
+  waiting: 'waits',
+  skipped: 'not done',
 }
 export default words
