@@ -34,6 +34,7 @@ PEOPLE = (Role.AUDITOR, Role.CITY_CENTRE, Role.DISTRICT_CENTRE, Role.UNIT)
 """Who go through all doors, each with random limits."""
 ELSEWHERE = {
     "GET /api/live": "a stream without end; tests/gateway/test_live.py listens to it",
+    "GET /api/cases/{number}/files/{file}": "none of these cases has a file; tests/gateway/test_case_files.py",
     "GET /api/sign-in/{provider}": "nobody is signed in yet; tests/gateway/test_oidc.py",
     "GET /api/sign-in/{provider}/back": "nobody is signed in yet; tests/gateway/test_oidc.py",
     "GET /api/assessment/difference": "no period has ended yet; tests/gateway/test_scoped_assessment.py",
