@@ -6,6 +6,7 @@ GRIDHUB_SNAPSHOTS=renew pytest tests/console      writes tests/console/snapshots
 
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,13 @@ SHARE = 0.002
 """Of all points that may differ by more."""
 
 
-def looks_as_before(page: Page, name: str) -> None:
-    """Fails when the page looks otherwise than its snapshot; what it looks like now lies beside it, in `new`."""
+def looks_as_before(page: Page, name: str, *, hidden: Sequence[str] = ()) -> None:
+    """Fails when the page looks otherwise than its snapshot; what it looks like now lies beside it, in `new`.
+
+    `hidden`: parts that are of another look each time, such as times.
+    """
+    for one in hidden:
+        page.locator(one).evaluate_all("all => all.forEach(one => one.style.opacity = '0')")
     now = page.screenshot(animations="disabled", caret="hide")
     file = SNAPSHOTS / f"{name}.png"
     if os.environ.get("GRIDHUB_SNAPSHOTS") == "renew":

@@ -21,6 +21,8 @@ export class ApiError extends Error {
     readonly code: string,
     readonly text: string,
     readonly hint: string,
+    /** Seconds after which it may be tried again; 0: trying again changes nothing. */
+    readonly retryAfter = 0,
   ) {
     super(text)
   }
@@ -76,11 +78,17 @@ export async function ask<T>(path: string, asking: Asking = {}): Promise<T> {
 }
 
 async function refusal(response: Response, path: string): Promise<ApiError> {
-  if (response.status === 401 && !path.startsWith('/api/session')) unknown(path)
+  if (response.status === 401 && path !== '/api/session') unknown(path)
   const body: unknown = await response.json().catch(() => null)
   const { error } = (body ?? {}) as { error?: { code?: string; text?: string; hint?: string } }
   if (error?.text !== undefined)
-    return new ApiError(response.status, error.code ?? '', error.text, error.hint ?? '')
+    return new ApiError(
+      response.status,
+      error.code ?? '',
+      error.text,
+      error.hint ?? '',
+      Number(response.headers.get('retry-after') ?? 0),
+    )
   const said = words.value.shared.errors
   return new ApiError(response.status, 'strange', fill(said.strange, { status: response.status }), said.strangeHint)
 }

@@ -72,11 +72,21 @@ export async function recall(): Promise<boolean> {
 export async function signIn(login: string, password: string, code: string): Promise<void> {
   const body = code === '' ? { login, password } : { login, password, code }
   present.value = await ask<Session>('/api/session', { method: 'POST', body })
+  over.value = false
 }
 
 export async function signOut(): Promise<void> {
   await ask('/api/session', { method: 'DELETE' })
   present.value = null
+}
+
+const over = shallowRef(false)
+
+/** The session ended while somebody worked: what they see stays, until they sign in again. */
+export const ended = readonly(over)
+
+export function endedInTheMiddle(): void {
+  over.value = true
 }
 
 /** The session ended elsewhere. */

@@ -4,7 +4,7 @@ import { createRouter, createWebHistory, type RouteLocationNormalized, type Rout
 
 import { whenUnknown } from '../api/ask'
 import { PAGES, type PageEntry, type PageName } from '../pages'
-import { forget, may, person, recall } from '../session/session'
+import { endedInTheMiddle, may, person, recall } from '../session/session'
 
 declare module 'vue-router' {
   interface RouteMeta {
@@ -62,9 +62,10 @@ export function makeRouter(history: RouterHistory = createWebHistory('/console/'
   })
 
   whenUnknown(() => {
-    const here = router.currentRoute.value
-    forget()
-    if (here.name !== 'sign-in') void router.replace({ name: 'sign-in', query: { to: here.fullPath } })
+    if (router.currentRoute.value.meta.bare) return
+    // In the middle of work a dialog asks: what was typed, and where one stood in a list, must not be lost.
+    if (person.value) endedInTheMiddle()
+    else void router.replace({ name: 'sign-in', query: { to: router.currentRoute.value.fullPath } })
   })
   return router
 }

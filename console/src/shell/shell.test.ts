@@ -18,13 +18,15 @@ function signedIn(rights: Right[] | null, owed: string[] = []): void {
     login: 'wang.min', name: '示例王', role: 'city_centre', role_title: '市级中心', rights, owed, codes: false,
     way: 'password', scope: { areas: [], classes: [], systems: [], units: [] },
   }
-  vi.stubGlobal('fetch', () =>
-    Promise.resolve(
-      rights === null
-        ? Response.json({ error: { code: 'unauthenticated', text: 'nobody' } }, { status: 401 })
-        : Response.json({ person, city: { name: '芜湖市', code: '3402' } }),
-    ),
-  )
+  const nobody = { error: { code: 'unauthenticated', text: 'nobody' } }
+  const nothing = { error: { code: 'not_found', text: 'no such path' } } // pages say so, and go on
+  vi.stubGlobal('fetch', (path: string) => {
+    if (rights === null) return Promise.resolve(Response.json(nobody, { status: 401 }))
+    const known = path === '/api/session'
+    return Promise.resolve(
+      known ? Response.json({ person, city: { name: '芜湖市', code: '3402' } }) : Response.json(nothing, { status: 404 }),
+    )
+  })
 }
 
 let router: Router
@@ -75,7 +77,7 @@ describe('the frame', () => {
       speak('zh')
     }
     app.unmount()
-  })
+  }, 60_000) // the first to load them all
 
   it('leads to the search and back out of the wall by keys', async () => {
     signedIn(EVERY)
