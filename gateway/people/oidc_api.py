@@ -1,6 +1,6 @@
 """`/api/sign-in/{provider}`: to another provider and back."""
 
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -27,9 +27,11 @@ def oidc_routes(hub: Hub) -> APIRouter:
     @router.get("/api/sign-in/{provider}", summary="To another provider", response_class=RedirectResponse)
     async def go(provider: str, request: Request, then: str = CONSOLE) -> Response:
         """`then`: where to go afterwards, a path of the console."""
-        there = await provider_of(hub, plain(provider))
-        then = plain(then) if then.startswith(CONSOLE) and "\\" not in then else CONSOLE
-        url, state = await asked(hub, there, back_of(request, provider), then[:500])
+        try:
+            there = await provider_of(hub, plain(provider))
+        except Refusal as no:
+            return _told(no)
+        url, state = await asked(hub, there, back_of(request, provider), _within(then))
         answer = RedirectResponse(url, 303)
         answer.set_cookie(
             _STATE, state, max_age=600, path="/api/sign-in", httponly=True, samesite="lax",
@@ -54,7 +56,7 @@ def oidc_routes(hub: Hub) -> APIRouter:
             claims = await answered(hub, there, back_of(request, provider), code, waiting)
             one = await person_for(hub, there, claims)
         except Refusal as no:
-            return RedirectResponse(f"{CONSOLE}sign-in?why={quote(no.code)}&text={quote(str(no))}", 303)
+            return _told(no)
         way = f"oidc:{provider}"
         await sessions.note(one.login, way, Came.IN, address_of(request), hub.now())
         answer = with_cookie(hub, request, RedirectResponse(waiting.back, 303), await begun(hub, one, way))
@@ -62,3 +64,15 @@ def oidc_routes(hub: Hub) -> APIRouter:
         return answer
 
     return router
+
+
+def _told(no: Refusal) -> Response:
+    """Back to the sign-in page, which says why."""
+    return RedirectResponse(f"{CONSOLE}sign-in?why={quote(no.code)}&text={quote(str(no))}", 303)
+
+
+def _within(then: str) -> str:
+    """A path of the console; its beginning for whatever leads out of it, however browsers may read it."""
+    steps = unquote(urlsplit(then).path).split("/")
+    out = not then.startswith(CONSOLE) or "\\" in unquote(then) or not then.isprintable() or {".", ".."} & set(steps)
+    return CONSOLE if out else then[:500]
