@@ -47,7 +47,10 @@ def ledger_view(one: Ledger, city: City, now: datetime) -> View:
 
 
 def _spans(one: Ledger, calendar: WorkingCalendar, end: datetime) -> list[View]:
-    """What its time went by, in order: it ran, or it stood still; seconds in the measure of its limits."""
+    """What its time went by, in order: it ran, or it stood still; seconds in the measure of its limits.
+
+    `until` is null where it does so still.
+    """
     edges: list[tuple[bool, datetime, datetime]] = []
     at = one.started_at
     for pause in one.pauses:
@@ -56,7 +59,8 @@ def _spans(one: Ledger, calendar: WorkingCalendar, end: datetime) -> list[View]:
         at = until
     return [
         {
-            "paused": paused, "since": _at(since), "until": _at(until),
+            "paused": paused, "since": _at(since),
+            "until": _at(until if until < end else one.stopped_at),
             "seconds": _seconds(one, calendar, since, until),
         }
         for paused, since, until in [*edges, (False, at, end)]

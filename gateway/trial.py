@@ -203,8 +203,13 @@ def shown(value: Any, hint: str, *, plain: bool) -> Any:  # noqa: ANN401
         return masked_name(text)
     if kind and kind != "number":
         return masked_phone(text)
+    return numbers_masked(text, identities=kind != "number")
+
+
+def numbers_masked(text: str, *, identities: bool = True) -> str:
+    """A text with telephones and identity numbers masked, wherever they stand in it."""
     text = _PHONE.sub(lambda found: masked_phone(found[0]), text)
-    return text if kind == "number" else _IDENTITY.sub(_masked_identity, text)
+    return _IDENTITY.sub(_masked_identity, text) if identities else text
 
 
 def _masked_identity(found: re.Match[str]) -> str:

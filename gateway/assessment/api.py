@@ -98,10 +98,11 @@ def assessment_routes(hub: Hub) -> APIRouter:
     @router.get("/cases/{number}/facts", summary="The facts of one case: today, or after a run")
     async def of_case(
         who: Annotated[Who, Depends(see)],
-        number: Annotated[str, Path(description="the hub's number of the case")],
+        number: Annotated[str, Path(description="any number of the case")],
         run: Annotated[int | None, Query(ge=0, lt=2**31 - 1, description="of the facts; default: as they are")] = None,
     ) -> View:
-        found = await Facts(store, lambda _no, _events, _ends: []).of_case(plain(number), run, scope=who.scope)
+        no = await hub.casebook.named(plain(number), scope=who.scope) or plain(number)
+        found = await Facts(store, lambda _no, _events, _ends: []).of_case(no, run, scope=who.scope)
         if not found:
             raise Refusal(404, "unknown_case", f"there are no facts of a case {number[:64]}", "its journey: /api/cases")
         return {"items": [fact_view(one) for one in found]}

@@ -20,6 +20,7 @@ from gateway.renewal import Renewal
 from gateway.replay.plan import Order
 from gateway.replay.run import Replayer, keep_editions
 from gateway.replay.view import replay_view
+from gateway.trial import numbers_masked
 from gateway.views import View, row_view
 from storage.code_rows import CodeRow, CodeRows
 from storage.quarantine import deferred
@@ -140,7 +141,7 @@ def _waiting_view(hub: Hub, one: Waiting) -> View:
     table = missing.table.removeprefix("codes/").removesuffix(".csv")
     return {
         "system": missing.system, "system_title": connected.system.role.title, "table": table, "file": missing.table,
-        "code": missing.code, "field": missing.field, "path": missing.path, "count": missing.count,
+        "code": numbers_masked(missing.code), "field": missing.field, "path": missing.path, "count": missing.count,
         "since": in_shanghai(missing.first).isoformat(), "newest": in_shanghai(missing.last).isoformat(),
         "messages": [str(message) for message in one.messages[-_EXAMPLES:]],
         "suggestions": [asdict(row) for row in suggestions(connected, missing.table, missing.code)],

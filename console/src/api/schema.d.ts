@@ -2461,7 +2461,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description the hub's number of the case */
+                /** @description any number of the case */
                 number: string;
             };
             cookie?: never;

@@ -20,7 +20,7 @@ export interface ClockRun {
   limits: { value: number; unit: string }[]
   pauses: { since: string; until: string | null }[]
   /** What its time went by, in the measure of its limits. */
-  spans: { paused: boolean; since: string; until: string; seconds: number }[]
+  spans: { paused: boolean; since: string; until: string | null; seconds: number }[]
   used_seconds: number
   remaining_seconds: number | null
   told?: { step: string; at: string; told_at: string; late: boolean }[]
