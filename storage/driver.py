@@ -92,9 +92,11 @@ class Connections:
             self._arguments["statement_cache_size"] = int(cached)
         self._places = asyncio.Semaphore(most)
         self._idle: list[Any] = []
+        self._closed = False
 
     async def close(self) -> None:
-        """Close all that nobody uses."""
+        """Close all that nobody uses; what is in use is closed by whoever gives it back."""
+        self._closed = True
         idle, self._idle = self._idle, []
         for connection in idle:
             with suppress(*_HARMLESS):
@@ -117,7 +119,10 @@ class Connections:
                 if (told := _told(error)) is not error:
                     raise told from None
                 raise
-            self._idle.append(connection)
+            if self._closed:
+                connection.terminate()
+            else:
+                self._idle.append(connection)
 
     async def _open(self) -> Any:  # noqa: ANN401 the driver has no types
         while self._idle:
@@ -125,7 +130,11 @@ class Connections:
             if not connection.is_closed():
                 return connection
         connection = await asyncpg.connect(**self._arguments)
-        await connection.execute(_SESSION)
+        try:
+            await connection.execute(_SESSION)
+        except BaseException:  # broken off, or away again: nobody knows of it yet, thus nobody else would close it
+            connection.terminate()
+            raise
         return connection
 
     async def _after(self, connection: Any, error: BaseException) -> None:  # noqa: ANN401
@@ -133,8 +142,9 @@ class Connections:
         if isinstance(error, Exception) and not isinstance(error, _TRY_AGAIN):
             with suppress(*_HARMLESS):
                 await connection.execute("ROLLBACK")
-                self._idle.append(connection)
-                return
+                if not self._closed:
+                    self._idle.append(connection)
+                    return
         connection.terminate()
 
 

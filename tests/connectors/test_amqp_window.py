@@ -38,7 +38,10 @@ def queue() -> str:
 def partner(broker: RabbitMq) -> Iterator[BlockingChannel]:
     """Who looks what is there."""
     credentials = PlainCredentials(USERNAME, PASSWORD)
-    with BlockingConnection(ConnectionParameters("127.0.0.1", broker.port, credentials=credentials)) as connection:
+    told = ConnectionParameters(
+        "127.0.0.1", broker.port, credentials=credentials, connection_attempts=5, retry_delay=0.5
+    )
+    with BlockingConnection(told) as connection:
         yield connection.channel()
 
 

@@ -1,6 +1,7 @@
 """One transaction holds everything a batch decided, or nothing; what it reads stays its own until the commit."""
 
 import asyncio
+import gc
 import traceback
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -10,7 +11,7 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from canonical.case import Binding, BindingRole, Case, Event
 from canonical.errors import Unavailable
@@ -20,7 +21,7 @@ from canonical.records import Arrival, Changes, Known
 from canonical.rights import EVERYTHING
 from routing.intake import decide
 from storage import outbox
-from storage.driver import NotWritten
+from storage.driver import Connections, NotWritten
 from storage.embedded import EmbeddedPostgres
 from storage.store import AlreadyThere, Store
 from tests.routing.intake_city import CITY, LAWSUIT, NOW, Desk, by_owner, by_source, ordered, reported, verdicts
@@ -389,3 +390,35 @@ def test_any_story_through_the_database_is_the_story_in_memory(
 
 def _of_event(event: Event) -> tuple[UUID, int]:
     return event.case_id, event.seq
+
+
+def test_a_connection_that_is_given_back_after_the_end_is_closed(database_url: str) -> None:
+    async def tell() -> None:
+        connections = Connections(make_url(database_url), 2)
+        async with connections.one() as late:
+            await connections.close()
+            assert await late.fetch("SELECT 1")
+        assert late.is_closed()  # type: ignore[attr-defined]
+
+    asyncio.run(tell())
+
+
+def test_a_connection_that_is_broken_off_while_it_is_opened_is_closed(database_url: str) -> None:
+    """Found by the warnings of connections that nobody closed: pytest makes errors of them."""
+
+    async def tell() -> None:
+        for after in range(0, 40, 2):
+            connections = Connections(make_url(database_url), 1)
+            opening = asyncio.create_task(_opened(connections))
+            await asyncio.sleep(after / 1000)
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+            await connections.close()
+        gc.collect()
+
+    asyncio.run(tell())
+
+
+async def _opened(connections: Connections) -> None:
+    async with connections.one():
+        await asyncio.sleep(1)
